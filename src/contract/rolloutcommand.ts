@@ -1,0 +1,28 @@
+/** The RolloutCommand custom resource: a verb, made once, handled once, answered in its own status. */
+import type { KubeObject } from '../platform/cluster/port.ts';
+
+export type CommandVerb = 'Promote' | 'SkipStep' | 'Abort' | 'Retry' | 'Restart';
+export type PromoteTo = 'NextStep' | 'End' | 'Full';
+
+/** Everything a person may do to a rollout. Pause, resume and rollback are edits of the spec, the rest are commands. */
+export type RolloutVerb = 'Promote' | 'PromoteFull' | 'SkipStep' | 'Pause' | 'Resume' | 'Abort' | 'Retry' | 'Rollback';
+
+export interface RolloutCommand extends KubeObject {
+  /** Immutable. */
+  spec: {
+    deployment: string;
+    /** The rollout's number. A command for another rollout than the current one is refused and never runs. */
+    rollout: number;
+    verb: CommandVerb;
+    /** Promote only. */
+    to?: PromoteTo;
+    reason?: string;
+    by?: string;
+  };
+  status?: {
+    state: 'Done' | 'Refused';
+    message: string;
+    allowed?: RolloutVerb[];
+    handledAt: string;
+  };
+}

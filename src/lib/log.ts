@@ -1,0 +1,26 @@
+/** One structured logger for every role: JSON lines through pino, secrets redacted by path. */
+import { type DestinationStream, type Logger, pino } from 'pino';
+
+export type Log = Logger;
+
+export interface LogOptions {
+  role: string;
+  level: string;
+  destination?: DestinationStream;
+}
+
+export function createLog({ role, level, destination }: LogOptions): Log {
+  const options = {
+    level,
+    base: { role },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    redact: {
+      paths: ['authorization', '*.authorization', 'token', '*.token', 'secret', '*.secret'],
+      censor: '[redacted]',
+    },
+  };
+  return destination ? pino(options, destination) : pino(options);
+}
+
+/** For tests and for code that is handed no log. */
+export const silentLog: Log = pino({ level: 'silent' });
