@@ -1,0 +1,109 @@
+/**
+ * One HTTPS request to a Kubernetes API with the identity of a kubeconfig: TLS, credentials, proxy, keep-alive, and what
+ * a failure means. Knows nothing of resources.
+ */
+import type { RequestOptions } from 'node:https';
+import type { KubeConfig } from '@kubernetes/client-node';
+import { Agent, type Dispatcher, ProxyAgent, request } from 'undici';
+import { Unavailable } from '../../lib/problem.ts';
+import { ApiError, type Status } from './port.ts';
+
+export type Query = Record<string, string | number | boolean | undefined>;
+export interface Call {
+  method: Dispatcher.HttpMethod;
+  path: string;
+  query?: Query;
+  body?: unknown;
+  contentType?: string;
+  signal?: AbortSignal;
+}
+
+export interface Transport {
+  /** A 2xx answer with its body unread; everything else throws. `bodyTimeoutMs` limits silence inside the body. */
+  send(spec: Call, bodyTimeoutMs?: number): Promise<Dispatcher.ResponseData>;
+  close(): Promise<void>;
+}
+
+export function createTransport(config: KubeConfig, userAgent: string, timeoutMs: number): Transport {
+  const cluster = config.getCurrentCluster();
+  if (!cluster) throw new Error('The kubeconfig has no current context, so there is no cluster to ask.');
+  const server = cluster.server.replace(/\/$/, '');
+  let dispatcher: Dispatcher | undefined;
+  let headers: { value: Record<string, string>; until: number } | undefined;
+
+  /** Tokens and certificates of exec plugins and token files change while we run: asked again every 30 s and after a 401. */
+  async function authenticate(): Promise<Record<string, string>> {
+    if (headers && headers.until > performance.now()) return headers.value;
+    const https: RequestOptions = { headers: {} };
+    await config.applyToHTTPSOptions(https);
+    const { ca, cert, key, rejectUnauthorized, servername, auth } = https;
+    dispatcher ??= createDispatcher(cluster?.proxyUrl, { ca, cert, key, rejectUnauthorized, servername });
+    const value: Record<string, string> = { accept: 'application/json', 'user-agent': userAgent };
+    for (const [name, header] of Object.entries(https.headers ?? {})) value[name.toLowerCase()] = String(header);
+    if (auth) value['authorization'] = `Basic ${Buffer.from(auth).toString('base64')}`;
+    headers = { value, until: performance.now() + 30_000 };
+    return value;
+  }
+
+  return {
+    async send({ method, path, query = {}, body, contentType, signal }, bodyTimeoutMs = timeoutMs) {
+      let response: Dispatcher.ResponseData;
+      try {
+        const authenticated = await authenticate();
+        response = await request(`${server}${path}${search(query)}`, {
+          method,
+          headers: contentType ? { ...authenticated, 'content-type': contentType } : authenticated,
+          body: body === undefined ? null : JSON.stringify(body),
+          ...(dispatcher && { dispatcher }),
+          ...(signal && { signal }),
+          headersTimeout: timeoutMs,
+          bodyTimeout: bodyTimeoutMs,
+        });
+      } catch (error) {
+        throw failure(error, signal);
+      }
+      if (response.statusCode < 300) return response;
+      if (response.statusCode === 401) headers = undefined;
+      throw await refusal(response);
+    },
+    async close() {
+      await dispatcher?.destroy();
+    },
+  };
+}
+
+function createDispatcher(proxyUrl: string | undefined, tls: Record<string, unknown>): Dispatcher {
+  const given = Object.fromEntries(Object.entries(tls).filter(([, value]) => value !== undefined));
+  if (proxyUrl) return new ProxyAgent({ uri: proxyUrl, requestTls: given });
+  return new Agent({ connect: { ...given, keepAlive: true, keepAliveInitialDelay: 30_000, timeout: 10_000 } });
+}
+
+function search(query: Query): string {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined);
+  return given.length === 0
+    ? ''
+    : `?${new URLSearchParams(given.map(([name, value]): [string, string] => [name, String(value)]))}`;
+}
+
+async function refusal(response: Dispatcher.ResponseData): Promise<ApiError> {
+  const text = await response.body.text().catch(() => '');
+  const retryAfter = Number(response.headers['retry-after']);
+  let status: Status = { code: response.statusCode, message: text.slice(0, 1000) || `HTTP ${response.statusCode}` };
+  try {
+    const parsed = JSON.parse(text) as Status;
+    if (parsed.kind === 'Status') status = { ...parsed, code: parsed.code ?? response.statusCode };
+  } catch {
+    // Not an answer of Kubernetes itself (a proxy's page): the text is all there is.
+  }
+  return new ApiError(status, Number.isFinite(retryAfter) && retryAfter > 0 ? retryAfter * 1000 : undefined);
+}
+
+/** The caller's own abort is handed back as it is; everything else is a cluster that could not be asked. */
+export function failure(error: unknown, signal: AbortSignal | undefined): unknown {
+  if (error instanceof ApiError || error instanceof Unavailable) return error;
+  if (signal?.aborted && !(signal.reason instanceof DOMException && signal.reason.name === 'TimeoutError')) {
+    return signal.reason;
+  }
+  const cause = error instanceof Error ? error.message : String(error);
+  return new Unavailable('CLUSTER_UNAVAILABLE', `The cluster could not be asked: ${cause}.`, { cause: error });
+}
