@@ -1,0 +1,107 @@
+/**
+ * What must be in a cluster before anything can be served: the custom resources, the platform's namespace, the runtimes
+ * that come with it and, where the cluster has no gateway of its own, the Gateway. Server-side apply, so that a second
+ * install changes nothing and an upgrade changes only what it must.
+ */
+import { readdir, readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { parse } from 'yaml';
+import {
+  CONTROLLER_MANAGER,
+  GATEWAY_CLASS,
+  GATEWAY_CONTROLLER,
+  GATEWAY_NAME,
+  LABELS,
+  SYSTEM_NAMESPACE,
+} from '../contract/names.ts';
+import { createBackoff } from '../lib/backoff.ts';
+import { type ClusterPort, isNotFound, type KubeObject, type Resource } from '../platform/cluster/port.ts';
+import { CRDS, GATEWAYCLASSES, GATEWAYS, NAMESPACES, SERVINGRUNTIMES } from '../platform/cluster/resources.ts';
+
+/** The same place seen from src/controller and from dist/controller. */
+const DEPLOY = fileURLToPath(new URL('../../deploy', import.meta.url));
+
+export interface InstallOptions {
+  /** Also make the GatewayClass and the Gateway `clops`: for the local cluster. */
+  gateway: boolean;
+  /** Port of the Gateway's listener. */
+  gatewayPort?: number;
+  signal?: AbortSignal;
+}
+
+export async function install(cluster: ClusterPort, options: InstallOptions): Promise<void> {
+  const { gateway, gatewayPort = 8080, signal } = options;
+  const apply = (resource: Resource, object: KubeObject): Promise<KubeObject> =>
+    cluster.apply(resource, object, { fieldManager: CONTROLLER_MANAGER, force: true, ...(signal && { signal }) });
+
+  const crds = await manifests('crds');
+  await Promise.all(crds.map((crd) => apply(CRDS, crd)));
+  await Promise.all(crds.map((crd) => established(cluster, crd.metadata.name, signal)));
+  await apply(NAMESPACES, named('v1', 'Namespace', SYSTEM_NAMESPACE));
+  for (const runtime of await manifests('runtimes')) await served(() => apply(SERVINGRUNTIMES, runtime));
+  if (!gateway) return;
+  await apply(GATEWAYCLASSES, {
+    ...named(GATEWAY_API, 'GatewayClass', GATEWAY_CLASS),
+    spec: { controllerName: GATEWAY_CONTROLLER },
+  });
+  const listener = {
+    name: 'http',
+    protocol: 'HTTP',
+    port: gatewayPort,
+    allowedRoutes: { namespaces: { from: 'All' } },
+  };
+  await apply(GATEWAYS, {
+    ...named(GATEWAY_API, 'Gateway', GATEWAY_NAME, SYSTEM_NAMESPACE),
+    spec: { gatewayClassName: GATEWAY_CLASS, listeners: [listener] },
+  });
+}
+
+const GATEWAY_API = 'gateway.networking.k8s.io/v1';
+
+function named(apiVersion: string, kind: string, name: string, namespace?: string): KubeObject {
+  const labels = { [LABELS.managedBy]: 'clops' };
+  return { apiVersion, kind, metadata: { name, ...(namespace && { namespace }), labels } };
+}
+
+async function manifests(folder: 'crds' | 'runtimes'): Promise<KubeObject[]> {
+  const files = (await readdir(`${DEPLOY}/${folder}`)).filter((file) => file.endsWith('.yaml')).sort();
+  return Promise.all(
+    files.map(async (file) => parse(await readFile(`${DEPLOY}/${folder}/${file}`, 'utf8')) as KubeObject),
+  );
+}
+
+interface Crd extends KubeObject {
+  status?: { conditions?: { type: string; status: string; message?: string }[] };
+}
+
+const isEstablished = (crd: Crd): boolean =>
+  crd.status?.conditions?.some(({ type, status }) => type === 'Established' && status === 'True') ?? false;
+
+/** Resolves when the API server serves the kind; until then every object of it would be a 404. */
+async function established(cluster: ClusterPort, name: string, signal?: AbortSignal): Promise<void> {
+  const limit = AbortSignal.timeout(30_000);
+  const waiting = signal ? AbortSignal.any([signal, limit]) : limit;
+  const selectors = { fieldSelector: `metadata.name=${name}`, signal: waiting };
+  for (;;) {
+    const { items, resourceVersion } = await cluster.list<Crd>(CRDS, selectors);
+    if (items.some(isEstablished)) return;
+    for await (const event of cluster.watch<Crd>(CRDS, { ...selectors, resourceVersion })) {
+      if (event.type !== 'BOOKMARK' && isEstablished(event.object)) return;
+    }
+    waiting.throwIfAborted();
+  }
+}
+
+/** A real API server answers 404 for a moment after a CRD was established: its handlers follow by a watch of their own. */
+async function served(write: () => Promise<unknown>): Promise<void> {
+  const backoff = createBackoff({ initialMs: 50 });
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await write();
+      return;
+    } catch (error) {
+      if (!isNotFound(error) || attempt === 8) throw error;
+      await new Promise((resolve) => setTimeout(resolve, backoff.next()));
+    }
+  }
+}
