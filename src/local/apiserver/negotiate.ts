@@ -1,0 +1,47 @@
+/** In which form a client wants its answer: from its Accept header to one of the forms that are spoken here. */
+import type { ApiResponse } from './types.ts';
+
+export type Form = 'plain' | 'table' | 'metadata';
+
+const FORMS: Record<string, Form> = {
+  '': 'plain',
+  Table: 'table',
+  PartialObjectMetadata: 'metadata',
+  PartialObjectMetadataList: 'metadata',
+};
+const SPOKEN = 'application/json, application/json;as=Table;g=meta.k8s.io;v=v1';
+
+/** The first form asked for that is spoken, as Kubernetes chooses (it ignores q). Undefined: none, answer 406. */
+export function formFor(accept: string): Form | undefined {
+  if (accept.trim() === '') return 'plain';
+  for (const clause of accept.split(',')) {
+    const [type = '', ...rest] = clause.split(';').map((part) => part.trim());
+    if (type !== 'application/json' && type !== 'application/*' && type !== '*/*') continue;
+    const parameters = new Map(rest.map((part) => part.split('=', 2) as [string, string]));
+    const as = parameters.get('as') ?? '';
+    if (as !== '' && (parameters.get('g') !== 'meta.k8s.io' || parameters.get('v') !== 'v1')) continue;
+    const form = FORMS[as];
+    if (form) return form;
+  }
+  return undefined;
+}
+
+export const contentTypeOf = (form: Form): string =>
+  form === 'table' ? 'application/json;as=Table;v=v1;g=meta.k8s.io' : 'application/json';
+
+export const failure = (code: number, reason: string, message: string, details?: object): ApiResponse => ({
+  status: code,
+  body: {
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Failure',
+    message,
+    reason,
+    ...(details && { details }),
+    code,
+  },
+});
+
+export const notAcceptable = (): ApiResponse =>
+  failure(406, 'NotAcceptable', `only the following media types are accepted: ${SPOKEN}`);
