@@ -1,0 +1,101 @@
+/**
+ * Watches one running container by its probes and tells when something changes: it has started, it is ready or not
+ * any more, it must be restarted. Thresholds and defaults are a kubelet's. Never touches the container itself.
+ */
+import type { Clock } from '../../../lib/clock.ts';
+import type { Container, Probe } from '../types.ts';
+import { type ActionResult, type ActionTarget, perform } from './action.ts';
+
+export type ProbeType = 'Startup' | 'Readiness' | 'Liveness';
+
+export interface ProberEvents {
+  started(): void;
+  ready(isReady: boolean): void;
+  /** A liveness or startup probe has failed for good. */
+  failed(type: 'Startup' | 'Liveness', probe: Probe): void;
+  /** Every single failure, for the Event `Unhealthy`. */
+  unhealthy(type: ProbeType, message: string): void;
+}
+
+export interface ProberOptions {
+  container: Container;
+  target: ActionTarget;
+  /** What an earlier agent found out about this same process. */
+  before: { started: boolean; ready: boolean };
+  /** When the container was started, in milliseconds since the epoch. */
+  startedAt: number;
+  clock: Clock;
+  events: ProberEvents;
+}
+
+/** Returns a function that ends all probing; nothing is told after it. */
+export function startProber({ container, target, before, startedAt, clock, events }: ProberOptions): () => void {
+  const { startupProbe, readinessProbe, livenessProbe } = container;
+  const cancels = new Set<() => void>();
+  let stopped = false;
+
+  /** `onResult` hears each outcome that reached its threshold; false ends the series. */
+  function series(type: ProbeType, probe: Probe, onResult: (ok: boolean) => boolean): void {
+    const period = (probe.periodSeconds || 10) * 1000;
+    const needed = { ok: probe.successThreshold || 1, failed: probe.failureThreshold || 3 };
+    let run = { ok: true, length: 0 };
+
+    async function once(): Promise<void> {
+      const begun = clock.monotonic();
+      const result = await attempt(probe);
+      if (stopped) return;
+      if (!result.ok) events.unhealthy(type, result.message);
+      run = run.ok === result.ok ? { ok: run.ok, length: run.length + 1 } : { ok: result.ok, length: 1 };
+      const reached = run.length >= (run.ok ? needed.ok : needed.failed);
+      if (reached && !onResult(run.ok)) return;
+      later(Math.max(0, period - (clock.monotonic() - begun)));
+    }
+
+    function later(ms: number): void {
+      const cancel = clock.after(ms, () => {
+        cancels.delete(cancel);
+        void once();
+      });
+      cancels.add(cancel);
+    }
+
+    later(Math.max(0, startedAt + (probe.initialDelaySeconds ?? 0) * 1000 - clock.now()));
+  }
+
+  async function attempt(probe: Probe): Promise<ActionResult> {
+    try {
+      return await perform(probe, target, (probe.timeoutSeconds || 1) * 1000);
+    } catch (error) {
+      return { ok: false, message: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  function afterStart(): void {
+    events.started();
+    if (readinessProbe) {
+      series('Readiness', readinessProbe, (ok) => {
+        events.ready(ok);
+        return true;
+      });
+    } else events.ready(true);
+    if (livenessProbe) {
+      series('Liveness', livenessProbe, (ok) => {
+        if (!ok) events.failed('Liveness', livenessProbe);
+        return ok;
+      });
+    }
+  }
+
+  if (!startupProbe || before.started) afterStart();
+  else {
+    series('Startup', startupProbe, (ok) => {
+      if (ok) afterStart();
+      else events.failed('Startup', startupProbe);
+      return false;
+    });
+  }
+  return () => {
+    stopped = true;
+    for (const cancel of cancels) cancel();
+  };
+}
