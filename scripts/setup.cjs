@@ -1,3 +1,4 @@
+// biome-ignore-all lint/style/useNodejsImportProtocol: Node 12 does not know it, and must reach the sentence that refuses it.
 'use strict';
 /**
  * Makes a fresh clone runnable: installs the dependencies when they are missing or older than the lock file, and builds

@@ -1,0 +1,82 @@
+/**
+ * Finding, waiting for and stopping a Postgres by its data folder. After a kill -9 of the platform, Postgres lives on and
+ * its postmaster.pid tells the truth; after a power cut the file is there and the pid in it may be anybody's.
+ */
+import { readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { identityOf, startedAt } from '../../process/identity.ts';
+
+export interface Postmaster {
+  pid: number;
+  identity: string;
+  port: number;
+  /** `starting`, `ready`, `stopping`: the file's last line. */
+  status: string;
+}
+
+const pidFile = (data: string): string => join(data, 'postmaster.pid');
+export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** The Postgres that runs on this folder, or null. Verified: its start time is the file's, and its folder is this one. */
+export function findPostmaster(data: string): Postmaster | null {
+  const lines = readOrNull(pidFile(data))?.split('\n') ?? [];
+  const pid = Number(lines[0]);
+  if (!(pid > 1)) return null;
+  const identity = identityOf(pid);
+  const started = startedAt(pid);
+  if (identity === null || started === null || !isOn(pid, data)) return null;
+  // Postgres writes the time a moment after its start; the clock may have been set by a little since.
+  if (Math.abs(started - Number(lines[2])) > 10) return null;
+  return { pid, identity, port: Number(lines[3]), status: lines[7]?.trim() ?? 'starting' };
+}
+
+/** Postgres works in its data folder. Where that cannot be seen (macOS), the start time has to do. */
+function isOn(pid: number, data: string): boolean {
+  if (process.platform !== 'linux') return true;
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`) === data;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Lets Postgres start although the pid in its file belongs to somebody else now. The file is not removed: its shared
+ * memory line keeps Postgres from starting beside backends of a killed predecessor. Postgres takes its parent's pid for
+ * stale, so that is what is written.
+ */
+export function disownStalePid(data: string): void {
+  const text = readOrNull(pidFile(data));
+  const pid = Number(text?.split('\n')[0]);
+  if (text === null || !(pid > 1) || identityOf(pid) === null) return;
+  writeFileSync(pidFile(data), text.replace(/^\d+/, String(process.pid)));
+}
+
+/** Fast shutdown (SIGINT: clients are disconnected, a checkpoint is written), then without the checkpoint, then hard. */
+export async function stopPostmaster({ pid, identity }: Postmaster, fastMs = 6_000): Promise<void> {
+  const steps: [NodeJS.Signals, number][] = [
+    ['SIGINT', fastMs],
+    ['SIGQUIT', 1_500],
+    ['SIGKILL', 1_000],
+  ];
+  for (const [signal, ms] of steps) {
+    if (identityOf(pid) !== identity) return;
+    process.kill(pid, signal);
+    const until = performance.now() + ms;
+    while (identityOf(pid) === identity && performance.now() < until) await pause(20);
+  }
+}
+
+/** Stops whatever still runs on a folder that nobody wants any more. */
+export async function stopLeftover(data: string): Promise<void> {
+  const running = findPostmaster(data);
+  if (running) await stopPostmaster(running);
+}
+
+function readOrNull(file: string): string | null {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return null;
+  }
+}
