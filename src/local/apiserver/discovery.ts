@@ -7,12 +7,12 @@ import type { ResourceRow } from './types.ts';
 
 const VERBS = ['create', 'delete', 'get', 'list', 'patch', 'update', 'watch'];
 
-/** The document at `path`, or undefined when it is none of discovery's. `address` is `host:port` of the server. */
-export function discovery(path: string, rows: readonly ResourceRow[], address: string): object | undefined {
+/** The document at `path`, or undefined when it is none of discovery's. */
+export function discovery(path: string, rows: readonly ResourceRow[]): object | undefined {
   const parts = path.split('/').filter(Boolean);
   if (parts.length === 0) return { paths: rootPaths(rows) };
   if (parts[0] === 'api') {
-    if (parts.length === 1) return { ...coreVersions(rows), serverAddressByClientCIDRs: anyone(address) };
+    if (parts.length === 1) return coreVersions(rows);
     return parts.length === 2 ? resourceList('', parts[1] as string, rows) : undefined;
   }
   if (parts[0] !== 'apis') return undefined;
@@ -46,10 +46,8 @@ function groupDocument({ name, versions }: Group): object {
 
 function coreVersions(rows: readonly ResourceRow[]): object {
   const versions = new Set(rows.filter((row) => row.group === '').map((row) => row.version));
-  return { kind: 'APIVersions', versions: [...versions] };
+  return { kind: 'APIVersions', versions: [...versions], serverAddressByClientCIDRs: [] };
 }
-
-const anyone = (address: string): object[] => [{ clientCIDR: '0.0.0.0/0', serverAddress: address }];
 
 function rootPaths(rows: readonly ResourceRow[]): string[] {
   const versions = rows.map((row) => `${row.group === '' ? '/api' : '/apis'}/${apiVersionOf(row)}`);

@@ -1,5 +1,5 @@
 /** In which form a client wants its answer: from its Accept header to one of the forms that are spoken here. */
-import type { ApiResponse } from './types.ts';
+import { Refusal } from './status.ts';
 
 export type Form = 'plain' | 'table' | 'metadata';
 
@@ -29,19 +29,9 @@ export function formFor(accept: string): Form | undefined {
 export const contentTypeOf = (form: Form): string =>
   form === 'table' ? 'application/json;as=Table;v=v1;g=meta.k8s.io' : 'application/json';
 
-export const failure = (code: number, reason: string, message: string, details?: object): ApiResponse => ({
-  status: code,
-  body: {
-    kind: 'Status',
-    apiVersion: 'v1',
-    metadata: {},
-    status: 'Failure',
-    message,
-    reason,
-    ...(details && { details }),
-    code,
-  },
-});
-
-export const notAcceptable = (): ApiResponse =>
-  failure(406, 'NotAcceptable', `only the following media types are accepted: ${SPOKEN}`);
+export const notAcceptable = (): Refusal =>
+  new Refusal({
+    code: 406,
+    reason: 'NotAcceptable',
+    message: `only the following media types are accepted: ${SPOKEN}`,
+  });

@@ -2,11 +2,12 @@
  * How objects look in `kubectl get`: a Table from a row's printer columns, or metadata alone. Also inside a watch, where
  * every event holds a Table of one row and only the first names its columns.
  */
+import { jsonLines } from '../../platform/cluster/lines.ts';
+import { isObject, type Plain } from './json.ts';
 import { compilePath } from './jsonpath.ts';
 import type { Form } from './negotiate.ts';
 import type { PrinterColumn, ResourceRow } from './types.ts';
 
-type Json = Record<string, unknown>;
 export type IncludeObject = 'None' | 'Metadata' | 'Object';
 
 export interface Shape {
@@ -25,8 +26,8 @@ const NAME: PrinterColumn = { name: 'Name', type: 'string', format: 'name', valu
 export function shaped(body: unknown, shape: Shape, headers = true): unknown {
   if (shape.form === 'plain' || !isObject(body) || body['kind'] === 'Status' || !isObject(body['metadata']))
     return body;
-  const list = Array.isArray(body['items']) ? (body['items'] as Json[]) : undefined;
-  const metadata = body['metadata'] as Json;
+  const list = Array.isArray(body['items']) ? (body['items'] as Plain[]) : undefined;
+  const metadata = body['metadata'] as Plain;
   if (shape.form === 'metadata') {
     if (!list) return metadataOf(body);
     return { kind: 'PartialObjectMetadataList', apiVersion: 'meta.k8s.io/v1', metadata, items: list.map(metadataOf) };
@@ -46,26 +47,17 @@ export function shaped(body: unknown, shape: Shape, headers = true): unknown {
   };
 }
 
-/** A watch's lines, each shaped. Chunks may end anywhere. */
+/** A watch's lines, each shaped. */
 export async function* shapedEvents(
   chunks: AsyncIterable<Uint8Array>,
   shape: () => Shape,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const decoder = new TextDecoder();
   const encoder = new TextEncoder();
-  let rest = '';
   let headers = true;
-  for await (const chunk of chunks) {
-    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
-    rest = lines.pop() ?? '';
-    let text = '';
-    for (const line of lines) {
-      if (line.trim() === '') continue;
-      const event = JSON.parse(line) as { type: string; object: unknown };
-      text += `${JSON.stringify({ ...event, object: shaped(event.object, shape(), headers) })}\n`;
-      headers &&= event.type === 'ERROR';
-    }
-    if (text !== '') yield encoder.encode(text);
+  for await (const line of jsonLines(chunks)) {
+    const { type, object } = line as { type: string; object: unknown };
+    yield encoder.encode(`${JSON.stringify({ type, object: shaped(object, shape(), headers) })}\n`);
+    headers &&= type === 'ERROR';
   }
 }
 
@@ -91,7 +83,7 @@ export function humanDuration(ms: number): string {
 const two = (large: number, unit: string, small: number, smallUnit: string): string =>
   small === 0 ? `${large}${unit}` : `${large}${unit}${small}${smallUnit}`;
 
-function rowFor(body: Json, rows: readonly ResourceRow[], list: boolean): ResourceRow | undefined {
+function rowFor(body: Plain, rows: readonly ResourceRow[], list: boolean): ResourceRow | undefined {
   return rows.find(
     (row) =>
       body['kind'] === (list ? row.listKind : row.kind) &&
@@ -101,10 +93,10 @@ function rowFor(body: Json, rows: readonly ResourceRow[], list: boolean): Resour
 
 function columnsOf(row: ResourceRow | undefined): readonly PrinterColumn[] {
   const columns = row && row.columns.length > 0 ? row.columns : [AGE];
-  return columns[0]?.name === 'Name' ? columns : [NAME, ...columns];
+  return columns.some(({ name }) => name === 'Name') ? columns : [NAME, ...columns];
 }
 
-const definition = ({ name, type, format, description, priority }: PrinterColumn): Json => ({
+const definition = ({ name, type, format, description, priority }: PrinterColumn): Plain => ({
   name,
   // Ages are sent as text, as Kubernetes does; kubectl would print a date of another type as it stands.
   type: type === 'date' ? 'string' : type,
@@ -115,7 +107,7 @@ const definition = ({ name, type, format, description, priority }: PrinterColumn
 
 const compiled = new Map<string, (object: unknown) => unknown[]>();
 
-function find(object: Json, path: string): unknown {
+function find(object: Plain, path: string): unknown {
   let lookup = compiled.get(path);
   if (!lookup) {
     lookup = compilePath(path);
@@ -125,7 +117,7 @@ function find(object: Json, path: string): unknown {
   return lookup(object)[0];
 }
 
-function cell(object: Json, { value, type }: PrinterColumn, now: number): string | number | boolean | null {
+function cell(object: Plain, { value, type }: PrinterColumn, now: number): string | number | boolean | null {
   const found = typeof value === 'function' ? value(object) : find(object, value);
   if (found === undefined || found === null) return type === 'date' && value === AGE.value ? '<unknown>' : null;
   switch (type) {
@@ -147,19 +139,16 @@ function age(timestamp: string, now: number): string {
   return Number.isNaN(at) ? '<invalid>' : humanDuration(now - at);
 }
 
-function included(object: Json, include: IncludeObject): Json {
+function included(object: Plain, include: IncludeObject): Plain {
   if (include === 'None') return { object: null };
   return { object: include === 'Object' ? object : metadataOf(object) };
 }
 
-const metadataOf = (object: Json): Json => ({
+const metadataOf = (object: Plain): Plain => ({
   kind: 'PartialObjectMetadata',
   apiVersion: 'meta.k8s.io/v1',
   metadata: object['metadata'],
 });
 
-const pick = (object: Json, keys: readonly string[]): Json =>
+const pick = (object: Plain, keys: readonly string[]): Plain =>
   Object.fromEntries(keys.filter((key) => key in object).map((key) => [key, object[key]]));
-
-const isObject = (value: unknown): value is Json =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);

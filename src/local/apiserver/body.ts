@@ -1,0 +1,57 @@
+/** A request's body: limited, then decoded by its Content-Type. Protobuf is refused, as is what does not parse. */
+import type { IncomingMessage } from 'node:http';
+import { parse } from 'yaml';
+import { badRequest, Refusal, unsupportedMediaType } from './status.ts';
+
+export const BODY_LIMIT = 3 * 1024 * 1024;
+
+/** Undefined when there is none. Throws a Refusal. */
+export async function readBody(req: IncomingMessage, contentType: string): Promise<unknown> {
+  if (req.method === 'GET' || req.method === 'HEAD') return undefined;
+  const bytes = await collect(req);
+  if (bytes.length === 0) return undefined;
+  const type = (contentType.split(';')[0] ?? '').trim().toLowerCase();
+  if (type.includes('protobuf') || type.includes('cbor')) {
+    throw unsupportedMediaType(
+      'the body of the request was in an unknown format - accepted media types include: application/json, application/yaml',
+    );
+  }
+  const text = bytes.toString('utf8');
+  // An apply patch is YAML by name, but most clients send JSON, which is parsed a hundred times faster as such.
+  return type.includes('yaml') && !text.trimStart().startsWith('{') ? fromYaml(text) : fromJson(text);
+}
+
+async function collect(req: IncomingMessage): Promise<Buffer> {
+  if (Number(req.headers['content-length'] ?? 0) > BODY_LIMIT) throw tooLarge();
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of req as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > BODY_LIMIT) throw tooLarge();
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+const tooLarge = (): Refusal =>
+  new Refusal({
+    code: 413,
+    reason: 'RequestEntityTooLarge',
+    message: `Request entity too large: limit is ${BODY_LIMIT}`,
+  });
+
+function fromJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw badRequest(`the body could not be read as JSON: ${(error as Error).message}`);
+  }
+}
+
+function fromYaml(text: string): unknown {
+  try {
+    return parse(text, { maxAliasCount: 100 });
+  } catch (error) {
+    throw badRequest(`error converting YAML to JSON: ${(error as Error).message}`);
+  }
+}
