@@ -44,7 +44,7 @@ export interface Strategy {
 }
 
 export interface FieldError {
-  type: 'Required' | 'Invalid' | 'NotSupported' | 'Forbidden' | 'TooLong' | 'Duplicate' | 'TooMany';
+  type: 'Required' | 'Invalid' | 'TypeInvalid' | 'NotSupported' | 'Forbidden' | 'TooLong' | 'Duplicate' | 'TooMany';
   field: string;
   detail: string;
   value?: unknown;

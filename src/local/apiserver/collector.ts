@@ -1,0 +1,193 @@
+/**
+ * What goes because something else went: dependents of an owner, the contents of a namespace, the objects of a CRD.
+ * Driven by the store's events and never by a timer; every step is an ordinary delete, so finalizers and grace hold.
+ * State is only what the store says, so a restart looks once at everything and goes on.
+ */
+import type { KubeObject } from '../../platform/cluster/port.ts';
+import type { Core } from './core.ts';
+import { clone, type Plain } from './json.ts';
+import type { ServedRow } from './registry.ts';
+import { dropOwner, FOREGROUND, type Propagation, remove } from './remove.ts';
+import { persist } from './write.ts';
+
+export const CRD_FINALIZER = 'customresourcecleanup.apiextensions.k8s.io';
+const CRD_STORAGE = 'apiextensions.k8s.io/customresourcedefinitions';
+
+export interface Collector {
+  stop(): void;
+}
+
+interface Ref {
+  storage: string;
+  namespace: string | undefined;
+  name: string;
+  uid: string;
+}
+
+export function startCollector(core: Core): Collector {
+  const { store, registry } = core;
+  const dependents = new Map<string, Map<string, Ref>>();
+  const queue = new Set<() => void>();
+  let scheduled: NodeJS.Immediate | undefined;
+  let stopped = false;
+
+  function later(task: () => void): void {
+    queue.add(task);
+    scheduled ??= setImmediate(run);
+  }
+
+  function run(): void {
+    scheduled = undefined;
+    if (stopped) return;
+    for (const task of [...queue]) {
+      queue.delete(task);
+      try {
+        task();
+      } catch (error) {
+        core.log.error({ err: error }, 'garbage collection of an object failed');
+      }
+    }
+    if (queue.size > 0) scheduled ??= setImmediate(run);
+  }
+
+  const refOf = (storage: string, { metadata }: KubeObject): Ref => ({
+    storage,
+    namespace: metadata.namespace,
+    name: metadata.name,
+    uid: metadata.uid ?? '',
+  });
+
+  const live = (ref: Ref): { row: ServedRow; object: KubeObject } | undefined => {
+    const object = store.get(ref.storage, ref.namespace, ref.name);
+    const row = registry.ofStorage(ref.storage);
+    return row && object && object.metadata.uid === ref.uid ? { row, object } : undefined;
+  };
+
+  function deleteRef(ref: Ref, propagationPolicy: Propagation = 'Background'): void {
+    const found = live(ref);
+    if (!found || (found.object.metadata.deletionTimestamp && propagationPolicy !== 'Foreground')) return;
+    const { row } = found;
+    const place = ref.namespace === undefined ? {} : { namespace: ref.namespace };
+    remove(core, { row, name: ref.name, ...place }, { propagationPolicy, uid: ref.uid, dryRun: false });
+  }
+
+  function index(ref: Ref, object: KubeObject, add: boolean): void {
+    for (const { uid } of object.metadata.ownerReferences ?? []) {
+      const entries = dependents.get(uid) ?? new Map<string, Ref>();
+      if (add) entries.set(ref.uid, ref);
+      else entries.delete(ref.uid);
+      if (entries.size > 0) dependents.set(uid, entries);
+      else dependents.delete(uid);
+    }
+  }
+
+  /** Deleted when all owners are gone; otherwise the gone ones are forgotten. */
+  function collect(ref: Ref): void {
+    const found = live(ref);
+    const owners = found?.object.metadata.ownerReferences ?? [];
+    const gone = owners.filter(({ uid }) => !store.byUid(uid)).map(({ uid }) => uid);
+    if (!found || gone.length === 0) return;
+    if (gone.length === owners.length) deleteRef(ref);
+    else dropOwner(core, found.row, found.object, gone);
+  }
+
+  /** An owner in foreground deletion waits for the dependents that block it. */
+  function foreground(ref: Ref): void {
+    const owner = live(ref);
+    if (!owner?.object.metadata.deletionTimestamp || !owner.object.metadata.finalizers?.includes(FOREGROUND)) return;
+    let blocked = false;
+    for (const dependent of [...(dependents.get(ref.uid)?.values() ?? [])]) {
+      const found = live(dependent);
+      const blocking = found?.object.metadata.ownerReferences?.some(
+        (one) => one.uid === ref.uid && one.blockOwnerDeletion,
+      );
+      if (!found?.object.metadata.deletionTimestamp) deleteRef(dependent, blocking ? 'Foreground' : 'Background');
+      if (blocking && live(dependent)) blocked = true;
+    }
+    if (!blocked) dropFinalizer(ref, FOREGROUND);
+  }
+
+  function dropFinalizer(ref: Ref, finalizer: string): void {
+    const found = live(ref);
+    if (!found?.object.metadata.finalizers?.includes(finalizer)) return;
+    const next = clone(found.object);
+    const left = (next.metadata.finalizers ?? []).filter((one) => one !== finalizer);
+    if (left.length > 0) next.metadata.finalizers = left;
+    else delete next.metadata.finalizers;
+    persist(core, found.row, next);
+  }
+
+  /** Pods first, while what they use is still there; then the rest; then the namespace. */
+  function namespace(ref: Ref): void {
+    const found = live(ref);
+    if (!found?.object.metadata.deletionTimestamp) return;
+    const contents = store
+      .storages()
+      .filter((storage) => registry.ofStorage(storage)?.namespaced)
+      .flatMap((storage) => store.list(storage, ref.name).map((object) => refOf(storage, object)));
+    const pods = contents.filter(({ storage }) => storage === 'pods');
+    for (const one of pods.length > 0 ? pods : contents) deleteRef(one);
+    if (contents.some((one) => live(one))) return;
+    const next = clone(found.object);
+    next.spec = { ...(next.spec as Plain), finalizers: [] };
+    persist(core, found.row, next);
+  }
+
+  function crd(ref: Ref): void {
+    const found = live(ref);
+    if (!found?.object.metadata.deletionTimestamp) return;
+    const { group, names } = found.object.spec as { group: string; names: { plural: string } };
+    const objects = store.list(`${group}/${names.plural}`).map((object) => refOf(`${group}/${names.plural}`, object));
+    for (const one of objects) deleteRef(one);
+    if (!objects.some((one) => live(one))) dropFinalizer(ref, CRD_FINALIZER);
+  }
+
+  function wakeContainers(storage: string, object: KubeObject): void {
+    const space = store.get('namespaces', undefined, object.metadata.namespace ?? '');
+    if (space?.metadata.deletionTimestamp) later(() => namespace(refOf('namespaces', space)));
+    const [group, plural] = storage.split('/');
+    const definition = store.get(CRD_STORAGE, undefined, `${plural}.${group}`);
+    if (definition?.metadata.deletionTimestamp) later(() => crd(refOf(CRD_STORAGE, definition)));
+  }
+
+  function look(storage: string, object: KubeObject): void {
+    const ref = refOf(storage, object);
+    if (object.metadata.ownerReferences?.length) later(() => collect(ref));
+    if (!object.metadata.deletionTimestamp) return;
+    if (object.metadata.finalizers?.includes(FOREGROUND)) later(() => foreground(ref));
+    if (storage === 'namespaces') later(() => namespace(ref));
+    if (storage === CRD_STORAGE) later(() => crd(ref));
+  }
+
+  function gone(storage: string, object: KubeObject): void {
+    const ref = refOf(storage, object);
+    for (const dependent of dependents.get(ref.uid)?.values() ?? []) later(() => collect(dependent));
+    for (const { uid } of object.metadata.ownerReferences ?? []) {
+      const owner = store.byUid(uid);
+      if (owner?.object.metadata.deletionTimestamp) later(() => foreground(refOf(owner.storage, owner.object)));
+    }
+    wakeContainers(storage, object);
+  }
+
+  const unsubscribe = store.onEvent((storage, event) => {
+    const ref = refOf(storage, event.object);
+    if (event.old) index(ref, event.old, false);
+    if (event.type === 'DELETED') return gone(storage, event.object);
+    index(ref, event.object, true);
+    return look(storage, event.object);
+  });
+  for (const storage of store.storages()) {
+    for (const object of store.list(storage)) {
+      index(refOf(storage, object), object, true);
+      look(storage, object);
+    }
+  }
+
+  return {
+    stop() {
+      stopped = true;
+      unsubscribe();
+      if (scheduled) clearImmediate(scheduled);
+    },
+  };
+}

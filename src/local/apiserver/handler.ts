@@ -1,0 +1,246 @@
+/**
+ * The API server's core: one handler for every kind. It takes a request apart, asks the part that knows, and answers in
+ * Kubernetes' form; a failure below becomes a Status and never an exception.
+ */
+import type { Clock } from '../../lib/clock.ts';
+import type { Log } from '../../lib/log.ts';
+import { apiVersionOf, type KubeObject } from '../../platform/cluster/port.ts';
+import { boot } from './boot.ts';
+import { type Collector, startCollector } from './collector.ts';
+import type { Core, Item, Target, WriteMode } from './core.ts';
+import { followCrds } from './crds.ts';
+import { isObject, readPath } from './json.ts';
+import { bind, patch, patchScale, scaleOf, writeScale } from './patch.ts';
+import { createRegistry, type ServedRow } from './registry.ts';
+import { deleteOptions, remove } from './remove.ts';
+import { BUILTIN_ROWS } from './resources.ts';
+import { route } from './route.ts';
+import { predicateOf } from './selectors.ts';
+import { badRequest, internalError, methodNotAllowed, notImplemented, notServed, Refusal } from './status.ts';
+import { createStore } from './store.ts';
+import type { Api, ApiRequest, ApiResponse } from './types.ts';
+import { watch } from './watch.ts';
+import { create, existing, objectOf, update } from './write.ts';
+
+export interface CoreOptions {
+  /** State is kept in `<dataDir>/cluster/`. */
+  dataDir: string;
+  clock: Clock;
+  log: Log;
+}
+
+export interface CoreApi extends Api {
+  /** Writes what is not on disk yet and ends the collector. */
+  close(): Promise<void>;
+}
+
+export const VERSION = {
+  major: '1',
+  minor: '34',
+  gitVersion: 'v1.34.4+clops',
+  platform: `${process.platform}/${process.arch}`,
+};
+
+/** Opens (or makes) the state in `dataDir`. Throws when a snapshot there is damaged. */
+export function createApi({ dataDir, clock, log }: CoreOptions): CoreApi {
+  const store = createStore({ dataDir, clock, log });
+  const registry = createRegistry(BUILTIN_ROWS);
+  const core: Core = { store, registry, clock, log };
+  const unfollow = followCrds(core);
+  boot(core);
+  const collector: Collector = startCollector(core);
+  let closed = false;
+  return {
+    async handle(request) {
+      try {
+        if (closed)
+          throw new Refusal({ code: 503, reason: 'ServiceUnavailable', message: 'the server is shutting down' });
+        return answer(core, request);
+      } catch (error) {
+        if (error instanceof Refusal) return { status: error.status.code, body: { metadata: {}, ...error.status } };
+        log.error({ err: error, method: request.method, path: request.path }, 'a request failed');
+        const refusal = internalError((error as Error).message);
+        return { status: 500, body: refusal.status };
+      }
+    },
+    rows: () => registry.rows(),
+    onRowsChanged: (listener) => void registry.onChange(listener),
+    async close() {
+      closed = true;
+      collector.stop();
+      unfollow();
+      await store.close();
+    },
+  };
+}
+
+function answer(core: Core, request: ApiRequest): ApiResponse {
+  if (request.path === '/version') return { status: 200, body: VERSION };
+  const binding = bindingTarget(core, request);
+  if (binding) return binding;
+  const target = route(request.path, core.registry);
+  const { name } = target;
+  return name === undefined ? onCollection(core, target, request) : onItem(core, { ...target, name }, request);
+}
+
+function onCollection(core: Core, target: Target, request: ApiRequest): ApiResponse {
+  const { query } = request;
+  switch (request.method) {
+    case 'GET':
+      if (isTrue(query.get('watch'))) return stream(core, target, request);
+      return { status: 200, body: list(core, target, query) };
+    case 'POST': {
+      if (target.row.namespaced && target.namespace === undefined) throw methodNotAllowed();
+      const mode = modeOf(request);
+      return written(target.row, 201, create(core, target, objectOf(target, request.body), mode), mode);
+    }
+    case 'DELETE': {
+      const body = list(core, target, query);
+      const options = deleteOptions(request.body, query, modeOf(request));
+      for (const { metadata } of body.items) {
+        const place = metadata.namespace === undefined ? {} : { namespace: metadata.namespace };
+        remove(core, { row: target.row, name: metadata.name, ...place }, options);
+      }
+      return { status: 200, body };
+    }
+    default:
+      throw methodNotAllowed();
+  }
+}
+
+function onItem(core: Core, item: Item, request: ApiRequest): ApiResponse {
+  const { row, subresource } = item;
+  if (subresource !== undefined && subresource !== 'status') return onSubresource(core, item, request);
+  if (subresource === 'status' && !row.subresources.status) throw notServed();
+  const mode = modeOf(request);
+  switch (request.method) {
+    case 'GET':
+      if (isTrue(request.query.get('watch'))) return stream(core, item, request);
+      return { status: 200, body: shown(row, existing(core, item)) };
+    case 'PUT': {
+      existing(core, item);
+      return written(row, 200, update(core, item, objectOf(item, request.body), mode), mode);
+    }
+    case 'PATCH': {
+      checkApply(request);
+      const { object, created } = patch(core, item, mediaType(request), request.body, mode);
+      return written(row, created ? 201 : 200, object, mode);
+    }
+    case 'DELETE': {
+      if (subresource) throw methodNotAllowed();
+      const { object, gone } = remove(core, item, deleteOptions(request.body, request.query, mode));
+      if (!gone || row.storage === 'pods') return { status: 200, body: shown(row, object) };
+      const { uid } = object.metadata;
+      const details = { name: item.name, ...(row.group && { group: row.group }), kind: row.plural, uid };
+      return { status: 200, body: { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details } };
+    }
+    default:
+      throw methodNotAllowed();
+  }
+}
+
+function onSubresource(core: Core, item: Item, request: ApiRequest): ApiResponse {
+  const { row, subresource } = item;
+  if (subresource === 'log' && row.subresources.log) throw notImplemented('reading logs in process');
+  if (subresource === 'finalize' && row.storage === 'namespaces' && request.method === 'PUT') {
+    const mode = modeOf(request);
+    return written(row, 200, update(core, { ...item }, objectOf(item, request.body), mode), mode);
+  }
+  if (subresource !== 'scale' || !row.subresources.scale) throw notServed();
+  const mode = modeOf(request);
+  switch (request.method) {
+    case 'GET':
+      return { status: 200, body: scaleOf(row, existing(core, item)) };
+    case 'PUT':
+      return { status: 200, body: writeScale(core, item, request.body, mode) };
+    case 'PATCH':
+      return { status: 200, body: patchScale(core, item, mediaType(request), request.body, mode) };
+    default:
+      throw methodNotAllowed();
+  }
+}
+
+/** `POST …/bindings` and `POST …/pods/{name}/binding`: how a scheduler places a pod. */
+function bindingTarget(core: Core, request: ApiRequest): ApiResponse | undefined {
+  const match = /^\/api\/v1\/namespaces\/([^/]+)\/(?:bindings|pods\/([^/]+)\/binding)$/.exec(request.path);
+  if (!match) return undefined;
+  if (request.method !== 'POST') throw methodNotAllowed();
+  const row = core.registry.find('', 'v1', 'pods') as ServedRow;
+  const name = match[2] ?? readPath(request.body, 'metadata.name');
+  if (typeof name !== 'string') throw badRequest('a Binding names its pod in metadata.name');
+  bind(core, { row, namespace: match[1] as string, name }, request.body, modeOf(request));
+  return { status: 201, body: { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 } };
+}
+
+function list(core: Core, target: Target, query: URLSearchParams) {
+  const { row, namespace } = target;
+  const selected = predicateOf(row, query);
+  if (query.get('continue')) throw badRequest('continue key is not valid: lists here are one page');
+  const items = core.store.list(row.storage, namespace).filter(selected);
+  return {
+    kind: row.listKind,
+    apiVersion: apiVersionOf(row),
+    metadata: { resourceVersion: String(core.store.revision) },
+    items: items.map((object) => shown(row, object)),
+  };
+}
+
+function stream(core: Core, target: Target, request: ApiRequest): ApiResponse {
+  return { status: 200, stream: watch(core, target, request.query, request.signal) };
+}
+
+const shown = (row: ServedRow, object: KubeObject): KubeObject =>
+  row.view ? (row.view.fromStored(object) as KubeObject) : object;
+
+function written(row: ServedRow, status: number, object: KubeObject, mode: WriteMode): ApiResponse {
+  const warnings = mode.warnings.map((text) => `299 - ${JSON.stringify(text)}`);
+  return {
+    status,
+    body: shown(row, object),
+    ...(warnings.length > 0 && { headers: { Warning: warnings.join(', ') } }),
+  };
+}
+
+const isTrue = (value: string | null): boolean => value !== null && value !== 'false' && value !== '0';
+const mediaType = (request: ApiRequest): string =>
+  (request.headers.contentType.split(';')[0] ?? '').trim().toLowerCase();
+
+function checkApply(request: ApiRequest): void {
+  const applies = mediaType(request).startsWith('application/apply-patch');
+  if (!isObject(request.body) && applies) throw badRequest('the body of an apply must be an object');
+  if (applies && !request.query.get('fieldManager'))
+    throw new Refusal({
+      code: 422,
+      reason: 'Invalid',
+      message: 'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch',
+      details: {
+        group: 'meta.k8s.io',
+        kind: 'PatchOptions',
+        causes: [
+          {
+            reason: 'FieldValueRequired',
+            message: 'Required value: is required for apply patch',
+            field: 'fieldManager',
+          },
+        ],
+      },
+    });
+}
+
+const VALIDATIONS = ['Ignore', 'Warn', 'Strict'] as const;
+
+function modeOf({ query, headers }: ApiRequest): WriteMode {
+  const dryRun = query.get('dryRun');
+  if (dryRun !== null && dryRun !== 'All') throw badRequest(`Invalid value: "${dryRun}": dryRun must be All`);
+  const asked = query.get('fieldValidation') ?? 'Warn';
+  const validation = VALIDATIONS.find((one) => one === asked);
+  if (!validation) throw badRequest(`fieldValidation "${asked}" is not one of ${VALIDATIONS.join(', ')}`);
+  const manager = query.get('fieldManager') || headers.userAgent.split('/')[0] || 'unknown';
+  return {
+    manager: manager.slice(0, 128),
+    dryRun: dryRun === 'All',
+    validation,
+    force: isTrue(query.get('force')),
+    warnings: [],
+  };
+}

@@ -1,0 +1,165 @@
+/** PATCH in its three spoken forms, scale, and binding: each becomes an ordinary update. */
+import jsonpatch from 'fast-json-patch';
+import type { KubeObject } from '../../platform/cluster/port.ts';
+import { apply } from './apply.ts';
+import { asObject, type Core, type Item, timeOf, type WriteMode } from './core.ts';
+import { clone, isObject, mergePatch, type Plain, readPath, writePath } from './json.ts';
+import type { ServedRow } from './registry.ts';
+import { badRequest, conflict, invalid, modified, notServed, Refusal, unsupportedMediaType } from './status.ts';
+import { create, existing, objectOf, persist, update, writerOf } from './write.ts';
+
+const SPOKEN = ['application/json-patch+json', 'application/merge-patch+json', 'application/apply-patch+yaml'];
+
+export interface Patched {
+  object: KubeObject;
+  created: boolean;
+}
+
+export function patch(core: Core, item: Item, contentType: string, body: unknown, mode: WriteMode): Patched {
+  if (contentType === 'application/apply-patch+yaml' || contentType === 'application/apply-patch+json')
+    return serverSideApply(core, item, body, mode);
+  if (!SPOKEN.includes(contentType))
+    throw unsupportedMediaType(
+      `the body of the request was in an unknown format - accepted media types include: ${SPOKEN.join(', ')}`,
+    );
+  const old = existing(core, item);
+  const shown = item.row.view ? item.row.view.fromStored(old) : old;
+  const changed = contentType === SPOKEN[0] ? jsonPatched(shown, body) : merged(shown, body);
+  const object = objectOf(item, changed);
+  object.metadata.resourceVersion ??= old.metadata.resourceVersion as string;
+  return { object: update(core, item, object, mode), created: false };
+}
+
+function merged(old: unknown, body: unknown): unknown {
+  if (!isObject(body)) throw badRequest('a merge patch must be an object');
+  return mergePatch(clone(old), body);
+}
+
+function jsonPatched(old: unknown, body: unknown): unknown {
+  if (!Array.isArray(body)) throw badRequest('json: cannot unmarshal object into Go value of type jsonpatch.Patch');
+  if (body.length > 10_000)
+    throw new Refusal({
+      code: 413,
+      reason: 'RequestEntityTooLarge',
+      message: `The allowed maximum operations in a JSON patch is 10000, got ${body.length}`,
+    });
+  try {
+    return jsonpatch.applyPatch(clone(old), body, true, false).newDocument;
+  } catch (error) {
+    const message = (error as Error).message.split('\n')[0];
+    throw new Refusal({
+      code: 422,
+      reason: 'Invalid',
+      message: `the server rejected our request due to an error in our request: ${message}`,
+    });
+  }
+}
+
+function serverSideApply(core: Core, item: Item, body: unknown, mode: WriteMode): Patched {
+  const { row, name, subresource } = item;
+  if (subresource === 'scale') throw unsupportedMediaType('scale takes a merge patch or a JSON patch');
+  const wanted = objectOf(item, body);
+  if (Array.isArray(wanted.metadata.managedFields)) throw badRequest('metadata.managedFields must be nil');
+  const live = core.store.get(row.storage, item.namespace, name);
+  if (!live && subresource) existing(core, item);
+  const { resourceVersion, uid } = wanted.metadata;
+  if (live && resourceVersion && resourceVersion !== live.metadata.resourceVersion) throw modified(row, name);
+  if (live && uid && uid !== live.metadata.uid)
+    throw conflict(
+      row,
+      name,
+      `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`,
+    );
+  const { object, owners } = apply({
+    live,
+    wanted,
+    schema: row.shapes,
+    writer: writerOf(row, mode, 'Apply', subresource),
+    force: mode.force,
+    part: subresource === 'status' ? 'status' : row.subresources.status ? 'main' : 'all',
+  });
+  if (!live) return { object: create(core, item, object, mode, owners), created: true };
+  object.metadata.resourceVersion = live.metadata.resourceVersion as string;
+  return { object: update(core, item, object, mode, owners), created: false };
+}
+
+/** The Scale of an object, 404 when its kind has none. */
+export function scaleOf(row: ServedRow, object: KubeObject): Plain {
+  const paths = row.subresources.scale;
+  if (!paths) throw notServed();
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
+  const selector = row.custom
+    ? paths.labelSelectorPath && readPath(object, paths.labelSelectorPath)
+    : selectorText(readPath(object, 'spec.selector'));
+  return {
+    kind: 'Scale',
+    apiVersion: 'autoscaling/v1',
+    metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
+    spec: { replicas: readPath(object, paths.specReplicasPath) ?? 0 },
+    status: {
+      replicas: readPath(object, paths.statusReplicasPath) ?? 0,
+      ...(selector ? { selector } : {}),
+    },
+  };
+}
+
+function selectorText(selector: unknown): string {
+  const match = isObject(selector) && isObject(selector.matchLabels) ? selector.matchLabels : {};
+  return Object.entries(match)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(',');
+}
+
+/** PUT and PATCH of `scale`. */
+export function writeScale(core: Core, item: Item, scale: unknown, mode: WriteMode): Plain {
+  const { row, name } = item;
+  const paths = row.subresources.scale;
+  if (!paths) throw notServed();
+  const replicas = readPath(scale, 'spec.replicas') ?? 0;
+  if (typeof replicas !== 'number' || !Number.isInteger(replicas) || replicas < 0)
+    throw invalid({ kind: 'Scale', group: 'autoscaling' }, name, [
+      { type: 'Invalid', field: 'spec.replicas', value: replicas, detail: 'must be greater than or equal to 0' },
+    ]);
+  const old = existing(core, item);
+  const object = clone(old);
+  const asked = readPath(scale, 'metadata.resourceVersion');
+  if (typeof asked === 'string' && asked !== '') object.metadata.resourceVersion = asked;
+  writePath(object, paths.specReplicasPath, replicas);
+  return scaleOf(row, update(core, item, object, mode));
+}
+
+export function patchScale(core: Core, item: Item, contentType: string, body: unknown, mode: WriteMode): Plain {
+  const current = scaleOf(item.row, existing(core, item));
+  if (contentType === SPOKEN[0]) return writeScale(core, item, jsonPatched(current, body), mode);
+  if (contentType === SPOKEN[1]) return writeScale(core, item, merged(current, body), mode);
+  throw unsupportedMediaType('scale takes a merge patch or a JSON patch');
+}
+
+/** A scheduler's decision. The node need not exist, as on a real server; a pod is bound once. */
+export function bind(core: Core, item: Item, binding: unknown, mode: WriteMode): void {
+  const { row, name } = item;
+  const node = readPath(binding, 'target.name');
+  if (typeof node !== 'string' || node === '')
+    throw invalid({ kind: 'Binding', group: '' }, name, [{ type: 'Required', field: 'target.name', detail: '' }]);
+  const pod = clone(existing(core, item));
+  const spec = pod.spec as Plain;
+  if (spec.nodeName) throw conflict(row, name, `pod ${name} is already assigned to node "${spec.nodeName}"`);
+  if (pod.metadata.deletionTimestamp)
+    throw conflict(row, name, `pod ${name} is being deleted, cannot be assigned to a host`);
+  const annotations = readPath(binding, 'metadata.annotations');
+  if (isObject(annotations))
+    pod.metadata.annotations = { ...pod.metadata.annotations, ...(annotations as Record<string, string>) };
+  spec.nodeName = node;
+  const status = (isObject(pod.status) ? pod.status : {}) as Plain;
+  const conditions = Array.isArray(status.conditions)
+    ? status.conditions.filter((one) => !isObject(one) || one.type !== 'PodScheduled')
+    : [];
+  const scheduled = {
+    type: 'PodScheduled',
+    status: 'True',
+    lastProbeTime: null,
+    lastTransitionTime: timeOf(core.clock.now()),
+  };
+  pod.status = { ...status, conditions: [...conditions, scheduled] };
+  if (!mode.dryRun) persist(core, row, asObject(pod));
+}

@@ -1,0 +1,139 @@
+/** Refusals in Kubernetes' own words: people read them in kubectl and search for them. */
+import type { Resource, Status } from '../../platform/cluster/port.ts';
+import type { FieldError } from './types.ts';
+
+/** Thrown anywhere below the handler, answered as its Status. */
+export class Refusal extends Error {
+  readonly status: Status;
+  constructor(status: Omit<Status, 'kind' | 'apiVersion' | 'status'>) {
+    super(status.message);
+    this.name = 'Refusal';
+    this.status = { kind: 'Status', apiVersion: 'v1', status: 'Failure', ...status };
+  }
+}
+
+type Details = Status['details'];
+
+/** `deployments.apps`, or `pods` for the core group. */
+export const qualified = (resource: Pick<Resource, 'plural' | 'group'>): string =>
+  resource.group ? `${resource.plural}.${resource.group}` : resource.plural;
+
+const details = (resource: Resource, name: string): Details => ({
+  name,
+  ...(resource.group && { group: resource.group }),
+  kind: resource.plural,
+});
+
+export const notFound = (resource: Resource, name: string): Refusal =>
+  new Refusal({
+    code: 404,
+    reason: 'NotFound',
+    message: `${qualified(resource)} "${name}" not found`,
+    details: details(resource, name),
+  });
+
+export const notServed = (): Refusal =>
+  new Refusal({
+    code: 404,
+    reason: 'NotFound',
+    message: 'the server could not find the requested resource',
+    details: {},
+  });
+
+export const alreadyExists = (resource: Resource, name: string): Refusal =>
+  new Refusal({
+    code: 409,
+    reason: 'AlreadyExists',
+    message: `${qualified(resource)} "${name}" already exists`,
+    details: details(resource, name),
+  });
+
+export const conflict = (resource: Resource, name: string, why: string): Refusal =>
+  new Refusal({
+    code: 409,
+    reason: 'Conflict',
+    message: `Operation cannot be fulfilled on ${qualified(resource)} "${name}": ${why}`,
+    details: details(resource, name),
+  });
+
+export const modified = (resource: Resource, name: string): Refusal =>
+  conflict(
+    resource,
+    name,
+    'the object has been modified; please apply your changes to the latest version and try again',
+  );
+
+export const badRequest = (message: string): Refusal => new Refusal({ code: 400, reason: 'BadRequest', message });
+
+export const forbidden = (resource: Resource, name: string, why: string, causes?: FieldError[]): Refusal =>
+  new Refusal({
+    code: 403,
+    reason: 'Forbidden',
+    message: `${qualified(resource)} "${name}" is forbidden: ${why}`,
+    details: { ...details(resource, name), ...(causes && { causes: causes.map(causeOf) }) },
+  });
+
+export const methodNotAllowed = (): Refusal =>
+  new Refusal({
+    code: 405,
+    reason: 'MethodNotAllowed',
+    message: 'the server does not allow this method on the requested resource',
+    details: {},
+  });
+
+export const notImplemented = (what: string): Refusal =>
+  new Refusal({ code: 501, reason: 'NotImplemented', message: `${what} is not served by the local cluster` });
+
+export const unsupportedMediaType = (message: string): Refusal =>
+  new Refusal({ code: 415, reason: 'UnsupportedMediaType', message });
+
+export const expired = (asked: string, oldest: number): Refusal =>
+  new Refusal({ code: 410, reason: 'Expired', message: `too old resource version: ${asked} (${oldest})` });
+
+export const internalError = (message: string): Refusal =>
+  new Refusal({
+    code: 500,
+    reason: 'InternalError',
+    message: `Internal error occurred: ${message}`,
+    details: { causes: [{ message }] },
+  });
+
+/** 422. `kind` may be another than the row's: a Scale, a PatchOptions. */
+export function invalid(kind: { kind: string; group: string }, name: string, errors: readonly FieldError[]): Refusal {
+  const lines = [...new Set(errors.map((error) => `${error.field}: ${bodyOf(error)}`))];
+  const qualifiedKind = kind.group ? `${kind.kind}.${kind.group}` : kind.kind;
+  return new Refusal({
+    code: 422,
+    reason: 'Invalid',
+    message: `${qualifiedKind} "${name}" is invalid: ${lines.length === 1 ? lines[0] : `[${lines.join(', ')}]`}`,
+    details: { name, ...(kind.group && { group: kind.group }), kind: kind.kind, causes: errors.map(causeOf) },
+  });
+}
+
+const causeOf = (error: FieldError) => ({
+  reason: `FieldValue${error.type}`,
+  message: bodyOf(error),
+  field: error.field,
+});
+
+function bodyOf(error: FieldError): string {
+  switch (error.type) {
+    case 'Required':
+      return error.detail ? `Required value: ${error.detail}` : 'Required value';
+    case 'Forbidden':
+      return `Forbidden: ${error.detail}`;
+    case 'TooLong':
+      return `Too long: ${error.detail}`;
+    case 'TooMany':
+      return `Too many: ${quoted(error.value)}: ${error.detail}`;
+    case 'Duplicate':
+      return `Duplicate value: ${quoted(error.value)}`;
+    case 'NotSupported':
+      return `Unsupported value: ${quoted(error.value)}: ${error.detail}`;
+    case 'Invalid':
+    case 'TypeInvalid':
+      return `Invalid value: ${quoted(error.value)}${error.detail ? `: ${error.detail}` : ''}`;
+  }
+}
+
+const quoted = (value: unknown): string => (value === undefined ? 'null' : JSON.stringify(value));

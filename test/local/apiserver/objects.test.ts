@@ -1,0 +1,220 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { KubeObject } from '../../../src/platform/cluster/port.ts';
+import { CONFIGMAPS, DEPLOYMENTS, NAMESPACES, PODS } from '../../../src/platform/cluster/resources.ts';
+import { eventually } from '../../support/eventually.ts';
+import { aConfigMap, aDeployment, aPod, refusal, startCore, type TestCore } from './harness.ts';
+
+let core: TestCore;
+beforeAll(async () => {
+  core = await startCore();
+});
+afterAll(() => core.close());
+
+describe('objects', () => {
+  it('are created, read, listed, replaced and deleted', async () => {
+    const { cluster } = core;
+    const made = await cluster.create(CONFIGMAPS, aConfigMap('one', { a: '1' }));
+    expect(made.metadata.uid).toMatch(/^[0-9a-f-]{36}$/);
+    expect(await cluster.get(CONFIGMAPS, 'one', 'default')).toEqual(made);
+    const replaced = await cluster.replace(CONFIGMAPS, { ...made, data: { a: '2' } });
+    expect(Number(replaced.metadata.resourceVersion)).toBeGreaterThan(Number(made.metadata.resourceVersion));
+    const { items } = await cluster.list(CONFIGMAPS, { namespace: 'default' });
+    expect(items.map(({ metadata }) => metadata.name)).toEqual(['one']);
+    await cluster.delete(CONFIGMAPS, 'one', 'default');
+    expect((await refusal(cluster.get(CONFIGMAPS, 'one', 'default'))).message).toBe('configmaps "one" not found');
+  });
+
+  it('answer in the words of Kubernetes', async () => {
+    const { cluster } = core;
+    const made = await cluster.create(CONFIGMAPS, aConfigMap('two'));
+    expect((await refusal(cluster.create(CONFIGMAPS, aConfigMap('two')))).status).toMatchObject({
+      code: 409,
+      reason: 'AlreadyExists',
+      message: 'configmaps "two" already exists',
+    });
+    await cluster.patch(CONFIGMAPS, 'two', 'default', 'merge', { data: { a: '1' } });
+    expect((await refusal(cluster.replace(CONFIGMAPS, made))).message).toBe(
+      'Operation cannot be fulfilled on configmaps "two": the object has been modified; please apply your changes to the latest version and try again',
+    );
+    expect((await refusal(cluster.create(DEPLOYMENTS, aDeployment('d', -1)))).message).toBe(
+      'Deployment.apps "d" is invalid: spec.replicas: Invalid value: -1: must be greater than or equal to 0',
+    );
+    expect((await refusal(cluster.create(CONFIGMAPS, aConfigMap('a', {}, 'nowhere')))).message).toBe(
+      'namespaces "nowhere" not found',
+    );
+    expect((await refusal(cluster.create(CONFIGMAPS, aConfigMap('Upper')))).message).toContain(
+      'a lowercase RFC 1123 subdomain must consist of',
+    );
+  });
+
+  it('generation counts changes of the spec only, and status changes only through status', async () => {
+    const { cluster } = core;
+    const made = await cluster.create(DEPLOYMENTS, aDeployment('gen', 1));
+    expect(made.metadata.generation).toBe(1);
+    const labelled = await cluster.patch(DEPLOYMENTS, 'gen', 'default', 'merge', {
+      metadata: { labels: { a: 'b' } },
+      status: { replicas: 7 },
+    });
+    expect(labelled.metadata.generation).toBe(1);
+    expect(labelled.status).toBeUndefined();
+    const status = await cluster.patch(
+      DEPLOYMENTS,
+      'gen',
+      'default',
+      'merge',
+      { spec: { replicas: 9 }, status: { replicas: 1 } },
+      { subresource: 'status' },
+    );
+    expect(status).toMatchObject({ metadata: { generation: 1 }, spec: { replicas: 1 }, status: { replicas: 1 } });
+    const scaled = await cluster.patch<KubeObject>(
+      DEPLOYMENTS,
+      'gen',
+      'default',
+      'merge',
+      { spec: { replicas: 3 } },
+      { subresource: 'scale' },
+    );
+    expect(scaled).toMatchObject({
+      kind: 'Scale',
+      spec: { replicas: 3 },
+      status: { replicas: 1, selector: 'app=gen' },
+    });
+    const again = await cluster.get(DEPLOYMENTS, 'gen', 'default');
+    expect(again.metadata.generation).toBe(2);
+  });
+
+  it('a write that changes nothing and a dry run leave the revision', async () => {
+    const { cluster } = core;
+    const made = await cluster.create(CONFIGMAPS, aConfigMap('same', { a: '1' }));
+    const patched = await cluster.patch(CONFIGMAPS, 'same', 'default', 'merge', { data: { a: '1' } });
+    expect(patched.metadata.resourceVersion).toBe(made.metadata.resourceVersion);
+    const dry = await cluster.patch(CONFIGMAPS, 'same', 'default', 'merge', { data: { a: '2' } }, { dryRun: true });
+    expect(dry['data']).toEqual({ a: '2' });
+    expect(await cluster.get(CONFIGMAPS, 'same', 'default')).toEqual(made);
+  });
+
+  it('lists select by labels and fields', async () => {
+    const { cluster } = core;
+    for (const [name, tier] of [
+      ['l1', 'front'],
+      ['l2', 'back'],
+      ['l3', undefined],
+    ] as const) {
+      const object = aConfigMap(name);
+      object.metadata.labels = { app: 'l', ...(tier && { tier }) };
+      await cluster.create(CONFIGMAPS, object);
+    }
+    const names = async (labelSelector: string) =>
+      (await cluster.list(CONFIGMAPS, { namespace: 'default', labelSelector })).items.map(
+        ({ metadata }) => metadata.name,
+      );
+    expect(await names('app=l,tier in (front, back)')).toEqual(['l1', 'l2']);
+    expect(await names('app=l,tier notin (front)')).toEqual(['l2', 'l3']);
+    expect(await names('app=l,!tier')).toEqual(['l3']);
+    expect(await names('app==l,tier!=front')).toEqual(['l2', 'l3']);
+    const one = await cluster.list(CONFIGMAPS, { fieldSelector: 'metadata.name=l2' });
+    expect(one.items).toHaveLength(1);
+    expect((await refusal(cluster.list(PODS, { fieldSelector: 'spec.foo=1' }))).message).toBe(
+      'field label not supported: spec.foo',
+    );
+  });
+});
+
+describe('deletion', () => {
+  it('waits for finalizers', async () => {
+    const { cluster } = core;
+    const object = aConfigMap('held');
+    object.metadata.finalizers = ['example.com/hold'];
+    await cluster.create(CONFIGMAPS, object);
+    await cluster.delete(CONFIGMAPS, 'held', 'default');
+    expect((await cluster.get(CONFIGMAPS, 'held', 'default')).metadata.deletionTimestamp).toBeDefined();
+    await cluster.patch(CONFIGMAPS, 'held', 'default', 'merge', { metadata: { finalizers: null } });
+    expect((await refusal(cluster.get(CONFIGMAPS, 'held', 'default'))).code).toBe(404);
+  });
+
+  it('gives a running pod its grace and removes it when its node says so', async () => {
+    const { cluster } = core;
+    await cluster.create(PODS, aPod('graceful', { nodeName: 'n', terminationGracePeriodSeconds: 20 }));
+    await cluster.delete(PODS, 'graceful', 'default');
+    const leaving = await cluster.get(PODS, 'graceful', 'default');
+    expect(leaving.metadata.deletionGracePeriodSeconds).toBe(20);
+    await cluster.delete(PODS, 'graceful', 'default', { gracePeriodSeconds: 0 });
+    expect((await refusal(cluster.get(PODS, 'graceful', 'default'))).code).toBe(404);
+    await cluster.create(PODS, aPod('unplaced'));
+    await cluster.delete(PODS, 'unplaced', 'default');
+    expect((await refusal(cluster.get(PODS, 'unplaced', 'default'))).code).toBe(404);
+  });
+
+  const owned = async (name: string, policy: 'Background' | 'Foreground' | 'Orphan') => {
+    const { cluster } = core;
+    const owner = await cluster.create(CONFIGMAPS, aConfigMap(`${name}-owner`));
+    const child = aConfigMap(`${name}-child`);
+    child.metadata.ownerReferences = [
+      {
+        apiVersion: 'v1',
+        kind: 'ConfigMap',
+        name: owner.metadata.name,
+        uid: owner.metadata.uid ?? '',
+        blockOwnerDeletion: true,
+      },
+    ];
+    await cluster.create(CONFIGMAPS, child);
+    await cluster.delete(CONFIGMAPS, owner.metadata.name, 'default', { propagationPolicy: policy });
+  };
+  const present = async (name: string) =>
+    (await core.cluster.list(CONFIGMAPS, { fieldSelector: `metadata.name=${name}` })).items.length === 1;
+
+  it('takes dependents along, before or after their owner, or leaves them', async () => {
+    for (const policy of ['Background', 'Foreground'] as const) {
+      const name = policy.toLowerCase();
+      await owned(name, policy);
+      await eventually(async () => {
+        expect(await present(`${name}-owner`)).toBe(false);
+        expect(await present(`${name}-child`)).toBe(false);
+      });
+    }
+    await owned('orphan', 'Orphan');
+    expect(await present('orphan-owner')).toBe(false);
+    const child = await core.cluster.get(CONFIGMAPS, 'orphan-child', 'default');
+    expect(child.metadata.ownerReferences).toBeUndefined();
+  });
+
+  it('empties a namespace, pods first, and refuses new content meanwhile', async () => {
+    const { cluster } = core;
+    await cluster.create(NAMESPACES, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'going' } });
+    await cluster.create(CONFIGMAPS, aConfigMap('inside', {}, 'going'));
+    const pod = aPod('inside', { nodeName: 'n' });
+    pod.metadata.namespace = 'going';
+    await cluster.create(PODS, pod);
+    await cluster.delete(NAMESPACES, 'going');
+    await eventually(async () => {
+      expect((await cluster.get(PODS, 'inside', 'going')).metadata.deletionTimestamp).toBeDefined();
+    });
+    expect(await present('inside')).toBe(true);
+    expect((await refusal(cluster.create(CONFIGMAPS, aConfigMap('late', {}, 'going')))).message).toBe(
+      'configmaps "late" is forbidden: unable to create new content in namespace going because it is being terminated',
+    );
+    await cluster.delete(PODS, 'inside', 'going', { gracePeriodSeconds: 0 });
+    await eventually(async () => {
+      expect((await refusal(cluster.get(NAMESPACES, 'going'))).code).toBe(404);
+    });
+    expect(await present('inside')).toBe(false);
+  });
+});
+
+describe('binding', () => {
+  it('places a pod once', async () => {
+    const { cluster } = core;
+    await cluster.create(PODS, aPod('bound'));
+    const BINDINGS = { group: '', version: 'v1', plural: 'bindings', kind: 'Binding', namespaced: true };
+    const binding = {
+      apiVersion: 'v1',
+      kind: 'Binding',
+      metadata: { name: 'bound', namespace: 'default' },
+      target: { apiVersion: 'v1', kind: 'Node', name: 'n1' },
+    };
+    await cluster.create(BINDINGS, binding);
+    expect(await cluster.get(PODS, 'bound', 'default')).toMatchObject({ spec: { nodeName: 'n1' } });
+    expect((await refusal(cluster.create(BINDINGS, binding))).code).toBe(409);
+  });
+});
