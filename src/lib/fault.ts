@@ -1,0 +1,9 @@
+/** A fault with a public code: ends the request with a top-level error. Domain code knows no GraphQL error class. */
+export class Fault extends Error {
+  readonly code: string;
+  constructor(code: 'FORBIDDEN' | 'UNAUTHENTICATED' | 'BAD_USER_INPUT', message: string) {
+    super(message);
+    this.name = 'Fault';
+    this.code = code;
+  }
+}

@@ -1,0 +1,81 @@
+/** The log as a subscription. The loaders of a stream live for one message only: a longer life would show stale rows and stale rights. */
+import { load } from '../../graphql/batch.ts';
+import type { Ctx } from '../../graphql/context.ts';
+import { abortable } from '../../graphql/source.ts';
+import { decodeCursor, encodeCursor } from '../../lib/cursor.ts';
+import { Fault } from '../../lib/fault.ts';
+import type { EventFilter, LogMessage } from '../../platform/events/log.ts';
+import { teamsByName } from '../identity/index.ts';
+import { LOG_ORDER } from './queries.ts';
+
+/** `where` of lists and streams of the log. */
+export interface LogWhere {
+  team?: string | null;
+  types?: string[] | null;
+  subject?: string | null;
+  operation?: string | null;
+}
+
+export const logCursor = (seq: number): string => encodeCursor(LOG_ORDER, [seq]);
+
+/** The number behind a cursor of the log. A text that is no cursor of the log is refused as bad input. */
+export function seqOf(cursor: string | null | undefined): number | undefined {
+  if (cursor === null || cursor === undefined) return undefined;
+  const seq = decodeCursor(LOG_ORDER, cursor)?.[0];
+  if (typeof seq !== 'number')
+    throw new Fault(
+      'BAD_USER_INPUT',
+      'after is not a cursor of the event log. Use one that a message or an event gave.',
+    );
+  return seq;
+}
+
+const KIND = { event: 'EVENT', heartbeat: 'HEARTBEAT', resync: 'RESYNC_REQUIRED' } as const;
+
+export const streamMessage = (message: LogMessage) => ({
+  kind: KIND[message.kind],
+  cursor: logCursor(message.seq),
+  event: message.kind === 'event' ? message.event : null,
+});
+
+/** The `where` of the API as the log's filter. A team that does not exist matches nothing. */
+export async function filterOf(ctx: Ctx, where: LogWhere | null | undefined) {
+  if (where?.types && where.types.length > 20) throw new Fault('BAD_USER_INPUT', 'where.types takes at most 20 types.');
+  const team = where?.team ? await load(ctx, teamsByName, where.team) : null;
+  return {
+    teamId: where?.team ? (team?.id ?? 'none') : null,
+    types: where?.types ?? null,
+    about: where?.subject ?? null,
+    operationId: where?.operation ?? null,
+  };
+}
+
+/** What `events` yields. `after` that is no cursor is refused before the stream begins. */
+export function followEvents(
+  ctx: Ctx,
+  args: { after?: string | null; where?: LogWhere | null },
+): AsyncIterableIterator<object> {
+  const after = seqOf(args.after);
+  return abortable(async function* (signal) {
+    const filter = await filterOf(ctx, args.where);
+    const where: EventFilter = {
+      ...(filter.types && { types: filter.types }),
+      ...(filter.teamId && { teamId: filter.teamId }),
+      ...(filter.about && { about: filter.about }),
+      ...(filter.operationId && { operationId: filter.operationId }),
+    };
+    for await (const message of followLog(ctx, { where, signal, ...(after !== undefined && { after }) }))
+      yield streamMessage(message);
+  });
+}
+
+/** The log with fresh loaders for every message. */
+export async function* followLog(
+  ctx: Ctx,
+  options: { where: EventFilter; signal: AbortSignal; after?: number },
+): AsyncGenerator<LogMessage> {
+  for await (const message of ctx.events.follow(options)) {
+    ctx.loaders.clear();
+    yield message;
+  }
+}

@@ -1,0 +1,15 @@
+export { createTeam, ensureActor, keyRule, nameRule } from './commands.ts';
+export {
+  Actor,
+  CreateTeamInput,
+  IdentityResolver,
+  identityNodes,
+  ListArgs,
+  Person,
+  SystemActor,
+  Team,
+  TeamConnection,
+} from './graphql.ts';
+export { may, type Permission, permit } from './permit.ts';
+export { actorsById, teamsById, teamsByName, teamsByNamespace } from './queries.ts';
+export type { ActorRow, TeamRow } from './tables.ts';

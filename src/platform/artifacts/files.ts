@@ -1,0 +1,127 @@
+/**
+ * Artifacts as files: `<dir>/sha256/ab/<hex>` when complete, `<dir>/uploads/<hex>` while they come. Bytes are hashed while
+ * they stream; only what hashes to its name is renamed into place, so a wrong digest or a kill leaves nothing behind
+ * under a name that anybody would read.
+ */
+import { createHash } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable, Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { ArtifactInfo, ArtifactStore, PutOutcome } from './port.ts';
+
+export function createFileArtifacts(options: { dir: string; maxBytes: number }): ArtifactStore {
+  const { dir, maxBytes } = options;
+  const hexOf = (digest: string) => digest.slice('sha256:'.length);
+  const finalPath = (digest: string) => join(dir, 'sha256', hexOf(digest).slice(0, 2), hexOf(digest));
+  const uploadPath = (digest: string) => join(dir, 'uploads', hexOf(digest));
+  /** One writer per digest; a second one waits and then finds the work done or goes on from it. */
+  const writing = new Map<string, Promise<unknown>>();
+
+  const sizeOf = async (path: string): Promise<number | null> => {
+    try {
+      return (await stat(path)).size;
+    } catch {
+      return null;
+    }
+  };
+
+  async function head(digest: string): Promise<ArtifactInfo | null> {
+    const complete = await sizeOf(finalPath(digest));
+    if (complete !== null) return { digest, receivedBytes: complete, complete: true };
+    const received = await sizeOf(uploadPath(digest));
+    return received === null ? null : { digest, receivedBytes: received, complete: false };
+  }
+
+  async function write(
+    digest: string,
+    body: Readable,
+    part: { offset: number; total: number | null },
+  ): Promise<PutOutcome> {
+    const present = await head(digest);
+    if (present?.complete) {
+      body.resume();
+      return { state: 'complete', sizeBytes: present.receivedBytes };
+    }
+    const received = part.offset === 0 ? 0 : (present?.receivedBytes ?? 0);
+    if (part.offset !== received) return { state: 'wrong_offset', receivedBytes: present?.receivedBytes ?? 0 };
+    if ((part.total ?? 0) > maxBytes) return { state: 'too_large', maxBytes };
+
+    const path = uploadPath(digest);
+    await mkdir(join(dir, 'uploads'), { recursive: true, mode: 0o700 });
+    const hash = createHash('sha256');
+    if (received > 0) await pipeline(createReadStream(path), hash, { end: false });
+    let size = received;
+    let tooLarge = false;
+    const meter = new Transform({
+      transform(chunk: Buffer, _encoding, done) {
+        size += chunk.length;
+        if (size > maxBytes) {
+          tooLarge = true;
+          done(new Error('too large'));
+          return;
+        }
+        hash.update(chunk);
+        done(null, chunk);
+      },
+    });
+    try {
+      await pipeline(body, meter, createWriteStream(path, { flags: received > 0 ? 'a' : 'w', mode: 0o600 }));
+    } catch (error) {
+      if (tooLarge) {
+        await rm(path, { force: true });
+        return { state: 'too_large', maxBytes };
+      }
+      throw error; // the client went away: what came stays and can be resumed
+    }
+    if (part.total !== null && size < part.total) return { state: 'partial', receivedBytes: size };
+    const actual = `sha256:${hash.digest('hex')}`;
+    if (actual !== digest || (part.total !== null && size !== part.total)) {
+      await rm(path, { force: true });
+      return { state: 'mismatch', actual };
+    }
+    await mkdir(join(finalPath(digest), '..'), { recursive: true, mode: 0o700 });
+    const file = await open(path, 'r+');
+    await file.sync();
+    await file.close();
+    await rename(path, finalPath(digest));
+    return { state: 'complete', sizeBytes: size };
+  }
+
+  return {
+    head,
+    async put(digest, body, part) {
+      while (writing.has(digest)) await writing.get(digest)?.catch(() => {});
+      const work = write(digest, body, part);
+      writing.set(digest, work);
+      try {
+        return await work;
+      } finally {
+        writing.delete(digest);
+      }
+    },
+    async get(digest, range) {
+      const path = finalPath(digest);
+      const sizeBytes = await sizeOf(path);
+      if (sizeBytes === null) return null;
+      if (sizeBytes === 0) return { sizeBytes, body: Readable.from([]) };
+      return { sizeBytes, body: createReadStream(path, range) };
+    },
+    async path(digest) {
+      return (await sizeOf(finalPath(digest))) === null ? null : finalPath(digest);
+    },
+    async delete(digest) {
+      await rm(finalPath(digest), { force: true });
+      await rm(uploadPath(digest), { force: true });
+    },
+    async *list() {
+      for (const prefix of await readdir(join(dir, 'sha256')).catch(() => [])) {
+        for (const hex of await readdir(join(dir, 'sha256', prefix)).catch(() => [])) {
+          const info = await stat(join(dir, 'sha256', prefix, hex)).catch(() => null);
+          if (info) yield { digest: `sha256:${hex}`, sizeBytes: info.size, completedAt: info.mtime };
+        }
+      }
+    },
+  };
+}

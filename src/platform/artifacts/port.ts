@@ -1,0 +1,33 @@
+/** Bytes by digest. Adapters: the file system (`files.ts`), object stores later. */
+import type { Readable } from 'node:stream';
+
+export interface ArtifactInfo {
+  digest: string;
+  /** Bytes received and kept so far. */
+  receivedBytes: number;
+  /** True when all bytes are there and their sha256 is the digest. */
+  complete: boolean;
+}
+
+export type PutOutcome =
+  | { state: 'complete'; sizeBytes: number }
+  /** More bytes are to come; go on at `receivedBytes`. */
+  | { state: 'partial'; receivedBytes: number }
+  /** All bytes came but they are something else. Nothing was kept. */
+  | { state: 'mismatch'; actual: string }
+  | { state: 'too_large'; maxBytes: number }
+  /** The offset is not where the upload stands. */
+  | { state: 'wrong_offset'; receivedBytes: number };
+
+export interface ArtifactStore {
+  head(digest: string): Promise<ArtifactInfo | null>;
+  /** `total` null means: this body ends the upload. `offset` 0 begins anew. Idempotent for what is complete. */
+  put(digest: string, body: Readable, part: { offset: number; total: number | null }): Promise<PutOutcome>;
+  /** Null when not complete. `range` is inclusive, as in HTTP. */
+  get(digest: string, range?: { start: number; end: number }): Promise<{ sizeBytes: number; body: Readable } | null>;
+  /** The first bytes of a complete artifact, for reading a signature; null when not there. */
+  path(digest: string): Promise<string | null>;
+  delete(digest: string): Promise<void>;
+  /** Complete artifacts with when they came, for removing what nothing refers to. */
+  list(): AsyncIterable<{ digest: string; sizeBytes: number; completedAt: Date }>;
+}

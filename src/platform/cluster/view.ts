@@ -1,0 +1,109 @@
+/** The informer caches that the API reads: pods, nodes, our resources. Truth stays in the cluster; nothing here is copied to tables. */
+import type { ModelDeployment } from '../../contract/modeldeployment.ts';
+import { LABELS } from '../../contract/names.ts';
+import type { ServingRuntime } from '../../contract/servingruntime.ts';
+import type { Log } from '../../lib/log.ts';
+import { createInformer, type Informer } from './informer.ts';
+import type { ClusterPort, KubeObject } from './port.ts';
+import { GATEWAYS, MODELDEPLOYMENTS, NODES, PODS, SERVINGRUNTIMES } from './resources.ts';
+
+export interface Pod extends KubeObject {
+  spec: {
+    nodeName?: string;
+    containers: { name: string; resources?: { requests?: Record<string, string>; limits?: Record<string, string> } }[];
+    [field: string]: unknown;
+  };
+  status?: {
+    phase?: string;
+    podIP?: string;
+    startTime?: string;
+    message?: string;
+    reason?: string;
+    conditions?: { type: string; status: string; reason?: string; message?: string; lastTransitionTime?: string }[];
+    containerStatuses?: ContainerStatus[];
+    initContainerStatuses?: ContainerStatus[];
+  };
+}
+
+export interface ContainerStatus {
+  name: string;
+  ready: boolean;
+  restartCount: number;
+  state?: ContainerState;
+  lastState?: ContainerState;
+}
+
+export interface ContainerState {
+  running?: { startedAt?: string };
+  waiting?: { reason?: string; message?: string };
+  terminated?: { reason?: string; message?: string; exitCode: number; finishedAt?: string };
+}
+
+export interface KubeNode extends KubeObject {
+  spec?: { unschedulable?: boolean; taints?: { key: string; value?: string; effect: string }[] };
+  status?: {
+    capacity?: Record<string, string>;
+    allocatable?: Record<string, string>;
+    conditions?: { type: string; status: string; reason?: string; message?: string; lastTransitionTime?: string }[];
+    nodeInfo?: { kubeletVersion?: string };
+  };
+}
+
+export interface ClusterView {
+  readonly port: ClusterPort;
+  readonly nodes: Informer<KubeNode>;
+  /** Indexes: `node` by spec.nodeName, `revision` by `namespace/hash`, `deployment` by `namespace/name`. */
+  readonly pods: Informer<Pod>;
+  readonly deployments: Informer<ModelDeployment>;
+  readonly runtimes: Informer<ServingRuntime>;
+  readonly gateways: Informer<KubeObject>;
+  /** All caches have been filled once. */
+  readonly isSynced: boolean;
+  /** The server was heard within the last two minutes (bookmarks come about every minute). */
+  reachable(): boolean;
+  start(): void;
+  stop(): Promise<void>;
+}
+
+const REACHABLE_MS = 150_000;
+
+export function createClusterView(cluster: ClusterPort, log: Log): ClusterView {
+  const nodes = createInformer<KubeNode>({ cluster, resource: NODES, log });
+  const pods = createInformer<Pod>({
+    cluster,
+    resource: PODS,
+    log,
+    indexes: {
+      node: (pod) => (pod.spec.nodeName ? [pod.spec.nodeName] : []),
+      revision: (pod) => labelled(pod, LABELS.revision),
+      deployment: (pod) => labelled(pod, LABELS.deployment),
+    },
+  });
+  const deployments = createInformer<ModelDeployment>({ cluster, resource: MODELDEPLOYMENTS, log });
+  const runtimes = createInformer<ServingRuntime>({ cluster, resource: SERVINGRUNTIMES, log });
+  const gateways = createInformer<KubeObject>({ cluster, resource: GATEWAYS, log });
+  const all = [nodes, pods, deployments, runtimes, gateways];
+  return {
+    port: cluster,
+    nodes,
+    pods,
+    deployments,
+    runtimes,
+    gateways,
+    get isSynced() {
+      return all.every((informer) => informer.isSynced);
+    },
+    reachable: () => all.every((informer) => informer.lagMs() < REACHABLE_MS),
+    start() {
+      for (const informer of all) informer.start();
+    },
+    async stop() {
+      await Promise.all(all.map((informer) => informer.stop()));
+    },
+  };
+}
+
+function labelled(object: KubeObject, label: string): string[] {
+  const value = object.metadata.labels?.[label];
+  return value ? [`${object.metadata.namespace}/${value}`] : [];
+}

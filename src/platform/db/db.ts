@@ -1,0 +1,163 @@
+/**
+ * The one door to Postgres. Reads are named statements (`statement`), prepared once per connection under the name of the
+ * function they belong to; writes go through `tx`, the only way to open a transaction.
+ *
+ * pg's defaults kill or hang: an idle client that loses its backend ends the process without an error listener, an
+ * exhausted pool waits for ever, a frozen backend gives no event. All of that is set here, once.
+ */
+import { getTableColumns, type Table } from 'drizzle-orm';
+import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres';
+import pg from 'pg';
+import type { Log } from '../../lib/log.ts';
+import { Unavailable } from '../../lib/problem.ts';
+
+/** A SQL text with a name. The type parameter is the row that comes back; it is taken on trust, so keep it by the SQL. */
+export interface Statement<Row> {
+  readonly name: string;
+  readonly text: string;
+  readonly row?: Row;
+}
+
+export function statement<Row>(name: string, text: string): Statement<Row> {
+  return { name, text: `/* ${name} */ ${text}` };
+}
+
+/** A select list of every column of a table under its TypeScript name: `t."created_at" as "createdAt"`. */
+export function columns(table: Table, alias: string): string {
+  return Object.entries(getTableColumns(table))
+    .map(([key, column]) => `${alias}."${column.name}" as "${key}"`)
+    .join(', ');
+}
+
+export interface Reader {
+  read<Row>(statement: Statement<Row>, params?: readonly unknown[]): Promise<Row[]>;
+}
+
+/** An open transaction: typed writes through drizzle, reads that see what it wrote. */
+export interface Tx extends Reader {
+  readonly q: NodePgDatabase;
+  /** Runs after the transaction has committed; never when it rolled back. */
+  afterCommit(fn: () => void): void;
+}
+
+export interface Db extends Reader {
+  /** Runs `fn` in one transaction. Repeats it as a whole when Postgres asks for that (serialisation, deadlock). */
+  tx<T>(fn: (tx: Tx) => Promise<T>): Promise<T>;
+  /** A connection outside the pool, for LISTEN and session locks. The caller ends it. */
+  connect(): Promise<pg.Client>;
+  /** Called for every statement, with its name; for tests that count and for metrics. Returns how to stop. */
+  onStatement(listener: (name: string) => void): () => void;
+  close(): Promise<void>;
+}
+
+pg.types.setTypeParser(pg.types.builtins.INT8, Number);
+
+const RETRYABLE = new Set(['40001', '40P01']);
+const UNAVAILABLE = /^(08|57P|53|25006|ECONN|ETIMEDOUT|EPIPE|ENOENT|EHOSTUNREACH)/;
+
+export function createDb(options: { url: string; log: Log; maxConnections?: number }): Db {
+  const { url, log, maxConnections = 10 } = options;
+  const settings = {
+    connectionString: url,
+    connectionTimeoutMillis: 3_000,
+    query_timeout: 15_000,
+    statement_timeout: 10_000,
+    lock_timeout: 5_000,
+    idle_in_transaction_session_timeout: 15_000,
+    keepAlive: true,
+    application_name: 'clops',
+  };
+  const pool = new pg.Pool({ ...settings, max: maxConnections, idleTimeoutMillis: 60_000 });
+  pool.on('error', (error) => log.warn({ err: error }, 'an idle database connection was lost'));
+  const listeners = new Set<(name: string) => void>();
+
+  async function run<Row>(client: pg.Pool | pg.PoolClient, { name, text }: Statement<Row>, params: readonly unknown[]) {
+    for (const listener of listeners) listener(name);
+    const result = await client.query({ name, text, values: params as unknown[] });
+    return result.rows as Row[];
+  }
+
+  async function once<T>(fn: (tx: Tx) => Promise<T>): Promise<T> {
+    const client = await pool.connect();
+    const committed: (() => void)[] = [];
+    let broken: Error | undefined;
+    try {
+      await client.query('begin');
+      const result = await fn({
+        read: (st, params = []) => run(client, st, params),
+        q: drizzle(client),
+        afterCommit: (f) => committed.push(f),
+      });
+      await client.query('commit');
+      for (const f of committed) f();
+      return result;
+    } catch (error) {
+      await client.query('rollback').catch((e: Error) => {
+        broken = e;
+      });
+      throw error;
+    } finally {
+      client.release(broken);
+    }
+  }
+
+  return {
+    read: (st, params = []) => translated(() => run(pool, st, params)),
+    async tx(fn) {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return await translated(() => once(fn));
+        } catch (error) {
+          if (attempt >= 5 || !RETRYABLE.has(codeOf(error))) throw error;
+        }
+      }
+    },
+    async connect() {
+      const {
+        query_timeout: _,
+        statement_timeout: __,
+        idle_in_transaction_session_timeout: ___,
+        ...session
+      } = settings;
+      const client = new pg.Client(session);
+      // Without a listener a terminated backend ends the process; whoever holds the client adds one that reconnects.
+      client.on('error', () => {});
+      await translated(() => client.connect());
+      return client;
+    },
+    onStatement(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    close: () => pool.end(),
+  };
+}
+
+const codeOf = (error: unknown): string => {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  return String((cause as { code?: unknown } | undefined)?.code ?? '');
+};
+
+/** True when a unique constraint of this name refused a row: the race behind a NAME_TAKEN answer. */
+export function isUniqueViolation(error: unknown, constraint?: string): boolean {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  const e = cause as { code?: string; constraint?: string };
+  return e?.code === '23505' && (constraint === undefined || e.constraint === constraint);
+}
+
+async function translated<T>(fn: () => Promise<T>): Promise<T> {
+  try {
+    return await fn();
+  } catch (error) {
+    const message = error instanceof Error ? error.message : '';
+    if (
+      UNAVAILABLE.test(codeOf(error)) ||
+      /timeout exceeded when trying to connect|Connection terminated/.test(message)
+    ) {
+      throw new Unavailable('DATABASE_UNAVAILABLE', 'The database does not answer. Try again shortly.', {
+        cause: error,
+      });
+    }
+    throw error;
+  }
+}

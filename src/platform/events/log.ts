@@ -1,0 +1,302 @@
+/**
+ * The reading side of the ordered log: one tail per process, a ring of the newest events, and streams that pull.
+ *
+ * A stream holds a position, not a buffer: a slow reader costs no memory, it simply reads older entries from Postgres
+ * when it comes back. NOTIFY only wakes; a poll once a second guarantees. A cursor older than what is kept yields
+ * `resync`, never a silent gap.
+ */
+import type pg from 'pg';
+import { createBackoff } from '../../lib/backoff.ts';
+import type { Log } from '../../lib/log.ts';
+import { columns, type Db, statement, type Tx } from '../db/db.ts';
+import { appendEvents, type NewEvent } from './append.ts';
+import { forget, sequence, tryLead } from './sequencer.ts';
+import { type EventRow, events } from './tables.ts';
+
+export interface EventFilter {
+  /** Exact types, or with a wildcard at the end: `rollout.*`. */
+  types?: readonly string[];
+  teamId?: string;
+  operationId?: string;
+  /** An id the event must be about. */
+  about?: string;
+}
+
+export type LogMessage =
+  | { kind: 'event'; seq: number; event: EventRow }
+  | { kind: 'heartbeat'; seq: number }
+  | { kind: 'resync'; seq: number };
+
+export interface EventLog {
+  append(tx: Tx, events: readonly NewEvent[]): Promise<void>;
+  /** The last number that this process has seen. */
+  head(): number;
+  /** Everything after `after` (default: from now on), then live. Ends when `signal` does. */
+  follow(options: {
+    after?: number;
+    where?: EventFilter;
+    signal: AbortSignal;
+    heartbeatMs?: number;
+  }): AsyncIterable<LogMessage>;
+  /** True while the connection behind it works: for readiness. */
+  healthy(): boolean;
+  start(): Promise<void>;
+  close(): Promise<void>;
+}
+
+const eventsAfter = statement<EventRow>(
+  'eventsAfter',
+  `select ${columns(events, 'e')} from clops.events e where e.seq > $1
+     and ($2::text[] is null or e.type like any($2)) and ($3::text is null or e.team_id = $3)
+     and ($4::text is null or e.operation_id = $4) and ($5::text is null or e.about @> array[$5::text])
+   order by e.seq limit $6`,
+);
+const eventHeadNow = statement<{ seq: number; firstSeq: number }>(
+  'eventHeadNow',
+  'select seq, first_seq as "firstSeq" from clops.event_head',
+);
+
+const RING = 2_000;
+const PAGE = 500;
+const POLL_MS = 1_000;
+
+export interface EventLogOptions {
+  db: Db;
+  log: Log;
+  /** Whether this process may number events. A pure reader passes false. */
+  sequencer?: boolean;
+  retentionDays?: number;
+}
+
+export function createEventLog({ db, log, sequencer = true, retentionDays = 90 }: EventLogOptions): EventLog {
+  const ring: EventRow[] = [];
+  const sleepers = new Set<() => void>();
+  const closing = new AbortController();
+  let seen = 0;
+  let connection: { client: pg.Client; leads: boolean } | undefined;
+  let running: Promise<void> | undefined;
+  let draining = false;
+  let drainAgain = false;
+  let tailing: Promise<void> | undefined;
+  let tailAgain = false;
+
+  /** Brings ring and position up to what the log holds, then wakes every stream. */
+  function tail(): Promise<void> {
+    if (tailing) {
+      tailAgain = true;
+      return tailing;
+    }
+    tailing = (async () => {
+      do {
+        tailAgain = false;
+        for (;;) {
+          const rows = await db.read(eventsAfter, [seen, null, null, null, null, PAGE]);
+          if (rows.length === 0) break;
+          ring.push(...rows);
+          if (ring.length > RING) ring.splice(0, ring.length - RING);
+          seen = rows.at(-1)?.seq ?? seen;
+          for (const wake of sleepers) wake();
+          if (rows.length < PAGE) break;
+        }
+      } while (tailAgain);
+    })()
+      .catch((error) => log.warn({ err: error }, 'reading the event log failed, will try again'))
+      .finally(() => {
+        tailing = undefined;
+      });
+    return tailing;
+  }
+
+  async function drain(): Promise<void> {
+    if (!connection?.leads) return;
+    if (draining) {
+      drainAgain = true;
+      return;
+    }
+    draining = true;
+    try {
+      do {
+        drainAgain = false;
+        if ((await sequence(connection.client)) !== null) void tail();
+      } while (drainAgain && connection);
+    } catch (error) {
+      log.warn({ err: error }, 'numbering events failed, will try again');
+    } finally {
+      draining = false;
+    }
+  }
+
+  function nudge(): void {
+    if (connection?.leads) void drain();
+    else connection?.client.query(`select pg_notify('clops_outbox', '')`).catch(() => {});
+  }
+
+  /** One life of the connection: listen, lead if possible, poll until it breaks. */
+  async function live(client: pg.Client): Promise<void> {
+    const broken = new Promise<never>((_, reject) => {
+      client.on('error', reject);
+      client.on('end', () => reject(new Error('connection ended')));
+    });
+    broken.catch(() => {});
+    client.on('notification', ({ channel }) => {
+      if (channel === 'clops_outbox') void drain();
+      else void tail();
+    });
+    await client.query('listen clops_events; listen clops_outbox');
+    connection = { client, leads: sequencer && (await tryLead(client)) };
+    let lastForget = 0;
+    for (;;) {
+      await drain();
+      await tail();
+      if (connection.leads && Date.now() - lastForget > 3_600_000) {
+        lastForget = Date.now();
+        await forget(client, new Date(lastForget - retentionDays * 86_400_000));
+      }
+      await Promise.race([broken, pause(POLL_MS, closing.signal)]);
+      if (closing.signal.aborted) return;
+      if (sequencer && !connection.leads) connection.leads = await withTimeout(tryLead(client), 3_000);
+      else await withTimeout(client.query('select 1'), 3_000);
+    }
+  }
+
+  async function run(): Promise<void> {
+    const backoff = createBackoff({ initialMs: 200, maxMs: 5_000 });
+    while (!closing.signal.aborted) {
+      let client: pg.Client | undefined;
+      try {
+        client = await db.connect();
+        backoff.reset();
+        await live(client);
+      } catch (error) {
+        if (!closing.signal.aborted) log.warn({ err: error }, 'the event connection was lost, will reconnect');
+      } finally {
+        connection = undefined;
+        await client?.end().catch(() => {});
+      }
+      if (!closing.signal.aborted) await pause(backoff.next(), closing.signal);
+    }
+  }
+
+  async function* follow(options: Parameters<EventLog['follow']>[0]): AsyncGenerator<LogMessage> {
+    const { where = {}, signal, heartbeatMs = 15_000 } = options;
+    let position = options.after ?? seen;
+    if (options.after !== undefined) {
+      const [head] = await db.read(eventHeadNow);
+      if (head && (position < head.firstSeq - 1 || position > head.seq)) {
+        yield { kind: 'resync', seq: head.seq };
+        position = head.seq;
+      }
+    }
+    const patterns = where.types?.map((type) => type.replace(/[\\%_]/g, '\\$&').replace(/\*$/, '%')) ?? null;
+    const matches = matcher(where);
+    let lastSent = performance.now();
+    while (!signal.aborted && !closing.signal.aborted) {
+      const until = seen;
+      const inRing = (ring[0]?.seq ?? Number.POSITIVE_INFINITY) <= position + 1;
+      if (position < until && inRing) {
+        for (const event of ring.slice(position + 1 - (ring[0] as EventRow).seq)) {
+          position = event.seq;
+          if (!matches(event)) continue;
+          lastSent = performance.now();
+          yield { kind: 'event', seq: position, event };
+          if (signal.aborted) return;
+        }
+        continue;
+      }
+      if (position < until) {
+        const params = [position, patterns, where.teamId ?? null, where.operationId ?? null, where.about ?? null, PAGE];
+        const rows = await db.read(eventsAfter, params);
+        for (const event of rows) {
+          position = event.seq;
+          lastSent = performance.now();
+          yield { kind: 'event', seq: position, event };
+          if (signal.aborted) return;
+        }
+        if (rows.length < PAGE) position = Math.max(position, until);
+        continue;
+      }
+      const left = lastSent + heartbeatMs - performance.now();
+      if (left <= 0) {
+        lastSent = performance.now();
+        yield { kind: 'heartbeat', seq: position };
+        continue;
+      }
+      await sleep(left, signal, position);
+    }
+  }
+
+  /** Until something newer than `position` was seen, the signal ends, or the time is over. */
+  function sleep(ms: number, signal: AbortSignal, position: number): Promise<void> {
+    return new Promise((resolve) => {
+      if (seen > position || signal.aborted || closing.signal.aborted) {
+        resolve();
+        return;
+      }
+      const timer = setTimeout(done, ms);
+      sleepers.add(done);
+      signal.addEventListener('abort', done, { once: true });
+      function done(): void {
+        clearTimeout(timer);
+        sleepers.delete(done);
+        signal.removeEventListener('abort', done);
+        resolve();
+      }
+    });
+  }
+
+  return {
+    append: (tx, list) => appendEvents(tx, nudge, list),
+    head: () => seen,
+    follow,
+    healthy: () => connection !== undefined,
+    async start() {
+      const [head] = await db.read(eventHeadNow);
+      seen = head?.seq ?? 0;
+      running = run();
+    },
+    async close() {
+      closing.abort();
+      for (const wake of [...sleepers]) wake();
+      await running;
+      await tailing;
+    },
+  };
+}
+
+function matcher(where: EventFilter): (event: EventRow) => boolean {
+  const exact = new Set(where.types?.filter((type) => !type.endsWith('*')));
+  const prefixes = where.types?.filter((type) => type.endsWith('*')).map((type) => type.slice(0, -1)) ?? [];
+  return (event) =>
+    (!where.types || exact.has(event.type) || prefixes.some((prefix) => event.type.startsWith(prefix))) &&
+    (!where.teamId || event.teamId === where.teamId) &&
+    (!where.operationId || event.operationId === where.operationId) &&
+    (!where.about || event.about.includes(where.about));
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) {
+      resolve();
+      return;
+    }
+    const timer = setTimeout(done, ms);
+    signal.addEventListener('abort', done, { once: true });
+    function done(): void {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    }
+  });
+}
+
+async function withTimeout<T>(promise: Promise<T>, ms: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('the database does not answer')), ms);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
