@@ -52,7 +52,9 @@ export function createLifetime({ log, withinMs = 8_500, onStop }: LifetimeOption
 
   return {
     atEnd: (name, stop) => void parts.push({ name, stop }),
-    starting: (work) => void (start = work),
+    starting(work) {
+      start = work;
+    },
     ending: () => endedAt !== undefined,
     done,
     end(code, reason) {
