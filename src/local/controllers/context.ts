@@ -1,10 +1,9 @@
 /** What every controller of this room gets: the port, one cache per kind, and a queue that waits for the caches. */
 import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
-import { createWorkQueue, type Outcome, type WorkQueue } from '../../lib/workqueue.ts';
 import { byOwner, createInformer, type Informer } from '../../platform/cluster/informer.ts';
 import type { KubeObject } from '../../platform/cluster/port.ts';
-import { ApiError, type ClusterPort, isConflict } from '../../platform/cluster/port.ts';
+import { ApiError, type ClusterPort } from '../../platform/cluster/port.ts';
 import {
   DEPLOYMENTS,
   ENDPOINTSLICES,
@@ -17,6 +16,7 @@ import {
   SERVICES,
 } from '../../platform/cluster/resources.ts';
 import type { Deployment, EndpointSlice, Lease, Namespace, Node, Pod, ReplicaSet, Service } from '../kinds.ts';
+import type { QueueContext } from '../queue.ts';
 import { controllerOf } from './ownership.ts';
 
 /** Namespace of the node leases, as every kubelet has it. */
@@ -36,15 +36,9 @@ export interface Caches {
   replicaSets: Informer<ReplicaSet>;
 }
 
-export interface Context {
+export interface Context extends QueueContext {
   cluster: ClusterPort;
   caches: Caches;
-  log: Log;
-  clock: Clock;
-  /** Resolves when all caches hold their first list. */
-  synced: Promise<void>;
-  /** Aborted when the controllers are closed. */
-  signal: AbortSignal;
 }
 
 /** A running controller. */
@@ -81,7 +75,11 @@ export function createCaches(cluster: ClusterPort, log: Log, clock: Clock): Cach
       indexes: { service: (slice: EndpointSlice) => serviceOf(slice) },
     }),
     deployments: createInformer<Deployment>({ ...shared, resource: DEPLOYMENTS, indexes: { namespace: inNamespace } }),
-    replicaSets: createInformer<ReplicaSet>({ ...shared, resource: REPLICASETS, indexes: { ...owned, namespace: inNamespace } }),
+    replicaSets: createInformer<ReplicaSet>({
+      ...shared,
+      resource: REPLICASETS,
+      indexes: { ...owned, namespace: inNamespace },
+    }),
   };
 }
 
@@ -90,32 +88,6 @@ export const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
 function serviceOf(slice: EndpointSlice): string[] {
   const service = slice.metadata.labels?.[SERVICE_NAME_LABEL];
   return service === undefined ? [] : [`${slice.metadata.namespace}/${service}`];
-}
-
-/** A queue whose work begins once the caches are complete; acting on half a cache would delete what it does not see. */
-export function createQueue(
-  context: Context,
-  name: string,
-  work: (key: string) => Promise<Outcome | undefined>,
-  concurrency = 4,
-): WorkQueue {
-  const { synced, signal, log, clock } = context;
-  const closed = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-  const ready = Promise.race([synced, closed]);
-  return createWorkQueue({
-    async work(key) {
-      await ready;
-      return signal.aborted ? undefined : work(key);
-    },
-    onError(error, key, retryInMs) {
-      if (signal.aborted) return;
-      // A conflict says that the cache was behind; the change that won is already on its way.
-      if (isConflict(error)) log.debug({ key, controller: name }, 'the object changed meanwhile, looking again');
-      else log.warn({ err: error, key, controller: name, retryInMs }, 'work failed, will be tried again');
-    },
-    concurrency,
-    clock,
-  });
 }
 
 /** True when a write failed because the namespace is going away: there is nothing left to bring about. */
@@ -134,16 +106,4 @@ export function statusPatch(object: KubeObject, status: object): unknown {
     metadata: { resourceVersion: object.metadata.resourceVersion },
     status: { ...status, ...Object.fromEntries(gone.map((field) => [field, null])) },
   };
-}
-
-/** Equal as JSON, whatever the order of keys; undefined fields count as absent. */
-export const sameJson = (a: unknown, b: unknown): boolean => canonical(a) === canonical(b);
-
-/** JSON with sorted keys. */
-export function canonical(value: unknown): string {
-  return JSON.stringify(value, (_key, inner: unknown) =>
-    inner !== null && typeof inner === 'object' && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : inner,
-  );
 }

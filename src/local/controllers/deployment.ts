@@ -3,17 +3,11 @@ import type { Outcome } from '../../lib/workqueue.ts';
 import { keyOf } from '../../platform/cluster/informer.ts';
 import { isAlreadyExists, isNotFound } from '../../platform/cluster/port.ts';
 import { DEPLOYMENTS, REPLICASETS } from '../../platform/cluster/resources.ts';
+import { sameJson } from '../canonical.ts';
 import { conditionOf, type Deployment, type DeploymentStatus, isPodFinished, type ReplicaSet } from '../kinds.ts';
+import { createQueue } from '../queue.ts';
 import { createRecorder } from '../recorder.ts';
-import {
-  type Context,
-  type Controller,
-  createQueue,
-  FIELD_MANAGER,
-  isTerminating,
-  sameJson,
-  statusPatch,
-} from './context.ts';
+import { type Context, type Controller, FIELD_MANAGER, isTerminating, statusPatch } from './context.ts';
 import {
   countedStatus,
   hasDeadline,

@@ -3,6 +3,7 @@ import type { Outcome } from '../../lib/workqueue.ts';
 import { keyOf } from '../../platform/cluster/informer.ts';
 import { isNotFound } from '../../platform/cluster/port.ts';
 import { PODS, REPLICASETS } from '../../platform/cluster/resources.ts';
+import { sameJson } from '../canonical.ts';
 import {
   type Condition,
   isPodActive,
@@ -13,16 +14,9 @@ import {
   type ReplicaSetStatus,
   timeText,
 } from '../kinds.ts';
+import { createQueue } from '../queue.ts';
 import { createRecorder } from '../recorder.ts';
-import {
-  type Context,
-  type Controller,
-  createQueue,
-  FIELD_MANAGER,
-  isTerminating,
-  sameJson,
-  statusPatch,
-} from './context.ts';
+import { type Context, type Controller, FIELD_MANAGER, isTerminating, statusPatch } from './context.ts';
 import { createExpectations, EXPECTATION_TIMEOUT_MS } from './expectations.ts';
 import { generatedName } from './names.ts';
 import { claim, controllerOf, ownedBy, selects } from './ownership.ts';

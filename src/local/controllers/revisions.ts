@@ -2,8 +2,9 @@
 
 import { apiVersionOf } from '../../platform/cluster/port.ts';
 import { DEPLOYMENTS, REPLICASETS } from '../../platform/cluster/resources.ts';
+import { canonical } from '../canonical.ts';
 import type { Deployment, PodTemplate, ReplicaSet } from '../kinds.ts';
-import { canonical } from './context.ts';
+
 import { shortHash } from './names.ts';
 import { ownedBy } from './ownership.ts';
 import { fencesOf, type SetSize } from './sizes.ts';
