@@ -5,7 +5,7 @@
 import { apiVersionOf } from '../../platform/cluster/port.ts';
 import type { ResourceRow } from './types.ts';
 
-const VERBS = ['create', 'delete', 'get', 'list', 'patch', 'update', 'watch'];
+const VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
 
 /** The document at `path`, or undefined when it is none of discovery's. */
 export function discovery(path: string, rows: readonly ResourceRow[]): object | undefined {

@@ -48,6 +48,7 @@ export async function openFront({ serving, pki, bind, port, log, clock }: FrontO
     const current = { abort: new AbortController(), endless: false };
     open.add(current);
     res.once('close', () => current.abort.abort());
+    res.once('finish', () => closing && req.socket.destroySoon()); // kept alive, it would hold up the close
     try {
       const request = await read(req, current.abort.signal);
       const response = await serving.handle(request);
@@ -138,7 +139,7 @@ async function send(res: ServerResponse, response: ApiResponse, signal: AbortSig
     res.flushHeaders(); // a watch without events has begun all the same
     for await (const chunk of stream) {
       if (signal.aborted) break;
-      if (!res.write(chunk)) await once(res, 'drain', { signal });
+      if (!res.write(chunk)) await once(res, 'drain', { signal }).catch(() => undefined);
     }
     res.end();
     return;

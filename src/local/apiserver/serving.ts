@@ -28,19 +28,6 @@ export interface ServingOptions {
   log: Log;
 }
 
-/** The Kubernetes whose behaviour is imitated; what follows the plus says that this is not it. */
-export const VERSION = {
-  major: '1',
-  minor: '34',
-  gitVersion: 'v1.34.4+clops',
-  gitCommit: '',
-  gitTreeState: 'clean',
-  buildDate: '1970-01-01T00:00:00Z',
-  goVersion: '',
-  compiler: 'node',
-  platform: `${process.platform}/${process.arch}`,
-} as const;
-
 const HEALTH = new Set(['/healthz', '/livez', '/readyz']);
 /** What may be asked without being anybody. */
 export const isPublic = (path: string): boolean => HEALTH.has(path) || path === '/version';
@@ -60,7 +47,6 @@ export function createServing({ api, client, clock, log }: ServingOptions): Serv
 
   /** Documents of the server itself; undefined for what is the core's. */
   async function ownDocument({ path }: ApiRequest): Promise<object | undefined> {
-    if (path === '/version') return VERSION;
     if (path === '/openapi/v3' || path.startsWith('/openapi/v3/')) return openApi.document(path);
     return discovery(path, api.rows());
   }

@@ -1,0 +1,79 @@
+import { describe, expect, test } from 'vitest';
+import { compilePath } from '../../src/local/apiserver/jsonpath.ts';
+import { humanDuration, shaped } from '../../src/local/apiserver/table.ts';
+import type { ResourceRow } from '../../src/local/apiserver/types.ts';
+
+test.each([
+  [-5000, '<invalid>'],
+  [-1500, '0s'],
+  [0, '0s'],
+  [119_000, '119s'],
+  [130_000, '2m10s'],
+  [180_000, '3m'],
+  [3_600_000, '60m'],
+  [179 * 60_000, '179m'],
+  [3 * 3_600_000, '3h'],
+  [3 * 3_600_000 + 60_000, '3h1m'],
+  [47 * 3_600_000, '47h'],
+  [4 * 86_400_000, '4d'],
+  [4 * 86_400_000 + 3_600_000, '4d1h'],
+  [100 * 86_400_000, '100d'],
+  [800 * 86_400_000, '2y70d'],
+  [3000 * 86_400_000, '8y'],
+])('%d ms is %s', (ms, text) => expect(humanDuration(ms)).toBe(text));
+
+describe('JSONPath', () => {
+  const object = {
+    metadata: { labels: { 'clops.dev/x': 'y' } },
+    status: {
+      conditions: [
+        { type: 'Ready', status: 'True' },
+        { type: 'Paused', status: 'False' },
+      ],
+    },
+    spec: { list: [{ a: 1 }, { a: 2 }] },
+  };
+  test.each<[string, unknown[]]>([
+    ['.status.conditions[?(@.type=="Ready")].status', ['True']],
+    [`.status.conditions[?(@.type!='Ready')].status`, ['False']],
+    ['.metadata.labels.clops\\.dev/x', ['y']],
+    [`.metadata.labels['clops.dev/x']`, ['y']],
+    ['{.spec.list[*].a}', [1, 2]],
+    ['.spec.list[-1].a', [2]],
+    ['.spec.list[5].a', []],
+    ['.spec.constructor.name', []],
+  ])('%s', (path, values) => expect(compilePath(path)(object)).toEqual(values));
+
+  test('what is not understood is refused', () => {
+    expect(() => compilePath('.a[?(@.b.includes("x"))]')).toThrow('is not understood at');
+  });
+});
+
+test('cells are of their column’s type', () => {
+  const row: ResourceRow = {
+    group: 'x.dev',
+    version: 'v1',
+    plural: 'things',
+    kind: 'Thing',
+    namespaced: true,
+    singular: 'thing',
+    listKind: 'ThingList',
+    shortNames: [],
+    categories: [],
+    custom: true,
+    subresources: { status: false },
+    columns: [
+      { name: 'Text', type: 'string', value: '.spec.object' },
+      { name: 'Count', type: 'integer', value: '.spec.text' },
+      { name: 'Since', type: 'date', value: '.spec.at' },
+      { name: 'Bad', type: 'date', value: '.spec.text' },
+      { name: 'Absent', type: 'string', value: '.spec.absent' },
+    ],
+  };
+  const now = Date.parse('2026-01-01T00:01:00Z');
+  const spec = { object: { a: 1 }, text: 'x', at: '2026-01-01T00:00:00Z' };
+  const body = { kind: 'Thing', apiVersion: 'x.dev/v1', metadata: { name: 'a' }, spec };
+  expect(shaped(body, { form: 'table', includeObject: 'None', rows: [row], now })).toMatchObject({
+    rows: [{ cells: ['a', '{"a":1}', null, '60s', '<invalid>', null], object: null }],
+  });
+});
