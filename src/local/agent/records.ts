@@ -29,6 +29,8 @@ export interface ContainerRecord {
   /** The agent itself ended it together with everything else: it starts again without that counting. */
   stoppedByAgent?: boolean;
   ended?: Terminated;
+  /** Milliseconds since the epoch; `ended` has whole seconds only. */
+  endedAt?: number;
   last?: Terminated;
   backoff: { ms: number; at: number };
 }

@@ -1,0 +1,89 @@
+/**
+ * What a pod is given before anything of it runs: an address, ports where pods share one, devices. It is written down
+ * first, so that the next agent gives nobody else the same, and then marked on the pod.
+ */
+import { ANNOTATIONS } from '../../../contract/names.ts';
+import type { Clock } from '../../../lib/clock.ts';
+import type { ClusterPort } from '../../../platform/cluster/port.ts';
+import { PODS } from '../../../platform/cluster/resources.ts';
+import type { NodeDeclaration } from '../../declaration.ts';
+import { timeText } from '../../kinds.ts';
+import { namesIn, type PodRecord, podDirOf, podFile, podsDir, readRecord, writeRecord } from '../records.ts';
+import { MANAGER, MAX_PODS } from '../registration.ts';
+import type { AgentPod } from '../types.ts';
+import { type Network, nextAddress, PORTS_ANNOTATION, portsAnnotation, portsFor } from './addresses.ts';
+import { assignDevices, devicesAnnotation, devicesWanted } from './devices.ts';
+
+export interface Refusal {
+  reason: string;
+  message: string;
+}
+
+export interface Admission {
+  /** The same answer for the same pod, also after a restart of the agent. */
+  admit(pod: AgentPod): Promise<PodRecord | Refusal>;
+  release(uid: string): void;
+}
+
+export function createAdmission(options: {
+  cluster: ClusterPort;
+  node: NodeDeclaration;
+  nodeDir: string;
+  network: Network;
+  clock: Clock;
+}): Admission {
+  const { cluster, node, nodeDir, network, clock } = options;
+  const capacity: Record<string, number> = node.gpus ? { 'nvidia.com/gpu': node.gpus.count } : {};
+  const records = new Map<string, PodRecord>();
+  for (const uid of namesIn(podsDir(nodeDir))) {
+    const record = readRecord<PodRecord>(podFile(podDirOf(nodeDir, uid)));
+    if (record) records.set(uid, record);
+  }
+
+  /** No await in here: two pods admitted at once must not get the same. */
+  function give(pod: AgentPod, ports: Record<string, number>): PodRecord | Refusal {
+    const { uid = '', namespace = '', name } = pod.metadata;
+    const held = [...records.values()];
+    const address = pod.spec.hostNetwork
+      ? network.nodeAddress
+      : nextAddress(network, new Set(held.map((record) => record.address)));
+    if (!address || held.length >= MAX_PODS)
+      return {
+        reason: 'OutOfpods',
+        message: `Node didn't have enough resource: pods, requested: 1, used: ${held.length}, capacity: ${MAX_PODS}`,
+      };
+    const devices = assignDevices(
+      devicesWanted(pod),
+      capacity,
+      held.map((record) => record.devices),
+    );
+    if (typeof devices === 'string') return { reason: 'UnexpectedAdmissionError', message: devices };
+    const record = { uid, namespace, name, address, startTime: timeText(clock.now()), ports, devices };
+    records.set(uid, record);
+    writeRecord(podFile(podDirOf(nodeDir, uid)), record);
+    return record;
+  }
+
+  async function mark(pod: AgentPod, { uid, ports, devices }: PodRecord): Promise<void> {
+    const wanted = {
+      [PORTS_ANNOTATION]: portsAnnotation(pod, ports),
+      [ANNOTATIONS.devices]: devicesAnnotation(devices),
+    };
+    const present = pod.metadata.annotations ?? {};
+    const missing = Object.entries(wanted).filter(([key, value]) => value !== undefined && present[key] !== value);
+    if (missing.length === 0) return;
+    const patch = { metadata: { uid, annotations: Object.fromEntries(missing) } };
+    const { name, namespace } = pod.metadata;
+    await cluster.patch(PODS, name, namespace, 'merge', patch, { fieldManager: MANAGER });
+  }
+
+  return {
+    async admit(pod) {
+      const known = records.get(pod.metadata.uid ?? '');
+      const answer = known ?? give(pod, await portsFor(pod, network));
+      if (!('reason' in answer)) await mark(pod, answer);
+      return answer;
+    },
+    release: (uid) => records.delete(uid),
+  };
+}

@@ -1,0 +1,41 @@
+/** Which devices a pod holds, by index, of what this node declares: `nvidia.com/gpu=0,1`. Pure. */
+import { parseQuantity } from '../../../contract/quantity.ts';
+import type { AgentPod } from '../types.ts';
+
+/** Extended resources have a domain of their own: `nvidia.com/gpu`. */
+const isExtended = (resource: string): boolean => resource.includes('/') && !resource.startsWith('kubernetes.io/');
+
+/** What the pod asks for: the largest init container or the sum of the others, as Kubernetes counts. */
+export function devicesWanted(pod: AgentPod): Record<string, number> {
+  const wanted: Record<string, number> = {};
+  const add = (amounts: Record<string, string | number> | undefined, join: (a: number, b: number) => number): void => {
+    for (const [resource, amount] of Object.entries(amounts ?? {}))
+      if (isExtended(resource)) wanted[resource] = join(wanted[resource] ?? 0, parseQuantity(amount));
+  };
+  for (const container of pod.spec.containers) add(container.resources?.limits, (a, b) => a + b);
+  for (const container of pod.spec.initContainers ?? []) add(container.resources?.limits, Math.max);
+  return wanted;
+}
+
+/** The lowest free indexes, or in words why there are not enough. */
+export function assignDevices(
+  wanted: Record<string, number>,
+  capacity: Readonly<Record<string, number>>,
+  held: readonly Record<string, number[]>[],
+): Record<string, number[]> | string {
+  const assigned: Record<string, number[]> = {};
+  for (const [resource, count] of Object.entries(wanted)) {
+    if (count === 0) continue;
+    const taken = new Set(held.flatMap((devices) => devices[resource] ?? []));
+    const free = Array.from({ length: capacity[resource] ?? 0 }, (_, i) => i).filter((i) => !taken.has(i));
+    if (free.length < count)
+      return `Allocate failed due to requested number of devices unavailable for ${resource}. Requested: ${count}, Available: ${free.length}, which is unexpected`;
+    assigned[resource] = free.slice(0, count);
+  }
+  return assigned;
+}
+
+export const devicesAnnotation = (devices: Record<string, number[]>): string | undefined =>
+  Object.entries(devices)
+    .map(([resource, indexes]) => `${resource}=${indexes.join(',')}`)
+    .join(';') || undefined;

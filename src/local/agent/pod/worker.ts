@@ -1,0 +1,340 @@
+/**
+ * One pod on this node. `sync` looks at what is wanted and at what runs and takes the next steps; it is called again
+ * whenever either changes, waits for nothing long, and can be cut off by the agent's death at any line.
+ */
+import { mkdirSync } from 'node:fs';
+import type { Clock } from '../../../lib/clock.ts';
+import type { Log } from '../../../lib/log.ts';
+import { after, type Outcome } from '../../../lib/workqueue.ts';
+import { type ClusterPort, isConflict, isNotFound, type KubeObject } from '../../../platform/cluster/port.ts';
+import { PODS } from '../../../platform/cluster/resources.ts';
+import { isPodFinished, timeText } from '../../kinds.ts';
+import type { Recorder } from '../../recorder.ts';
+import type { ActionTarget } from '../container/action.ts';
+import { commandOf, unrunnable } from '../container/command.ts';
+import { Container } from '../container/container.ts';
+import { ConfigMissing, type PodFacts } from '../container/env.ts';
+import { type ContainerRecord, containerDirOf, type PodRecord, removeFolder } from '../records.ts';
+import { MANAGER } from '../registration.ts';
+import type { AgentPod, Container as ContainerSpec, Images, PodStatus } from '../types.ts';
+import { backoffMessage, type RestartBackoff, restartAfter } from './backoff.ts';
+import type { Refs } from './refs.ts';
+import { podStatus } from './status.ts';
+import { prepareVolumes, unservedVolume, volumeDir } from './volumes.ts';
+
+export interface WorkerContext {
+  cluster: ClusterPort;
+  images: Images;
+  refs: Refs;
+  recorder: Recorder;
+  clock: Clock;
+  log: Log;
+  nodeAddress: string;
+  allocatable: Readonly<Record<string, string>>;
+  backoff: RestartBackoff;
+  podDir: (uid: string) => string;
+  /** What this pod has been given, or gives it now; a refusal in words. Marks the pod with what it got. */
+  admit: (pod: AgentPod) => Promise<PodRecord | { reason: string; message: string }>;
+  wake: (uid: string) => void;
+  /** The pod is gone and nothing of it is left. */
+  forget: (uid: string) => void;
+}
+
+/** For containers of a pod that is gone from the API: nobody waits for them any more. */
+const GONE_GRACE_MS = 2_000;
+/** A stop of the platform must not take as long as the slowest pod asks for. */
+const AGENT_STOP_GRACE_MS = 10_000;
+
+class NotYetKnown extends Error {}
+
+export class PodWorker {
+  readonly uid: string;
+  /** The newest version; undefined when it is gone from the API. */
+  pod: AgentPod | undefined;
+  /** The last version there was: containers of a pod that is gone still need ending. */
+  #last: AgentPod;
+  readonly #context: WorkerContext;
+  #record: PodRecord | undefined;
+  #init: Container[] = [];
+  #main: Container[] = [];
+  #failure: { reason: string; message: string } | undefined;
+  #reported: { text: string; status: PodStatus } | undefined;
+  #mountFailure: string | undefined;
+
+  constructor(pod: AgentPod, context: WorkerContext) {
+    this.pod = pod;
+    this.#last = pod;
+    this.uid = pod.metadata.uid ?? '';
+    this.#context = context;
+  }
+
+  get record(): PodRecord | undefined {
+    return this.#record;
+  }
+
+  container(name: string): Container | undefined {
+    return this.#containers.find(({ spec }) => spec.name === name);
+  }
+
+  update(pod: AgentPod): void {
+    this.pod = pod;
+    this.#last = pod;
+  }
+
+  async sync(): Promise<Outcome> {
+    const { pod } = this;
+    if (!pod) return this.#endGone();
+    await this.#admit(pod);
+    await this.#settled();
+    if (pod.metadata.deletionTimestamp !== undefined) return await this.#endDeleted(pod);
+    const wait = this.#failure || isPodFinished(pod) ? this.#stopAll(GONE_GRACE_MS) : await this.#run(pod);
+    if (!isPodFinished(pod)) await this.#report(pod, false);
+    return wait === undefined ? undefined : after(wait);
+  }
+
+  /** Ends every process and leaves the pod as it is: the next agent starts it again. */
+  async stopByAgent(): Promise<void> {
+    const grace = Math.min(this.#graceMs(this.#last), AGENT_STOP_GRACE_MS);
+    for (const container of this.#containers) {
+      if (!container.isRunning) continue;
+      container.waiting = { reason: 'NodeStopped', message: 'The node was stopped; this starts again with it.' };
+      container.stop(grace, { byAgent: true });
+    }
+    await this.#settled(true);
+    if (this.pod && !this.pod.metadata.deletionTimestamp && !isPodFinished(this.pod))
+      await this.#report(this.pod, false);
+  }
+
+  release(): void {
+    for (const container of this.#containers) container.release();
+  }
+
+  get #containers(): Container[] {
+    return [...this.#init, ...this.#main];
+  }
+
+  async #admit(pod: AgentPod): Promise<void> {
+    if (this.#record || this.#failure || (isPodFinished(pod) && !pod.status?.startTime)) return;
+    const unserved = unservedVolume(pod);
+    const answer = unserved ? { reason: 'VolumeNotServed', message: unserved } : await this.#context.admit(pod);
+    if ('reason' in answer) {
+      this.#failure = answer;
+      this.#context.recorder.warning(PODS, pod, answer.reason, answer.message);
+      return;
+    }
+    this.#record = answer;
+    const make = (spec: ContainerSpec): Container => this.#makeContainer(spec);
+    this.#init = (pod.spec.initContainers ?? []).map(make);
+    this.#main = pod.spec.containers.map(make);
+  }
+
+  /** Containers that ended while no agent was looking are known as ended only after their last words were read. */
+  async #settled(all = false): Promise<void> {
+    await Promise.all(this.#containers.filter(({ isRunning }) => all || !isRunning).map(({ exited }) => exited));
+  }
+
+  #endGone(): Outcome {
+    this.#stopAll(GONE_GRACE_MS);
+    if (this.#containers.some(({ isRunning }) => isRunning)) return undefined;
+    this.#context.refs.release(this.uid);
+    removeFolder(this.#context.podDir(this.uid));
+    this.#context.forget(this.uid);
+    return undefined;
+  }
+
+  async #endDeleted(pod: AgentPod): Promise<Outcome> {
+    this.#stopAll(this.#graceMs(pod));
+    const isRunning = this.#containers.some((container) => container.isRunning);
+    if (!isPodFinished(pod)) await this.#report(pod, !isRunning);
+    if (isRunning) return undefined;
+    const { name, namespace } = pod.metadata;
+    const options = { gracePeriodSeconds: 0, uid: this.uid };
+    await this.#context.cluster.delete(PODS, name, namespace, options).catch(ignoreGone);
+    return undefined;
+  }
+
+  #stopAll(graceMs: number): undefined {
+    for (const container of this.#containers) container.stop(graceMs);
+  }
+
+  /** Starts what should run and does not. Returns in how many milliseconds there is more to do. */
+  async #run(pod: AgentPod): Promise<number | undefined> {
+    const policy = pod.spec.restartPolicy ?? 'Always';
+    const isFresh = this.#containers.every(({ record }) => record === undefined);
+    const missing = prepareVolumes(pod, this.#context.podDir(this.uid), (kind, name) =>
+      this.#context.refs.get(this.uid, kind, pod.metadata.namespace ?? '', name),
+    );
+    if (missing && missing !== this.#mountFailure) this.#context.recorder.warning(PODS, pod, 'FailedMount', missing);
+    this.#mountFailure = missing;
+    if (missing && isFresh) return undefined; // woken when it comes
+    for (const container of this.#init) {
+      if (container.spec.restartPolicy === 'Always') {
+        const wait = this.#areMainDone(policy)
+          ? this.#stopOne(container)
+          : await this.#keepUp(pod, container, 'Always');
+        if (!container.hasStarted && !this.#areMainDone(policy)) return wait;
+      } else if (container.ended?.exitCode !== 0)
+        return await this.#keepUp(pod, container, policy === 'Never' ? 'Never' : 'OnFailure');
+    }
+    const waits: number[] = [];
+    for (const container of this.#main) {
+      const wait = await this.#keepUp(pod, container, policy);
+      if (wait !== undefined) waits.push(wait);
+    }
+    return waits.length > 0 ? Math.min(...waits) : undefined;
+  }
+
+  #areMainDone(policy: string): boolean {
+    return (
+      policy !== 'Always' && this.#main.every(({ ended }) => ended && (policy === 'Never' || ended.exitCode === 0))
+    );
+  }
+
+  #stopOne(container: Container): undefined {
+    container.stop(this.#graceMs(this.#last));
+  }
+
+  async #keepUp(pod: AgentPod, container: Container, policy: string): Promise<number | undefined> {
+    if (container.isRunning) return undefined;
+    const { recorder, clock, backoff } = this.#context;
+    const { record, ended, spec } = container;
+    let nextBackoff = record?.backoff ?? { ms: 0, at: 0 };
+    if (record && ended) {
+      if (policy === 'Never' || (policy === 'OnFailure' && ended.exitCode === 0)) return undefined;
+      const next = restartAfter(record, backoff, clock.now());
+      if (next.waitMs > 0) {
+        const message = backoffMessage(record.backoff.ms, spec.name, pod);
+        if (container.waiting.message !== message)
+          recorder.warning(
+            PODS,
+            pod,
+            'BackOff',
+            `Back-off restarting failed container ${spec.name} in pod ${pod.metadata.name}_${pod.metadata.namespace}(${this.uid})`,
+          );
+        container.waiting = { reason: 'CrashLoopBackOff', message };
+        return next.waitMs;
+      }
+      nextBackoff = { ms: next.backoffMs, at: clock.now() };
+    }
+    await this.#start(pod, container, nextBackoff);
+    return undefined;
+  }
+
+  async #start(pod: AgentPod, container: Container, backoff: ContainerRecord['backoff']): Promise<void> {
+    const { images } = this.#context;
+    const refusal = unrunnable(container.spec, images);
+    if (refusal) {
+      this.#waits(pod, container, refusal, refusal.message);
+      return;
+    }
+    try {
+      const command = this.#commandOf(container.spec);
+      mkdirSync(containerDirOf(this.#context.podDir(this.uid), container.spec.name), { recursive: true, mode: 0o700 });
+      await container.start(command, backoff);
+      container.waiting = { reason: 'ContainerCreating' };
+    } catch (error) {
+      if (error instanceof NotYetKnown) return; // woken when it is
+      if (!(error instanceof ConfigMissing)) throw error;
+      const waiting = { reason: 'CreateContainerConfigError', message: error.message };
+      this.#waits(pod, container, waiting, error.message);
+    }
+  }
+
+  #waits(pod: AgentPod, container: Container, waiting: { reason: string; message: string }, message: string): void {
+    if (container.waiting.message !== waiting.message)
+      this.#context.recorder.warning(PODS, pod, 'Failed', `Error: ${message}`);
+    container.waiting = waiting;
+  }
+
+  #commandOf(spec: ContainerSpec) {
+    const { images, refs, podDir } = this.#context;
+    const pod = this.#last;
+    const dir = podDir(this.uid);
+    return commandOf(spec, {
+      facts: this.#facts(),
+      lookup: (kind, name): KubeObject | undefined => {
+        const object = refs.get(this.uid, kind, pod.metadata.namespace ?? '', name);
+        if (object === 'unknown') throw new NotYetKnown();
+        return object === 'absent' ? undefined : object;
+      },
+      images,
+      dir: containerDirOf(dir, spec.name),
+      volumeDir: (name) => volumeDir(dir, name),
+      ports: new Map(Object.entries(this.#record?.ports ?? {}).map(([from, to]) => [Number(from), to])),
+    });
+  }
+
+  #facts(): PodFacts {
+    const { nodeAddress, allocatable } = this.#context;
+    return { pod: this.#last, podIp: this.#record?.address ?? '', hostIp: nodeAddress, allocatable };
+  }
+
+  #makeContainer(spec: ContainerSpec): Container {
+    const { clock, recorder, podDir, wake } = this.#context;
+    const ports = this.#record?.ports ?? {};
+    const target: ActionTarget = {
+      address: this.#record?.address ?? '',
+      portOf: (port) => {
+        const own = /^\d+$/.test(String(port))
+          ? Number(port)
+          : spec.ports?.find(({ name }) => name === port)?.containerPort;
+        return own === undefined ? undefined : (ports[own] ?? own);
+      },
+      exec: (command) => this.#commandOf({ ...spec, command: [...command], args: [] }),
+    };
+    const container: Container = new Container({
+      spec,
+      podDir: podDir(this.uid),
+      clock,
+      target,
+      events: {
+        changed: () => wake(this.uid),
+        normal: (reason, message) => recorder.normal(PODS, this.#last, reason, message),
+        warning: (reason, message) => recorder.warning(PODS, this.#last, reason, message),
+        mustRestart: (type, probe) => {
+          const seconds = probe.terminationGracePeriodSeconds;
+          const why = `Container ${spec.name} failed ${type.toLowerCase()} probe, will be restarted`;
+          container.stop(seconds === undefined ? this.#specGraceMs() : seconds * 1000, { why });
+        },
+      },
+    });
+    return container;
+  }
+
+  #specGraceMs(): number {
+    return (this.#last.spec.terminationGracePeriodSeconds ?? 30) * 1000;
+  }
+
+  #graceMs(pod: AgentPod): number {
+    const seconds = pod.metadata.deletionGracePeriodSeconds;
+    return seconds === undefined ? this.#specGraceMs() : seconds * 1000;
+  }
+
+  /** Writes the status when it is not what was written last. */
+  async #report(pod: AgentPod, isLast: boolean): Promise<void> {
+    const { cluster, clock, nodeAddress } = this.#context;
+    const status = podStatus({
+      pod,
+      init: this.#init,
+      main: this.#main,
+      address: this.#record && { podIp: this.#record.address, hostIp: nodeAddress },
+      startTime: this.#record?.startTime ?? (this.#reported?.status ?? pod.status)?.startTime ?? timeText(clock.now()),
+      failure: this.#failure,
+      isLast: isLast && this.#record !== undefined,
+      previous: this.#reported?.status ?? pod.status,
+      now: clock.now(),
+    });
+    const text = JSON.stringify(status);
+    if (text === this.#reported?.text) return;
+    const { name, namespace, uid } = pod.metadata;
+    const object = { apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace, uid }, status } as KubeObject;
+    const options = { fieldManager: MANAGER, force: true, subresource: 'status' as const };
+    await cluster.apply(PODS, object, options).catch(ignoreGone);
+    this.#reported = { text, status };
+  }
+}
+
+/** Gone, or another pod has the name by now: the watch will say so. */
+function ignoreGone(error: unknown): void {
+  if (!isNotFound(error) && !isConflict(error)) throw error;
+}

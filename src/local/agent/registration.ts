@@ -1,0 +1,225 @@
+/**
+ * The node as the cluster sees it: the Node object, its status every five minutes and its Lease every ten seconds.
+ * Registers with taints once; later only what this agent owns is written, so that a cordon or a taint stands.
+ */
+import { arch, cpus, hostname, platform, release } from 'node:os';
+import { createBackoff } from '../../lib/backoff.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { Log } from '../../lib/log.ts';
+import { type ClusterPort, isAlreadyExists, isNotFound, type KubeObject } from '../../platform/cluster/port.ts';
+import { LEASES, NAMESPACES, NODES } from '../../platform/cluster/resources.ts';
+import type { NodeDeclaration } from '../declaration.ts';
+import { type Condition, type Node, timeText } from '../kinds.ts';
+
+export const MANAGER = 'clops-agent';
+const LEASE_NAMESPACE = 'kube-node-lease';
+const LEASE_SECONDS = 40;
+const RENEW_MS = 10_000;
+const STATUS_MS = 5 * 60_000;
+export const MAX_PODS = 110;
+
+export interface RegistrationOptions {
+  cluster: ClusterPort;
+  node: NodeDeclaration;
+  nodeAddress: string;
+  podCidr: string | undefined;
+  logPort: number;
+  log: Log;
+  clock: Clock;
+}
+
+export interface Registration {
+  /** Resolves with the Node when the cluster has it for the first time; rejects when closed before. */
+  registered: Promise<Node>;
+  close(): Promise<void>;
+}
+
+export function capacityOf({ cpu, memory, gpus }: NodeDeclaration): Record<string, string> {
+  return {
+    cpu,
+    memory,
+    pods: String(MAX_PODS),
+    ...(gpus && { 'nvidia.com/gpu': String(gpus.count) }),
+  };
+}
+
+export function startRegistration(options: RegistrationOptions): Registration {
+  const { cluster, node, log, clock } = options;
+  const abort = new AbortController();
+  const first = Promise.withResolvers<Node>();
+  first.promise.catch(() => undefined);
+  const backoff = createBackoff({ maxMs: 5_000 });
+  let conditions: Condition[] = [];
+  let known: Node | undefined;
+  let statusAt = Number.NEGATIVE_INFINITY;
+  let cancel: () => void = () => undefined;
+  let working: Promise<void> = Promise.resolve();
+
+  async function register(): Promise<Node> {
+    const object: KubeObject = {
+      apiVersion: 'v1',
+      kind: 'Node',
+      metadata: { name: node.name, labels: labelsOf(node) },
+      spec: { ...(options.podCidr && { podCIDR: options.podCidr, podCIDRs: [options.podCidr] }), taints: node.taints },
+    };
+    try {
+      return (await cluster.create<KubeObject>(NODES, object, { fieldManager: MANAGER, signal: abort.signal })) as Node;
+    } catch (error) {
+      if (!isAlreadyExists(error)) throw error;
+      const labels = { apiVersion: 'v1', kind: 'Node', metadata: { name: node.name, labels: labelsOf(node) } };
+      return await cluster.apply<Node>(NODES, labels, { fieldManager: MANAGER, force: true, signal: abort.signal });
+    }
+  }
+
+  async function writeStatus(): Promise<void> {
+    conditions = conditionsOf(conditions.length > 0 ? conditions : (known?.status?.conditions ?? []), clock.now());
+    const capacity = capacityOf(node);
+    const status = {
+      capacity,
+      allocatable: capacity,
+      conditions,
+      addresses: [
+        { type: 'InternalIP', address: options.nodeAddress },
+        { type: 'Hostname', address: node.name },
+      ],
+      daemonEndpoints: { kubeletEndpoint: { Port: options.logPort } },
+      nodeInfo: nodeInfo(node),
+    };
+    const object = { apiVersion: 'v1', kind: 'Node', metadata: { name: node.name }, status };
+    const apply = { fieldManager: MANAGER, force: true, subresource: 'status' as const, signal: abort.signal };
+    known = await cluster.apply<Node>(NODES, object, apply);
+    statusAt = clock.monotonic();
+  }
+
+  async function renewLease(): Promise<void> {
+    const renewTime = new Date(clock.now()).toISOString().replace('Z', '000Z');
+    const spec = { holderIdentity: node.name, leaseDurationSeconds: LEASE_SECONDS, renewTime };
+    const call = { fieldManager: MANAGER, signal: abort.signal };
+    try {
+      await cluster.patch(LEASES, node.name, LEASE_NAMESPACE, 'merge', { spec }, call);
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+      await createNamespace();
+      const ownerReferences = [{ apiVersion: 'v1', kind: 'Node', name: node.name, uid: known?.metadata.uid ?? '' }];
+      const metadata = { name: node.name, namespace: LEASE_NAMESPACE, ownerReferences };
+      await cluster.create(LEASES, { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, spec }, call);
+    }
+  }
+
+  async function createNamespace(): Promise<void> {
+    const object = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: LEASE_NAMESPACE } };
+    await cluster.create(NAMESPACES, object, { signal: abort.signal }).catch((error) => {
+      if (!isAlreadyExists(error)) throw error;
+    });
+  }
+
+  /** One beat: register when that has not happened (or somebody deleted the Node), renew, now and then the status. */
+  async function beat(): Promise<void> {
+    try {
+      if (!known) known = await register();
+      if (clock.monotonic() - statusAt >= STATUS_MS) await writeStatus();
+      await renewLease();
+      first.resolve(known);
+      backoff.reset();
+      next(RENEW_MS);
+    } catch (error) {
+      if (abort.signal.aborted) return;
+      if (isNotFound(error)) {
+        known = undefined;
+        statusAt = Number.NEGATIVE_INFINITY;
+      }
+      log.warn({ err: error, node: node.name }, 'the node could not report itself, will try again');
+      next(backoff.next());
+    }
+  }
+
+  function next(ms: number): void {
+    if (abort.signal.aborted) return;
+    cancel = clock.after(ms, () => {
+      working = beat();
+    });
+  }
+
+  working = beat();
+  return {
+    registered: first.promise,
+    async close() {
+      cancel();
+      abort.abort();
+      first.reject(new Error(`node ${node.name} was stopped before it was registered`));
+      await working;
+    },
+  };
+}
+
+/** As Kubernetes and GPU feature discovery label a node that has these devices. */
+function labelsOf({ name, gpus, labels }: NodeDeclaration): Record<string, string> {
+  return {
+    'kubernetes.io/hostname': name,
+    'kubernetes.io/os': platform(),
+    'kubernetes.io/arch': architecture(),
+    ...(gpus && gpuLabels(gpus)),
+    ...labels,
+  };
+}
+
+function gpuLabels(gpus: NonNullable<NodeDeclaration['gpus']>): Record<string, string> {
+  return {
+    'clops.dev/simulated': 'true',
+    'nvidia.com/gpu.present': 'true',
+    'nvidia.com/gpu.product': gpus.product,
+    'nvidia.com/gpu.count': String(gpus.count),
+    'nvidia.com/gpu.memory': String(gpus.memoryMib),
+    'nvidia.com/gpu.replicas': '1',
+    'nvidia.com/gpu.family': familyOf(gpus.product),
+    'nvidia.com/mig.capable': String(gpus.migCapable ?? false),
+    'nvidia.com/mig.strategy': 'none',
+  };
+}
+
+/** The architecture's name by the product's: what GPU feature discovery reads from the device. */
+function familyOf(product: string): string {
+  if (/\bGB?[23]00\b|B[123]00/.test(product)) return 'blackwell';
+  if (/H[128]00|H20\b|GH200/.test(product)) return 'hopper';
+  if (/\bL(4|20|40S?)\b/.test(product)) return 'ada-lovelace';
+  if (/\bA\d+/.test(product)) return 'ampere';
+  if (/\bT4\b/.test(product)) return 'turing';
+  return /V100/.test(product) ? 'volta' : 'unknown';
+}
+
+const architecture = (): string => (arch() === 'x64' ? 'amd64' : arch());
+
+function conditionsOf(before: readonly Condition[], now: number): Condition[] {
+  const conditions: Condition[] = [
+    { type: 'MemoryPressure', status: 'False', reason: 'NotObserved', message: 'this node does not measure memory' },
+    { type: 'DiskPressure', status: 'False', reason: 'NotObserved', message: 'this node does not measure disks' },
+    { type: 'PIDPressure', status: 'False', reason: 'NotObserved', message: 'this node does not measure processes' },
+    {
+      type: 'LimitsEnforced',
+      status: 'False',
+      reason: 'ContainersAreProcesses',
+      message: 'resource limits are counted when pods are placed and are not enforced: containers are plain processes',
+    },
+    { type: 'Ready', status: 'True', reason: 'KubeletReady', message: 'the node agent is posting ready status' },
+  ];
+  return conditions.map((condition) => {
+    const old = before.find(({ type }) => type === condition.type);
+    const since = old?.status === condition.status ? old.lastTransitionTime : undefined;
+    return { ...condition, lastHeartbeatTime: timeText(now), lastTransitionTime: since ?? timeText(now) };
+  });
+}
+
+function nodeInfo({ name }: NodeDeclaration): Record<string, string> {
+  return {
+    machineID: hostname(),
+    systemUUID: name,
+    bootID: '',
+    kernelVersion: release(),
+    osImage: `${platform()}, ${cpus().length} processors (processes, no containers)`,
+    containerRuntimeVersion: 'clops://processes',
+    kubeletVersion: 'v1.34.0-clops',
+    kubeProxyVersion: '',
+    operatingSystem: platform(),
+    architecture: architecture(),
+  };
+}

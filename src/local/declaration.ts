@@ -1,0 +1,127 @@
+/** The file that CLOPS_LOCAL_CONFIG names: which nodes the local cluster has and what an image is on this machine. */
+import { readFile } from 'node:fs/promises';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { isQuantity } from '../contract/quantity.ts';
+import type { Images } from './agent/types.ts';
+
+const MAX_FILE_BYTES = 1024 * 1024;
+const name = z
+  .string()
+  .max(63)
+  .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, 'must be lower-case letters, digits, "-" and "."');
+const quantity = z
+  .union([z.string(), z.number()])
+  .transform(String)
+  .refine(isQuantity, 'must be a quantity such as 4, 500m or 16Gi');
+const absolute = z.string().max(4096).startsWith('/', 'must be an absolute path');
+
+const node = z.strictObject({
+  name,
+  cpu: quantity.default('8'),
+  memory: quantity.default('32Gi'),
+  /** Simulated: they are counted and given to pods by index, no program sees them. */
+  gpus: z
+    .strictObject({
+      product: z
+        .string()
+        .max(63)
+        .regex(/^[\w.-]+$/, 'must be a label value such as NVIDIA-H200'),
+      memoryMib: z.number().int().positive().max(10_000_000),
+      count: z.number().int().positive().max(64),
+      migCapable: z.boolean().optional(),
+    })
+    .optional(),
+  labels: z.record(z.string().max(317), z.string().max(63)).default({}),
+  taints: z
+    .array(
+      z.strictObject({
+        key: z.string().max(317),
+        value: z.string().max(63).optional(),
+        effect: z.enum(['NoSchedule', 'PreferNoSchedule', 'NoExecute']),
+      }),
+    )
+    .max(20)
+    .default([]),
+});
+
+const image = z.strictObject({
+  command: z.array(z.string().max(4096)).min(1).max(100).optional(),
+  files: z.record(absolute, absolute).optional(),
+  env: z.record(z.string().max(256), z.string().max(32_768)).optional(),
+});
+
+const schema = z.strictObject({
+  nodes: z
+    .array(node)
+    .min(1)
+    .max(16)
+    .refine((nodes) => new Set(nodes.map(({ name }) => name)).size === nodes.length, 'two nodes have the same name')
+    .optional(),
+  images: z.record(z.string().max(1024), image).default({}),
+});
+
+export type NodeDeclaration = z.infer<typeof node>;
+
+export interface LocalDeclaration {
+  nodes: NodeDeclaration[];
+  images: Images;
+}
+
+const DEFAULT_NODES: NodeDeclaration[] = [
+  {
+    name: 'gpu-1',
+    cpu: '32',
+    memory: '256Gi',
+    gpus: { product: 'NVIDIA-H200', memoryMib: 143_771, count: 4, migCapable: true },
+    labels: {},
+    taints: [],
+  },
+  {
+    name: 'gpu-2',
+    cpu: '16',
+    memory: '64Gi',
+    gpus: { product: 'NVIDIA-L4', memoryMib: 23_034, count: 2 },
+    labels: {},
+    taints: [],
+  },
+];
+
+/** The image in which this project ships itself. Here it is the running Node and the built program. */
+export const OWN_IMAGE = 'clops.invalid/clops:dev';
+
+export class DeclarationError extends Error {
+  override readonly name = 'DeclarationError';
+}
+
+/**
+ * `file` may be absent: two nodes with simulated GPUs, and the own image. What the file declares comes on top of the own
+ * image and instead of the nodes. @throws DeclarationError naming file, place and rule.
+ */
+export async function readDeclaration(options: {
+  file: string | undefined;
+  mainJs: string;
+}): Promise<LocalDeclaration> {
+  const own: Images = {
+    [OWN_IMAGE]: { files: { '/opt/app/node': process.execPath, '/opt/app/main.js': options.mainJs } },
+  };
+  if (!options.file) return { nodes: DEFAULT_NODES, images: own };
+  const parsed = schema.safeParse(await load(options.file));
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    const place = issue?.path.map(String).join('.') || 'the file';
+    throw new DeclarationError(`${options.file}: ${place} ${issue?.message} (CLOPS_LOCAL_CONFIG names this file)`);
+  }
+  return { nodes: parsed.data.nodes ?? DEFAULT_NODES, images: { ...own, ...parsed.data.images } };
+}
+
+async function load(file: string): Promise<unknown> {
+  try {
+    const text = await readFile(file, 'utf8');
+    if (text.length > MAX_FILE_BYTES) throw new Error(`is larger than ${MAX_FILE_BYTES} bytes`);
+    return parse(text) ?? {};
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new DeclarationError(`${file} cannot be read: ${why} (CLOPS_LOCAL_CONFIG names this file)`);
+  }
+}
