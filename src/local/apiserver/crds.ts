@@ -9,14 +9,16 @@ const STORAGE = 'apiextensions.k8s.io/customresourcedefinitions';
 
 export function followCrds(core: Core): () => void {
   const { store, registry } = core;
+  // Kinds of this server's own (the Gateway API's) stay its own when somebody installs their CRDs.
+  const builtin = new Set(registry.rows().map((row) => row.storage));
   for (const object of store.list(STORAGE)) {
     const row = rowOf(object);
-    if (row) registry.add(row);
+    if (row && !builtin.has(row.storage)) registry.add(row);
   }
   return store.onEvent((storage, event) => {
     if (storage !== STORAGE) return;
     const row = rowOf(event.object);
-    if (!row) return;
+    if (!row || builtin.has(row.storage)) return;
     if (event.type === 'DELETED') registry.remove(row.storage);
     else registry.add(row);
   });

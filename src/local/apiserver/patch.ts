@@ -3,6 +3,7 @@ import jsonpatch from 'fast-json-patch';
 import type { KubeObject } from '../../platform/cluster/port.ts';
 import { apply } from './apply.ts';
 import { asObject, type Core, type Item, timeOf, type WriteMode } from './core.ts';
+import { refuseUndeclared } from './custom.ts';
 import { clone, isObject, mergePatch, type Plain, readPath, writePath } from './json.ts';
 import type { ServedRow } from './registry.ts';
 import { badRequest, conflict, invalid, modified, notServed, Refusal, unsupportedMediaType } from './status.ts';
@@ -60,6 +61,7 @@ function serverSideApply(core: Core, item: Item, body: unknown, mode: WriteMode)
   if (subresource === 'scale') throw unsupportedMediaType('scale takes a merge patch or a JSON patch');
   const wanted = objectOf(item, body);
   if (Array.isArray(wanted.metadata.managedFields)) throw badRequest('metadata.managedFields must be nil');
+  if (row.custom) refuseUndeclared(row, wanted);
   const live = core.store.get(row.storage, item.namespace, name);
   if (!live && subresource) existing(core, item);
   const { resourceVersion, uid } = wanted.metadata;

@@ -17,7 +17,7 @@ export interface ServedRow extends ResourceRow {
   /** Another spelling of stored objects. */
   view?: { toStored(object: Plain): Plain; fromStored(object: Plain): Plain };
   /** Changes an object that is about to be stored, after validation: what a controller of Kubernetes fills in at once. */
-  settle?(object: Plain, old?: Plain): void;
+  settle?(object: Plain, now: string): void;
 }
 
 export interface Registry {

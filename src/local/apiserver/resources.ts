@@ -21,6 +21,7 @@ import {
   SERVICES,
 } from '../../platform/cluster/resources.ts';
 import { COLUMNS } from './columns.ts';
+import { CRD_STRATEGY, settleCrd } from './crdStrategy.ts';
 import { EVENTS_VIEW } from './events.ts';
 import { listShapes, mergeSchema } from './listtypes.ts';
 import type { ServedRow } from './registry.ts';
@@ -83,7 +84,11 @@ export const BUILTIN_ROWS: readonly ServedRow[] = [
   row(CONTROLLERREVISIONS),
   row(ENDPOINTSLICES, { counted: true }),
   row(LEASES),
-  row(CRDS, { short: ['crd', 'crds'], categories: ['api-extensions'], status: true, counted: true }),
+  {
+    ...row(CRDS, { short: ['crd', 'crds'], categories: ['api-extensions'], status: true, counted: true }),
+    strategy: CRD_STRATEGY,
+    settle: settleCrd,
+  },
   row(GATEWAYCLASSES, { short: ['gc'], categories: ['gateway-api'], status: true, counted: true }),
   row(GATEWAYS, { short: ['gtw'], categories: ['gateway-api'], status: true, counted: true }),
   row(HTTPROUTES, { categories: ['gateway-api'], status: true, counted: true }),

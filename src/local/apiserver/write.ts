@@ -94,7 +94,7 @@ export function create(
   const writer = writerOf(row, mode, 'Update');
   const claimed = owners ?? [{ writer, keys: new Set(ownable(object, row.shapes, 'all').keys()) }];
   metadata.managedFields = writeOwnership(claimed, undefined, now);
-  row.settle?.(object);
+  row.settle?.(object, now);
   return mode.dryRun ? object : core.store.put(row.storage, object);
 }
 
@@ -108,7 +108,7 @@ export function update(core: Core, item: Item, object: KubeObject, mode: WriteMo
   admit(row, next, old, mode);
   if (row.counted && subresource !== 'status' && intentChanged(row, next, old))
     next.metadata.generation = (old.metadata.generation ?? 0) + 1;
-  row.settle?.(next, old);
+  row.settle?.(next, timeOf(core.clock.now()));
   const part = subresource === 'status' ? 'status' : row.subresources.status ? 'main' : 'all';
   const change = compare(ownable(old, row.shapes, part), ownable(next, row.shapes, part));
   const claimed = owners ?? afterUpdate(readOwnership(old), writerOf(row, mode, 'Update', subresource), change);

@@ -1,0 +1,227 @@
+import { readFile } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import type { KubeObject } from '../../../src/platform/cluster/port.ts';
+import { CRDS, MODELDEPLOYMENTS, ROLLOUTCOMMANDS, SERVINGRUNTIMES } from '../../../src/platform/cluster/resources.ts';
+import { eventually } from '../../support/eventually.ts';
+import { refusal, startCore, type TestCore } from './harness.ts';
+
+const WIDGETS = { group: 'example.com', version: 'v1', plural: 'widgets', kind: 'Widget', namespaced: true };
+const aWidget = (name: string, spec: unknown): KubeObject => ({
+  apiVersion: 'example.com/v1',
+  kind: 'Widget',
+  metadata: { name, namespace: 'default' },
+  spec,
+});
+const theCrd = (): KubeObject => ({
+  apiVersion: 'apiextensions.k8s.io/v1',
+  kind: 'CustomResourceDefinition',
+  metadata: { name: 'widgets.example.com' },
+  spec: {
+    group: 'example.com',
+    scope: 'Namespaced',
+    names: { plural: 'widgets', kind: 'Widget', shortNames: ['wd'] },
+    versions: [
+      {
+        name: 'v1',
+        served: true,
+        storage: true,
+        subresources: {
+          status: {},
+          scale: {
+            specReplicasPath: '.spec.replicas',
+            statusReplicasPath: '.status.replicas',
+            labelSelectorPath: '.status.selector',
+          },
+        },
+        schema: {
+          openAPIV3Schema: {
+            type: 'object',
+            required: ['spec'],
+            properties: {
+              spec: {
+                type: 'object',
+                required: ['name'],
+                'x-kubernetes-validations': [
+                  { rule: 'self.replicas <= self.most', message: 'replicas must not be more than most' },
+                ],
+                properties: {
+                  name: {
+                    type: 'string',
+                    maxLength: 5,
+                    pattern: '^[a-z]+$',
+                    'x-kubernetes-validations': [{ rule: 'self == oldSelf', message: 'is immutable' }],
+                  },
+                  replicas: { type: 'integer', minimum: 0, maximum: 10, default: 1 },
+                  most: { type: 'integer', default: 8 },
+                  mode: { type: 'string', enum: ['A', 'B'] },
+                  steps: {
+                    type: 'array',
+                    maxItems: 2,
+                    items: { type: 'object', properties: { weight: { type: 'integer' } } },
+                  },
+                },
+              },
+              status: { type: 'object', properties: { replicas: { type: 'integer' }, selector: { type: 'string' } } },
+            },
+          },
+        },
+      },
+    ],
+  },
+});
+
+let core: TestCore;
+beforeAll(async () => {
+  core = await startCore();
+});
+afterAll(() => core.close());
+
+describe('custom resources', () => {
+  it('are served as soon as their definition is written', async () => {
+    const { cluster, api } = core;
+    let changes = 0;
+    api.onRowsChanged(() => changes++);
+    expect((await refusal(cluster.list(WIDGETS))).code).toBe(404);
+    const crd = await cluster.create(CRDS, theCrd());
+    expect(crd.status).toMatchObject({
+      conditions: [
+        { type: 'NamesAccepted', status: 'True' },
+        { type: 'Established', status: 'True' },
+      ],
+    });
+    expect(changes).toBe(1);
+    expect((await cluster.list(WIDGETS)).items).toEqual([]);
+  });
+
+  it('are pruned, defaulted and checked in the words of Kubernetes', async () => {
+    const { cluster } = core;
+    const made = await cluster.create(WIDGETS, aWidget('fine', { name: 'abc', unknown: 1 }));
+    expect(made.spec).toEqual({ name: 'abc', replicas: 1, most: 8 });
+    const said = async (spec: unknown) => (await refusal(cluster.create(WIDGETS, aWidget('bad', spec)))).message;
+    expect(await said({ name: 'abc', replicas: -1 })).toBe(
+      'Widget.example.com "bad" is invalid: spec.replicas: Invalid value: -1: spec.replicas in body should be greater than or equal to 0',
+    );
+    expect(await said({ name: 'abc', replicas: 'x' })).toContain(
+      'spec.replicas: Invalid value: "string": spec.replicas in body must be of type integer: "string"',
+    );
+    expect(await said({})).toContain('spec.name: Required value');
+    expect(await said({ name: 'toolong' })).toContain('spec.name: Too long: may not be more than 5 bytes');
+    expect(await said({ name: 'A' })).toContain(
+      `spec.name: Invalid value: "A": spec.name in body should match '^[a-z]+$'`,
+    );
+    expect(await said({ name: 'a', mode: 'C' })).toContain(
+      'spec.mode: Unsupported value: "C": supported values: "A", "B"',
+    );
+    expect(await said({ name: 'a', steps: [{}, {}, {}] })).toContain(
+      'spec.steps: Too many: 3: must have at most 2 items',
+    );
+    expect(await said({ name: 'a', replicas: 9 })).toBe(
+      'Widget.example.com "bad" is invalid: spec: Invalid value: "object": replicas must not be more than most',
+    );
+  });
+
+  it('rules see the old value', async () => {
+    const { cluster } = core;
+    const change = cluster.patch(WIDGETS, 'fine', 'default', 'merge', { spec: { name: 'abd' } });
+    expect((await refusal(change)).message).toBe(
+      'Widget.example.com "fine" is invalid: spec.name: Invalid value: "string": is immutable',
+    );
+  });
+
+  it('strict validation refuses unknown fields, warning names them', async () => {
+    const request = (validation: string) =>
+      core.api.handle({
+        method: 'POST',
+        path: '/apis/example.com/v1/namespaces/default/widgets',
+        query: new URLSearchParams({ fieldValidation: validation, dryRun: 'All' }),
+        headers: { accept: '', contentType: 'application/json', userAgent: 'kubectl/v1.34' },
+        body: aWidget('v', { name: 'a', foo: 1 }),
+        user: { name: 'x', groups: [] },
+        signal: new AbortController().signal,
+      });
+    const strict = await request('Strict');
+    expect(strict).toMatchObject({
+      status: 400,
+      body: {
+        message:
+          'Widget in version "v1" cannot be handled as a Widget: strict decoding error: unknown field "spec.foo"',
+      },
+    });
+    expect((await request('Warn')).headers).toEqual({ Warning: '299 - "unknown field \\"spec.foo\\""' });
+    expect((await request('Ignore')).headers).toBeUndefined();
+  });
+
+  it('scale and status are subresources', async () => {
+    const { cluster } = core;
+    await cluster.patch(
+      WIDGETS,
+      'fine',
+      'default',
+      'merge',
+      { status: { replicas: 3, selector: 'a=b' } },
+      { subresource: 'status' },
+    );
+    const scaled = await cluster.patch<KubeObject>(
+      WIDGETS,
+      'fine',
+      'default',
+      'merge',
+      { spec: { replicas: 5 } },
+      { subresource: 'scale' },
+    );
+    expect(scaled).toMatchObject({ kind: 'Scale', spec: { replicas: 5 }, status: { replicas: 3, selector: 'a=b' } });
+    expect(await cluster.get(WIDGETS, 'fine', 'default')).toMatchObject({
+      metadata: { generation: 2 },
+      spec: { replicas: 5 },
+    });
+  });
+
+  it('a definition whose rule is not understood is refused', async () => {
+    const crd = theCrd();
+    crd.metadata.name = 'gadgets.example.com';
+    const spec = JSON.parse(
+      JSON.stringify(crd.spec).replaceAll('widget', 'gadget').replace('self == oldSelf', 'self.nope(1)'),
+    );
+    expect((await refusal(core.cluster.create(CRDS, { ...crd, spec }))).message).toContain(
+      'properties[spec].properties[name].x-kubernetes-validations[0].rule: Invalid value: "self.nope(1)": compilation failed',
+    );
+  });
+
+  it('go with their definition, and survive a restart with it', async () => {
+    await core.restart();
+    expect((await core.cluster.list(WIDGETS)).items).toHaveLength(1);
+    await core.cluster.delete(CRDS, 'widgets.example.com');
+    await eventually(async () => {
+      expect((await refusal(core.cluster.get(CRDS, 'widgets.example.com'))).code).toBe(404);
+      expect((await refusal(core.cluster.list(WIDGETS))).code).toBe(404);
+    });
+  });
+
+  it("the platform's own definitions are taken", async () => {
+    for (const name of ['modeldeployments', 'rolloutcommands', 'servingruntimes'])
+      await core.cluster.create(CRDS, parse(await readFile(`deploy/crds/${name}.yaml`, 'utf8')));
+    for (const resource of [MODELDEPLOYMENTS, ROLLOUTCOMMANDS, SERVINGRUNTIMES])
+      expect((await core.cluster.list(resource)).items).toEqual([]);
+    const md: KubeObject = {
+      apiVersion: 'serving.clops.dev/v1alpha1',
+      kind: 'ModelDeployment',
+      metadata: { name: 'vad', namespace: 'default' },
+      spec: {
+        model: {
+          name: 'vad',
+          version: 6,
+          format: 'ONNX',
+          artifact: { uri: 'http://x/y', digest: `sha256:${'0'.repeat(64)}` },
+        },
+        runtime: 'onnx',
+        strategy: { canary: { steps: [{ setWeight: 50 }, { pause: {} }, { setWeight: 10 }] } },
+      },
+    };
+    expect((await refusal(core.cluster.create(MODELDEPLOYMENTS, md))).message).toBe(
+      'ModelDeployment.serving.clops.dev "vad" is invalid: spec.strategy.canary.steps: Invalid value: "array": weights must rise',
+    );
+    (md.spec as { strategy: { canary: { steps: unknown[] } } }).strategy.canary.steps.pop();
+    expect((await core.cluster.create(MODELDEPLOYMENTS, md)).metadata.generation).toBe(1);
+  });
+});
