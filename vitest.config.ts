@@ -3,16 +3,29 @@ import { defineConfig } from 'vitest/config';
 
 const require = createRequire(import.meta.url);
 
+// Two copies of graphql (ESM and CJS) would be loaded otherwise, and type-graphql's schema be "from another realm".
+const resolve = { alias: [{ find: /^graphql$/, replacement: require.resolve('graphql') }] };
+const common = { testTimeout: 30_000, hookTimeout: 60_000 };
+const withDatabase = ['test/api/**/*.test.ts', 'test/platform/events/**/*.test.ts', 'test/platform/db/**/*.test.ts'];
+
 export default defineConfig({
-  // Two copies of graphql (ESM and CJS) would be loaded otherwise, and type-graphql's schema be "from another realm".
-  resolve: { alias: [{ find: /^graphql$/, replacement: require.resolve('graphql') }] },
   test: {
-    include: ['test/**/*.test.ts'],
-    exclude: ['test/kubernetes/**'],
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
-    globalSetup: [],
+    projects: [
+      {
+        resolve,
+        test: {
+          ...common,
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/kubernetes/**', ...withDatabase],
+        },
+      },
+      {
+        resolve,
+        test: { ...common, name: 'database', include: withDatabase, globalSetup: ['test/support/postgres.ts'] },
+      },
+    ],
   },
 });

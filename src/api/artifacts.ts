@@ -63,13 +63,11 @@ export function registerArtifacts(app: FastifyInstance, options: ArtifactRoutes)
           .header('upload-offset', outcome.receivedBytes)
           .send({ digest, receivedBytes: outcome.receivedBytes });
       case 'mismatch':
-        return reply
-          .code(422)
-          .send({
-            error: `The bytes are ${outcome.actual}, not ${digest}. Nothing was kept.`,
-            expected: digest,
-            actual: outcome.actual,
-          });
+        return reply.code(422).send({
+          error: `The bytes are ${outcome.actual}, not ${digest}. Nothing was kept.`,
+          expected: digest,
+          actual: outcome.actual,
+        });
       case 'too_large':
         return reply.code(413).send({ error: `An artifact may have at most ${outcome.maxBytes} bytes.` });
       case 'wrong_offset':

@@ -56,6 +56,11 @@ const eventHeadNow = statement<{ seq: number; firstSeq: number }>(
   'select seq, first_seq as "firstSeq" from clops.event_head',
 );
 
+const eventHeadExists = statement<never>(
+  'eventHeadExists',
+  `insert into clops.event_head (one, seq, first_seq) values ('head', 0, 1) on conflict do nothing`,
+);
+
 const RING = 2_000;
 const PAGE = 500;
 const POLL_MS = 1_000;
@@ -250,6 +255,7 @@ export function createEventLog({ db, log, sequencer = true, retentionDays = 90 }
     follow,
     healthy: () => connection !== undefined,
     async start() {
+      await db.read(eventHeadExists);
       const [head] = await db.read(eventHeadNow);
       seen = head?.seq ?? 0;
       running = run();

@@ -1,0 +1,141 @@
+/** The GraphQL kernel over real HTTP and WebSocket: authentication, errors, limits, idempotency, the event stream. */
+import { auditServer } from 'graphql-http';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { anApi, type TestApi, TOKEN } from '../support/api.ts';
+
+let t: TestApi;
+beforeAll(async () => {
+  t = await anApi();
+});
+afterAll(() => t.close());
+
+const CREATE_TEAM = `mutation ($input: CreateTeamInput!) { createTeam(input: $input) {
+  team { id name displayName namespace } operation { id name state } errors { __typename code message path ... on InvalidInputError { constraint } } } }`;
+
+test('a stranger may read serverInfo and nothing else', async () => {
+  const open = await t.send('{ serverInfo { version limits { maxPageSize } } }', {}, {});
+  expect(open.data.serverInfo).toEqual({ version: '0.1.0', limits: { maxPageSize: 100 } });
+  const closed = await t.send('{ teams { nodes { name } } }', {}, {});
+  expect(closed.status).toBe(401);
+  expect(closed.errors?.[0]?.extensions['code']).toBe('UNAUTHENTICATED');
+  const wrong = await t.send('{ teams { nodes { name } } }', {}, { authorization: 'Bearer clops_wrong' });
+  expect(wrong.status).toBe(401);
+});
+
+test('a team is created once however often its key is repeated, and named in the log', async () => {
+  const input = { name: 'speech', displayName: 'Speech', idempotencyKey: 'k1' };
+  const [first, second] = await Promise.all([t.ask(CREATE_TEAM, { input }), t.ask(CREATE_TEAM, { input })]);
+  expect(first).toEqual(second);
+  expect(await t.ask(CREATE_TEAM, { input })).toEqual(first);
+  expect(first).toMatchObject({
+    createTeam: { team: { name: 'speech', namespace: 'speech' }, operation: { state: 'SUCCEEDED' }, errors: [] },
+  });
+  const other = await t.ask(CREATE_TEAM, { input: { ...input, displayName: 'Other' } });
+  expect(other).toMatchObject({ createTeam: { team: null, errors: [{ code: 'CONFLICT', path: ['idempotencyKey'] }] } });
+});
+
+test.each([
+  ['Speech!', 'InvalidInputError', 'name'],
+  ['x'.repeat(53), 'InvalidInputError', 'name'],
+  ['kube-system', 'NameTakenError', undefined],
+  ['default', 'NameTakenError', undefined],
+  ['clops-system', 'NameTakenError', undefined],
+])('createTeam refuses the name %s', async (name, type, constraint) => {
+  const answer = await t.ask<{ createTeam: { team: unknown; errors: unknown[] } }>(CREATE_TEAM, { input: { name } });
+  expect(answer.createTeam.team).toBeNull();
+  expect(answer.createTeam.errors).toEqual([
+    expect.objectContaining({ __typename: type, path: ['name'], ...(constraint && { constraint }) }),
+  ]);
+});
+
+test('ids lead back to their things; unknown, foreign and garbage ids are null', async () => {
+  const { team } = await t.ask<{ team: { id: string } }>('{ team(name: "speech") { id } }');
+  const answer = await t.ask(`query ($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }`, {
+    ids: [team.id, 'team_0', 'evt_1', 'x', '', 'a'.repeat(5000)],
+  });
+  expect(answer).toEqual({ nodes: [{ __typename: 'Team', id: team.id }, null, null, null, null, null] });
+});
+
+test('events arrive in order, live and after a cursor, nothing twice and nothing missing', async () => {
+  const names = Array.from({ length: 30 }, (_, i) => `many-${i}`);
+  const socket = t.socket();
+  const stream = socket.iterate<{
+    events: { kind: string; cursor: string; event: { subject: never; type: string; message: string } | null };
+  }>({
+    query: 'subscription { events(where: { types: ["team.*"] }) { kind cursor event { type message } } }',
+  });
+  const first = stream.next();
+  await new Promise<void>((resolve) => setTimeout(resolve, 100)); // the subscription has no acknowledgement to wait for
+  await Promise.all(names.map((name) => t.ask(CREATE_TEAM, { input: { name } })));
+  const live = [(await first).value];
+  while (live.length < names.length) live.push((await stream.next()).value);
+  await stream.return?.();
+  const cursors = live.map((message) => message?.data?.events.cursor as string);
+  const resumed = socket.iterate<{ events: { cursor: string } }>({
+    query: `subscription { events(after: "${cursors[9]}", where: { types: ["team.created"] }) { cursor } }`,
+  });
+  const rest: string[] = [];
+  while (rest.length < 20) rest.push((await resumed.next()).value.data.events.cursor);
+  await resumed.return?.();
+  expect(rest).toEqual(cursors.slice(10));
+  const page = await t.ask<{ events: { edges: { cursor: string }[] } }>(
+    '{ events(last: 30, where: { types: ["team.created"] }) { edges { cursor } pageInfo { hasPreviousPage } } }',
+  );
+  expect(page.events.edges.map((edge) => edge.cursor)).toEqual(cursors);
+  await socket.dispose();
+});
+
+test('the socket takes subscriptions only, and a syntax error costs one operation, not the socket', async () => {
+  const socket = t.socket();
+  const codeOf = async (query: string) => {
+    try {
+      for await (const result of socket.iterate({ query })) return result.errors?.[0]?.extensions?.code ?? 'a result';
+      return 'nothing';
+    } catch (errors) {
+      return (errors as { extensions?: { code?: string } }[])[0]?.extensions?.code;
+    }
+  };
+  expect(await codeOf('{ teams { nodes { name } } }')).toBe('OPERATION_NOT_SUPPORTED');
+  expect(await codeOf('subscription {')).toBe('GRAPHQL_PARSE_FAILED');
+  expect(await codeOf('subscription { nothing }')).toBe('GRAPHQL_VALIDATION_FAILED');
+  expect(await codeOf('subscription { events(after: "bm9wZQ") { kind } }')).toBe('BAD_USER_INPUT');
+  await socket.dispose();
+});
+
+test.each([
+  ['too many aliases', `{ ${Array.from({ length: 31 }, (_, i) => `a${i}: serverInfo { version }`).join(' ')} }`],
+  ['too many tokens', `{ ${'serverInfo { version } '.repeat(600)} }`],
+  ['a page too large', '{ teams(first: 1000) { nodes { name } } }'],
+])('%s is refused with 400 and a code, never 500', async (_, query) => {
+  const answer = await t.send(
+    query,
+    {},
+    { authorization: `Bearer ${TOKEN}`, accept: 'application/graphql-response+json' },
+  );
+  expect(answer.status).toBeLessThan(500);
+  expect(['LIMIT_EXCEEDED', 'GRAPHQL_PARSE_FAILED', 'BAD_USER_INPUT']).toContain(
+    answer.errors?.[0]?.extensions['code'],
+  );
+});
+
+test('GraphQL over HTTP: every audit of graphql-http passes', async () => {
+  const results = await auditServer({
+    url: `${t.api.url}/graphql`,
+    fetchFn: (url: string, init: RequestInit = {}) =>
+      fetch(url, {
+        ...init,
+        headers: { ...init.headers, 'apollo-require-preflight': '1', authorization: `Bearer ${TOKEN}` },
+      }),
+  });
+  const bad = results.filter((result) => result.status !== 'ok');
+  for (const result of results) if ('response' in result) await result.response.body?.cancel().catch(() => {});
+  expect(bad.map((result) => `${result.id} ${result.name}`)).toEqual([]);
+});
+
+test('health answers as Kubernetes does', async () => {
+  const live = await fetch(`${t.api.url}/livez`);
+  expect([live.status, await live.text()]).toEqual([200, 'ok']);
+  const ready = await fetch(`${t.api.url}/readyz?verbose`);
+  expect(ready.status).toBe(500);
+  expect(await ready.text()).toContain('[-]informers failed');
+});

@@ -1,0 +1,121 @@
+/** The whole API on a real Postgres, over real HTTP and WebSocket. The cluster is the local one, or none. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Client, createClient } from 'graphql-ws';
+import { WebSocket } from 'ws';
+import { adminTokenStrategy } from '../../src/api/authenticate.ts';
+import { type Api, startApi } from '../../src/api/index.ts';
+import type { Services } from '../../src/graphql/context.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { silentLog } from '../../src/lib/log.ts';
+import { Unavailable } from '../../src/lib/problem.ts';
+import { ensureActor } from '../../src/modules/identity/index.ts';
+import { createFileArtifacts } from '../../src/platform/artifacts/files.ts';
+import { createUrlSigner } from '../../src/platform/artifacts/sign.ts';
+import type { ClusterPort } from '../../src/platform/cluster/port.ts';
+import { createClusterView } from '../../src/platform/cluster/view.ts';
+import { createEventLog } from '../../src/platform/events/log.ts';
+import { createTrafficCounts } from '../../src/platform/metrics/gateway.ts';
+import { aDatabase, type TestDatabase } from './database.ts';
+
+export const TOKEN = 'clops_test-token';
+
+export interface TestApi {
+  api: Api;
+  services: Services;
+  database: TestDatabase;
+  /** Sends a document with the admin's token; fails on top-level errors. */
+  ask<T = Record<string, unknown>>(query: string, variables?: Record<string, unknown>): Promise<T>;
+  /** The same without the check: the whole answer. */
+  send(query: string, variables?: Record<string, unknown>, headers?: Record<string, string>): Promise<GraphQLAnswer>;
+  socket(): Client;
+  close(): Promise<void>;
+}
+
+export type GraphQLAnswer = {
+  status: number;
+  // biome-ignore lint/suspicious/noExplicitAny: answers are looked into freely by tests
+  data?: any;
+  errors?: { message: string; path?: unknown; extensions: Record<string, unknown> }[];
+};
+
+/** A cluster that is away: every call is refused as when nothing listens. */
+export const noCluster: ClusterPort = new Proxy({} as ClusterPort, {
+  get: (_target, key) => {
+    if (key === 'watch' || key === 'log') {
+      return async function* () {
+        yield await Promise.reject(new Unavailable('CLUSTER_UNAVAILABLE', 'The cluster does not answer.'));
+      };
+    }
+    if (key === 'close') return async () => {};
+    return async () => {
+      throw new Unavailable('CLUSTER_UNAVAILABLE', 'The cluster does not answer.');
+    };
+  },
+});
+
+export async function anApi(options: { cluster?: ClusterPort; maxArtifactBytes?: number } = {}): Promise<TestApi> {
+  const { cluster = noCluster, maxArtifactBytes = 64 * 1024 * 1024 } = options;
+  const database = await aDatabase();
+  const { db } = database;
+  const dir = await mkdtemp(join(tmpdir(), 'clops-test-api-'));
+  const events = createEventLog({ db, log: silentLog });
+  await events.start();
+  const admin = await ensureActor(db, 'PERSON', 'admin', true);
+  const view = createClusterView(cluster, silentLog);
+  view.start();
+  const artifactsUrl = 'http://127.0.0.1/artifacts';
+  const services: Services = {
+    db,
+    events,
+    cluster: view,
+    traffic: createTrafficCounts(),
+    artifacts: createFileArtifacts({ dir, maxBytes: maxArtifactBytes }),
+    clock: systemClock,
+    log: silentLog,
+    settings: { version: '0.1.0', artifactsUrl, maxArtifactBytes, clusterName: 'local' },
+  };
+  const api = await startApi({
+    services,
+    signer: createUrlSigner({ key: 'test', artifactsUrl }),
+    strategies: [adminTokenStrategy(TOKEN, { actorId: admin.id, name: admin.name, isPlatformAdmin: true })],
+    port: 0,
+    bind: '127.0.0.1',
+    corsOrigins: [],
+  });
+
+  const send: TestApi['send'] = async (query, variables = {}, headers = { authorization: `Bearer ${TOKEN}` }) => {
+    const response = await fetch(`${api.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify({ query, variables }),
+    });
+    return { status: response.status, ...((await response.json()) as object) } as GraphQLAnswer;
+  };
+  return {
+    api,
+    services,
+    database,
+    send,
+    async ask<T>(query: string, variables?: Record<string, unknown>): Promise<T> {
+      const answer = await send(query, variables);
+      if (answer.errors) throw new Error(JSON.stringify(answer.errors));
+      return answer.data as T;
+    },
+    socket: () =>
+      createClient({
+        url: `${api.url.replace('http', 'ws')}/graphql`,
+        webSocketImpl: WebSocket,
+        connectionParams: { authorization: `Bearer ${TOKEN}` },
+        retryAttempts: 0,
+      }),
+    async close() {
+      await api.close();
+      await view.stop();
+      await events.close();
+      await database.drop();
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
