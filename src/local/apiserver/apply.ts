@@ -80,21 +80,26 @@ function merge(live: unknown, wanted: unknown, schema: StructuralSchema): unknow
   return wanted;
 }
 
-/** Items keep the order they are wanted in; those of others stay where they stood among them. */
+/** Items come in the order they are wanted in; those of others keep their place before what follows them. */
 function mergeLists(live: unknown[], wanted: unknown[], list: ListKind, schema: StructuralSchema): unknown[] {
   const named = (items: unknown[]) => new Map(items.map((item) => [itemElement(item, list, schema), item]));
   const left = named(live);
   const right = named(wanted);
   const result: unknown[] = [];
   const standing = [...left.keys()];
-  for (const [name, item] of right) {
-    const place = standing.indexOf(name);
-    if (place >= 0) {
-      for (const passed of standing.splice(0, place + 1)) if (!right.has(passed)) result.push(left.get(passed));
+  const passOthers = (): void => {
+    for (let next = standing[0]; next !== undefined && !right.has(next); next = standing[0]) {
+      result.push(left.get(next));
+      standing.shift();
     }
+  };
+  for (const [name, item] of right) {
+    passOthers();
     result.push(left.has(name) ? merge(left.get(name), item, itemSchema(schema)) : item);
+    const place = standing.indexOf(name);
+    if (place >= 0) standing.splice(place, 1);
   }
-  for (const passed of standing) if (!right.has(passed)) result.push(left.get(passed));
+  passOthers();
   return result;
 }
 

@@ -60,7 +60,7 @@ export function watch(
   const asked = query.get('resourceVersion') ?? '';
   const begin = past(core, row, namespace, asked);
   const initial = begin.flatMap((event) => lineFor(row, event, inScope));
-  let sent = store.revision;
+  let sent = Number(asked) || store.revision;
   const stream = createStream<Uint8Array>({ capacity: initial.length + BUFFERED_EVENTS, onEnd: stop });
   for (const line of initial) stream.push(line);
 
