@@ -13,8 +13,8 @@ export interface Lifetime {
   end(code: number, reason: string): void;
   /** True from the first `end` on. */
   ending(): boolean;
-  /** Resolves with the exit code when everything has been stopped, or given up on. */
-  readonly done: Promise<number>;
+  /** Resolves with the exit code, and how long it took, when everything has been stopped or given up on. */
+  readonly done: Promise<{ code: number; tookMs: number }>;
 }
 
 export interface LifetimeOptions {
@@ -32,7 +32,7 @@ const ONE_WISH_MS = 700;
 export function createLifetime({ log, withinMs = 8_500, onStop }: LifetimeOptions): Lifetime {
   const parts: { name: string; stop: (hurry: AbortSignal) => Promise<void> | void }[] = [];
   const hurry = new AbortController();
-  const { promise: done, resolve } = Promise.withResolvers<number>();
+  const { promise: done, resolve } = Promise.withResolvers<{ code: number; tookMs: number }>();
   const outOfTime = expiry(hurry.signal);
   outOfTime.catch(() => {}); // Nobody may be waiting when the time is over.
   let endedAt: number | undefined;
@@ -62,12 +62,13 @@ export function createLifetime({ log, withinMs = 8_500, onStop }: LifetimeOption
         if (performance.now() - endedAt > ONE_WISH_MS) hurry.abort();
         return;
       }
-      endedAt = performance.now();
+      const began = performance.now();
+      endedAt = began;
       log.info({ reason }, 'shutting down');
       const timer = setTimeout(() => hurry.abort(), withinMs);
       void unwind().then(() => {
         clearTimeout(timer);
-        resolve(code);
+        resolve({ code, tookMs: performance.now() - began });
       });
     },
   };

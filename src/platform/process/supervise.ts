@@ -8,14 +8,16 @@ import { closeSync, readFileSync } from 'node:fs';
 import { createBackoff } from '../../lib/backoff.ts';
 import { type Clock, systemClock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
+import { forgetChild, rememberChild } from './leftover.ts';
 import { openLogFile } from './logFile.ts';
 
 export interface SuperviseOptions {
   name: string;
   command: string;
   args: readonly string[];
-  env: NodeJS.ProcessEnv;
   logFile: string;
+  /** Remembers the child for the next start, should this process be killed. */
+  pidFile: string;
   log: Log;
   clock?: Clock;
   readyWithinMs?: number;
@@ -87,10 +89,13 @@ export async function supervise(options: SuperviseOptions): Promise<Supervised> 
   };
 }
 
-function launch({ command, args, env, logFile }: SuperviseOptions): ChildProcess {
+function launch({ command, args, logFile, pidFile }: SuperviseOptions): ChildProcess {
   const output = openLogFile(logFile);
   try {
-    return spawn(command, args, { env, stdio: ['ignore', output, output, 'ipc'], detached: true });
+    const child = spawn(command, args, { stdio: ['ignore', output, output, 'ipc'], detached: true });
+    rememberChild(pidFile, child.pid);
+    child.once('exit', () => forgetChild(pidFile));
+    return child;
   } finally {
     closeSync(output);
   }
