@@ -12,7 +12,7 @@ import { namesIn, type PodRecord, podDirOf, podFile, podsDir, readRecord, writeR
 import { MANAGER, MAX_PODS } from '../registration.ts';
 import type { AgentPod } from '../types.ts';
 import { type Network, nextAddress, PORTS_ANNOTATION, portsAnnotation, portsFor } from './addresses.ts';
-import { assignDevices, devicesAnnotation, devicesWanted } from './devices.ts';
+import { assignDevices, devicesWanted, formatDevices, parseDevices } from './devices.ts';
 
 export interface Refusal {
   reason: string;
@@ -52,11 +52,9 @@ export function createAdmission(options: {
         reason: 'OutOfpods',
         message: `Node didn't have enough resource: pods, requested: 1, used: ${held.length}, capacity: ${MAX_PODS}`,
       };
-    const devices = assignDevices(
-      devicesWanted(pod),
-      capacity,
-      held.map((record) => record.devices),
-    );
+    const chosen = parseDevices(pod.metadata.annotations?.[ANNOTATIONS.devices]);
+    const inUse = held.map((record) => record.devices);
+    const devices = assignDevices(devicesWanted(pod), chosen, capacity, inUse);
     if (typeof devices === 'string') return { reason: 'UnexpectedAdmissionError', message: devices };
     const record = { uid, namespace, name, address, startTime: timeText(clock.now()), ports, devices };
     records.set(uid, record);
@@ -67,7 +65,7 @@ export function createAdmission(options: {
   async function mark(pod: AgentPod, { uid, ports, devices }: PodRecord): Promise<void> {
     const wanted = {
       [PORTS_ANNOTATION]: portsAnnotation(pod, ports),
-      [ANNOTATIONS.devices]: devicesAnnotation(devices),
+      [ANNOTATIONS.devices]: formatDevices(devices),
     };
     const present = pod.metadata.annotations ?? {};
     const missing = Object.entries(wanted).filter(([key, value]) => value !== undefined && present[key] !== value);

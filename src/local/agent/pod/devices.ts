@@ -1,6 +1,8 @@
-/** Which devices a pod holds, by index, of what this node declares: `nvidia.com/gpu=0,1`. Pure. */
+/** Which devices a pod holds, by index: as the scheduler has written on it (`nvidia.com/gpu=0,1`), or the lowest free. Pure. */
 import { parseQuantity } from '../../../contract/quantity.ts';
 import type { AgentPod } from '../types.ts';
+
+type Devices = Record<string, number[]>;
 
 /** Extended resources have a domain of their own: `nvidia.com/gpu`. */
 const isExtended = (resource: string): boolean => resource.includes('/') && !resource.startsWith('kubernetes.io/');
@@ -17,25 +19,36 @@ export function devicesWanted(pod: AgentPod): Record<string, number> {
   return wanted;
 }
 
-/** The lowest free indexes, or in words why there are not enough. */
+/** What a scheduler chose stands as long as nobody holds it; in words why there is not enough. */
 export function assignDevices(
   wanted: Record<string, number>,
+  chosen: Devices,
   capacity: Readonly<Record<string, number>>,
-  held: readonly Record<string, number[]>[],
-): Record<string, number[]> | string {
-  const assigned: Record<string, number[]> = {};
+  held: readonly Devices[],
+): Devices | string {
+  const assigned: Devices = {};
   for (const [resource, count] of Object.entries(wanted)) {
     if (count === 0) continue;
     const taken = new Set(held.flatMap((devices) => devices[resource] ?? []));
     const free = Array.from({ length: capacity[resource] ?? 0 }, (_, i) => i).filter((i) => !taken.has(i));
     if (free.length < count)
       return `Allocate failed due to requested number of devices unavailable for ${resource}. Requested: ${count}, Available: ${free.length}, which is unexpected`;
-    assigned[resource] = free.slice(0, count);
+    const preferred = (chosen[resource] ?? []).filter((index) => free.includes(index));
+    assigned[resource] = preferred.length === count ? preferred : free.slice(0, count);
   }
   return assigned;
 }
 
-export const devicesAnnotation = (devices: Record<string, number[]>): string | undefined =>
+export const formatDevices = (devices: Devices): string | undefined =>
   Object.entries(devices)
     .map(([resource, indexes]) => `${resource}=${indexes.join(',')}`)
     .join(';') || undefined;
+
+export function parseDevices(text = ''): Devices {
+  const parts = text.split(';').map((part) => part.split('='));
+  return Object.fromEntries(
+    parts
+      .filter(([resource]) => resource)
+      .map(([resource, indexes = '']) => [resource, indexes.split(',').map(Number)]),
+  );
+}

@@ -1,0 +1,52 @@
+/** The role "node": one agent for each declared node, and the gateway. It reaches the cluster only as a client. */
+import type { Log } from '../lib/log.ts';
+import type { ClusterPort } from '../platform/cluster/port.ts';
+import { type AgentOptions, startAgent } from './agent/index.ts';
+import type { Images } from './agent/types.ts';
+import type { NodeDeclaration } from './declaration.ts';
+import { type RunningGateway, startGateway } from './gateway/index.ts';
+
+export interface NodeOptions {
+  cluster: ClusterPort;
+  nodes: readonly NodeDeclaration[];
+  images: Images;
+  dataDir: string;
+  gateway: { port: number; bind: string };
+  /** PEM of the cluster's authority, whose clients may read logs. */
+  clientCa?: string | undefined;
+  network?: AgentOptions['network'];
+  log: Log;
+}
+
+export interface LocalNode {
+  gateway: Pick<RunningGateway, 'url' | 'metricsUrl'>;
+  /** Resolves when the cluster has every Node. Rejects when closed before. */
+  registered: Promise<void>;
+  /** `stopPods: false` leaves the pods' processes to the next start. Requests in flight end before the pods do. */
+  close(options?: { stopPods: boolean }): Promise<void>;
+}
+
+/** Resolves when the gateway listens; the agents catch up with the cluster on their own. */
+export async function startNode(options: NodeOptions): Promise<LocalNode> {
+  const { cluster, nodes, images, dataDir, clientCa, network, log } = options;
+  const gateway = await startGateway({ cluster, ...options.gateway, log });
+  const start = (node: NodeDeclaration) =>
+    startAgent({ cluster, node, images, dataDir, clientCa, log, ...(network && { network }) });
+  const started = await Promise.allSettled(nodes.map(start));
+  const agents = started.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  const failed = started.find((result) => result.status === 'rejected');
+  if (failed) {
+    await Promise.all([gateway.close(), ...agents.map((agent) => agent.close())]);
+    throw failed.reason;
+  }
+  const registered = Promise.all(agents.map((agent) => agent.registered)).then(() => undefined);
+  registered.catch(() => undefined);
+  return {
+    gateway,
+    registered,
+    async close(close) {
+      await gateway.close();
+      await Promise.all(agents.map((agent) => agent.close(close)));
+    },
+  };
+}

@@ -1,0 +1,193 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { CONFIGMAPS, PODS, SECRETS } from '../../../src/platform/cluster/resources.ts';
+import { eventually } from '../../support/eventually.ts';
+import { condition, type Lab, processesUnder, SERVER, startLab, statusOf } from './lab.ts';
+
+const sh = (script: string): { command: string[] } => ({ command: ['/bin/sh', '-c', script] });
+let lab: Lab;
+
+beforeAll(async () => {
+  lab = await startLab({
+    images: { app: { command: ['/app/node'], files: { '/app/node': process.execPath } } },
+    backoff: { initialMs: 1_000, maxMs: 300_000 },
+  });
+});
+afterAll(() => lab.close());
+
+test('runs init containers in order, then the container, to the end', async () => {
+  const mount = { volumeMounts: [{ name: 'work', mountPath: '/work' }] };
+  const step = (name: string) => ({ name, image: 'test', ...sh(`echo ${name} >> /work/steps`), ...mount });
+  await lab.create(
+    'job',
+    { ...sh('cat /work/steps; echo done >&2'), ...mount },
+    {
+      restartPolicy: 'Never',
+      initContainers: [step('one'), step('two')],
+      volumes: [{ name: 'work', emptyDir: {} }],
+    },
+  );
+  const pod = await lab.until('job', (pod) => expect(pod.status?.phase).toBe('Succeeded'));
+  expect(statusOf(pod).state.terminated).toMatchObject({ exitCode: 0, reason: 'Completed' });
+  expect(statusOf(pod, 'two').ready).toBe(true);
+  expect(condition(pod, 'Initialized')).toBe('True');
+  expect(pod.status?.conditions?.find(({ type }) => type === 'Ready')?.reason).toBe('PodCompleted');
+  expect(pod.status?.podIP).toMatch(/^127\./);
+});
+
+test('gives environment by value, field, ConfigMap and Secret, and waits for what is missing', async () => {
+  await lab.core.cluster.create(CONFIGMAPS, {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'settings', namespace: 'default' },
+    data: { color: 'blue', 'file.txt': 'first' },
+  });
+  const key = (kind: string, name: string, key: string) => ({ valueFrom: { [kind]: { name, key } } });
+  await lab.create(
+    'env',
+    {
+      ...sh('env; cat /etc/settings/file.txt; echo "args $0 $1"; exec sleep 100'),
+      args: ['$(COLOR)', '$$(COLOR)'],
+      env: [
+        { name: 'COLOR', ...key('configMapKeyRef', 'settings', 'color') },
+        { name: 'PASSWORD', ...key('secretKeyRef', 'late', 'password') },
+        { name: 'WHO', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
+        { name: 'ADDRESS', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
+        { name: 'BOTH', value: '$(WHO) is $(COLOR) and $(UNKNOWN)' },
+      ],
+      volumeMounts: [{ name: 'settings', mountPath: '/etc/settings' }],
+    },
+    { volumes: [{ name: 'settings', configMap: { name: 'settings' } }] },
+  );
+  const waiting = await lab.until('env', (pod) =>
+    expect(statusOf(pod).state.waiting?.reason).toBe('CreateContainerConfigError'),
+  );
+  expect(statusOf(waiting).state.waiting?.message).toBe('secret "late" not found');
+  expect(waiting.status?.phase).toBe('Pending');
+  await lab.core.cluster.create(SECRETS, {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: 'late', namespace: 'default' },
+    data: { password: Buffer.from('s3cret').toString('base64') },
+  });
+  const pod = await lab.until('env', (pod) => expect(condition(pod, 'Ready')).toBe('True'));
+  const log = await logOf(pod.metadata.uid as string, 'args');
+  expect(log).toContain('COLOR=blue\n');
+  expect(log).toContain('PASSWORD=s3cret\n');
+  expect(log).toContain(`ADDRESS=${pod.status?.podIP}\n`);
+  expect(log).toContain('BOTH=env is blue and $(UNKNOWN)\n');
+  expect(log).toContain('first');
+  expect(log).toContain('args blue $(COLOR)');
+  expect(log).not.toContain('npm_'); // nothing of the agent's own environment
+});
+
+test('refuses in words what it cannot run', async () => {
+  await lab.create('nocommand', { image: 'unknown:1' });
+  const pod = await lab.until('nocommand', (pod) =>
+    expect(statusOf(pod).state.waiting?.reason).toBe('ErrImageNeverPull'),
+  );
+  expect(statusOf(pod).state.waiting?.message).toContain('CLOPS_LOCAL_CONFIG');
+  await lab.create('hostpath', sh('true'), { volumes: [{ name: 'x', hostPath: { path: '/' } }] });
+  const refused = await lab.until('hostpath', (pod) => expect(pod.status?.phase).toBe('Failed'));
+  expect(refused.status?.message).toBe(
+    'volume "x": hostPath is not served on this node, only emptyDir, configMap and secret',
+  );
+});
+
+test('restarts what crashes, later each time, and shows its last words', async () => {
+  await lab.create('crash', sh('echo about to fail; exit 3'));
+  const pod = await lab.until('crash', (pod) => expect(statusOf(pod).state.waiting?.reason).toBe('CrashLoopBackOff'));
+  const status = statusOf(pod);
+  expect(status.state.waiting?.message).toBe(
+    `back-off 1s restarting failed container=main pod=crash_default(${pod.metadata.uid})`,
+  );
+  expect(status.lastState.terminated).toMatchObject({ exitCode: 3, reason: 'Error', message: 'about to fail' });
+  expect(status.restartCount).toBe(1);
+  expect(pod.status?.phase).toBe('Running');
+  expect(condition(pod, 'Ready')).toBe('False');
+  await lab.until('crash', (pod) => expect(statusOf(pod).restartCount).toBe(2));
+  await eventually(async () =>
+    expect(await lab.events('crash')).toContain(
+      `Warning BackOff Back-off restarting failed container main in pod crash_default(${pod.metadata.uid})`,
+    ),
+  );
+});
+
+test('tells a signal from an exit', async () => {
+  await lab.create('killed', sh('kill -9 $$$$'), { restartPolicy: 'Never' });
+  const pod = await lab.until('killed', (pod) => expect(pod.status?.phase).toBe('Failed'));
+  expect(statusOf(pod).state.terminated).toMatchObject({ exitCode: 137, signal: 9, reason: 'Error' });
+});
+
+test('is ready when its probe says so, and restarts what is no longer alive', async () => {
+  const flags = join(lab.core.dataDir, 'flags');
+  await mkdir(flags);
+  await lab.create('probed', {
+    image: 'app',
+    args: ['-e', SERVER, '$(IP)', '8080', join(flags, 'ready')],
+    env: [{ name: 'IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } }],
+    ports: [{ name: 'http', containerPort: 8080 }],
+    startupProbe: { tcpSocket: { port: 'http' }, periodSeconds: 1, failureThreshold: 30 },
+    readinessProbe: { httpGet: { path: '/ready', port: 'http' }, periodSeconds: 1, failureThreshold: 1 },
+    livenessProbe: {
+      exec: { command: ['/bin/sh', '-c', `! test -e ${flags}/dead`] },
+      periodSeconds: 1,
+      failureThreshold: 1,
+    },
+  });
+  await lab.until('probed', (pod) => expect(statusOf(pod)).toMatchObject({ started: true, ready: false }));
+  await writeFile(join(flags, 'ready'), '');
+  const ready = await lab.until('probed', (pod) => expect(condition(pod, 'Ready')).toBe('True'));
+  const answer = await fetch(`http://${ready.status?.podIP}:8080/`);
+  expect(await answer.text()).toBe(`hello from ${ready.status?.podIP}`);
+  expect(await lab.events('probed')).toContainEqual(
+    'Warning Unhealthy Readiness probe failed: HTTP probe failed with statuscode: 503',
+  );
+  await writeFile(join(flags, 'dead'), '');
+  const restarted = await lab.until('probed', (pod) => expect(statusOf(pod).restartCount).toBeGreaterThan(0));
+  expect(statusOf(restarted).lastState.terminated).toMatchObject({ exitCode: 0, reason: 'Completed' });
+  await lab.core.cluster.delete(PODS, 'probed', 'default');
+  await lab.isGone('probed');
+  expect(await lab.events('probed')).toContain(
+    'Normal Killing Container main failed liveness probe, will be restarted',
+  );
+});
+
+test('ends a pod: preStop, SIGTERM, not ready at once, SIGKILL after the grace period, no process left', async () => {
+  const file = join(lab.core.dataDir, 'order');
+  await lab.create('stubborn', {
+    ...sh(`trap 'echo term >> ${file}' TERM; (setsid sleep 300 &) ; while :; do sleep 0.1; done`),
+    lifecycle: { preStop: { exec: { command: ['/bin/sh', '-c', `echo prestop >> ${file}`] } } },
+  });
+  const pod = await lab.until('stubborn', (pod) => expect(condition(pod, 'Ready')).toBe('True'));
+  const home = join(lab.core.dataDir, 'node', 'gpu-1', 'pods', pod.metadata.uid as string);
+  expect(processesUnder(home).length).toBeGreaterThan(1);
+  await lab.core.cluster.delete(PODS, 'stubborn', 'default', { gracePeriodSeconds: 2 });
+  await lab.until('stubborn', (pod) => expect(condition(pod, 'Ready')).toBe('False'), 1500);
+  await lab.isGone('stubborn');
+  await eventually(() => expect(processesUnder(home)).toEqual([]));
+  expect(await readFile(file, 'utf8')).toBe('prestop\nterm\n');
+});
+
+test('gives each pod devices of its own and refuses one too many', async () => {
+  const gpu = (count: number) => ({ ...sh('exec sleep 100'), resources: { limits: { 'nvidia.com/gpu': count } } });
+  await lab.create('gpu-a', gpu(1));
+  await lab.create('gpu-b', gpu(1));
+  const a = await lab.until('gpu-a', (pod) => expect(condition(pod, 'Ready')).toBe('True'));
+  const b = await lab.until('gpu-b', (pod) => expect(condition(pod, 'Ready')).toBe('True'));
+  const held = [a, b].map((pod) => pod.metadata.annotations?.['clops.dev/devices']).sort();
+  expect(held).toEqual(['nvidia.com/gpu=0', 'nvidia.com/gpu=1']);
+  await lab.create('gpu-c', gpu(1));
+  const c = await lab.until('gpu-c', (pod) => expect(pod.status?.phase).toBe('Failed'));
+  expect(c.status?.reason).toBe('UnexpectedAdmissionError');
+});
+
+async function logOf(uid: string, word: string): Promise<string> {
+  const file = join(lab.core.dataDir, 'node', 'gpu-1', 'pods', uid, 'containers', 'main', '0.log');
+  return await eventually(async () => {
+    const text = await readFile(file, 'utf8');
+    expect(text).toContain(`${word} `);
+    return text;
+  });
+}
