@@ -3,6 +3,7 @@ import type { Core } from './core.ts';
 import { isObject, listAt, objectAt, type Plain } from './json.ts';
 import { mergeSchema } from './listtypes.ts';
 import type { ServedRow } from './registry.ts';
+import { Refusal } from './status.ts';
 import type { PrinterColumn } from './types.ts';
 
 const STORAGE = 'apiextensions.k8s.io/customresourcedefinitions';
@@ -79,4 +80,13 @@ function columnsOf(version: Plain): PrinterColumn[] {
       ...(typeof column.format === 'string' && { format: column.format }),
       ...(typeof column.description === 'string' && { description: column.description }),
     }));
+}
+
+/** Nothing new of a kind whose definition is going: the collector would never see its end. */
+export function refuseTerminating({ store }: Core, row: ServedRow): void {
+  if (!row.custom) return;
+  const definition = store.get(STORAGE, undefined, `${row.plural}.${row.group}`);
+  if (!definition?.metadata.deletionTimestamp) return;
+  const message = 'create not allowed while custom resource definition is terminating';
+  throw new Refusal({ code: 405, reason: 'MethodNotAllowed', message, details: {} });
 }

@@ -1,9 +1,9 @@
 /** What a CRD's schema does to an object on its way in: prune, default, check. */
-import { apiVersionOf, type KubeObject } from '../../platform/cluster/port.ts';
+import type { KubeObject } from '../../platform/cluster/port.ts';
+import { strictError, undeclared } from './builtin.ts';
 import { checkRules, hasRules } from './cel.ts';
 import type { WriteMode } from './core.ts';
 import type { ServedRow } from './registry.ts';
-import { badRequest, Refusal } from './status.ts';
 import { applyDefaults, prune, validate } from './structural.ts';
 import type { FieldError } from './types.ts';
 
@@ -17,12 +17,9 @@ export function admitSchema(
   mode: WriteMode,
 ): FieldError[] {
   const schema = row.schema ?? {};
-  const unknown = prune(object, schema).map((path) => `unknown field "${path}"`);
-  if (unknown.length > 0 && mode.validation === 'Strict')
-    throw badRequest(
-      `${row.kind} in version "${row.version}" cannot be handled as a ${row.kind}: strict decoding error: ${unknown.join(', ')}`,
-    );
-  if (mode.validation === 'Warn') mode.warnings.push(...unknown);
+  const unknown = prune(object, schema);
+  if (unknown.length > 0 && mode.validation === 'Strict') throw strictError(row, unknown);
+  if (mode.validation === 'Warn') mode.warnings.push(...unknown.map((path) => `unknown field "${path}"`));
   applyDefaults(object, schema);
   const errors = validate(object, schema);
   if (!hasRules(schema)) return errors;
@@ -35,8 +32,5 @@ export function admitSchema(
 /** An apply that names a field which the schema does not know is refused as a whole, in whatever validation mode. */
 export function refuseUndeclared(row: ServedRow, wanted: KubeObject): void {
   const [first] = prune(structuredClone(wanted), row.schema ?? {});
-  if (first === undefined) return;
-  const { name, namespace } = wanted.metadata;
-  const message = `failed to create typed patch object (${namespace ? `${namespace}/` : ''}${name}; ${apiVersionOf(row)}, Kind=${row.kind}): .${first}: field not declared in schema`;
-  throw new Refusal({ code: 500, reason: 'InternalError', message });
+  if (first !== undefined) throw undeclared(row, wanted, first);
 }

@@ -6,9 +6,11 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
 import { apiVersionOf, type KubeObject } from '../../platform/cluster/port.ts';
 import { boot } from './boot.ts';
+import { decodeBuiltIn, strictError, undeclared } from './builtin.ts';
 import { type Collector, startCollector } from './collector.ts';
 import type { Core, Item, Target, WriteMode } from './core.ts';
-import { followCrds } from './crds.ts';
+import { followCrds, refuseTerminating } from './crds.ts';
+import { expireEvents } from './expiry.ts';
 import { isObject, readPath } from './json.ts';
 import { bind, patch, patchScale, scaleOf, writeScale } from './patch.ts';
 import { createRegistry, type ServedRow } from './registry.ts';
@@ -49,13 +51,14 @@ export function createApi({ dataDir, clock, log }: CoreOptions): CoreApi {
   const unfollow = followCrds(core);
   boot(core);
   const collector: Collector = startCollector(core);
+  const stopExpiry = expireEvents(core);
   let closed = false;
   return {
     async handle(request) {
       try {
         if (closed)
           throw new Refusal({ code: 503, reason: 'ServiceUnavailable', message: 'the server is shutting down' });
-        return answer(core, request);
+        return answer(core, await decoded(core, request));
       } catch (error) {
         if (error instanceof Refusal) return { status: error.status.code, body: { metadata: {}, ...error.status } };
         log.error({ err: error, method: request.method, path: request.path }, 'a request failed');
@@ -67,6 +70,7 @@ export function createApi({ dataDir, clock, log }: CoreOptions): CoreApi {
     onRowsChanged: (listener) => void registry.onChange(listener),
     async close() {
       closed = true;
+      stopExpiry();
       collector.stop();
       unfollow();
       await store.close();
@@ -74,7 +78,12 @@ export function createApi({ dataDir, clock, log }: CoreOptions): CoreApi {
   };
 }
 
-function answer(core: Core, request: ApiRequest): ApiResponse {
+/** A request whose body has been decoded, and what was found on the way. */
+interface Incoming extends ApiRequest {
+  warnings?: string[];
+}
+
+function answer(core: Core, request: Incoming): ApiResponse {
   if (request.path === '/version') return { status: 200, body: VERSION };
   const binding = bindingTarget(core, request);
   if (binding) return binding;
@@ -83,7 +92,27 @@ function answer(core: Core, request: ApiRequest): ApiResponse {
   return name === undefined ? onCollection(core, target, request) : onItem(core, { ...target, name }, request);
 }
 
-function onCollection(core: Core, target: Target, request: ApiRequest): ApiResponse {
+/** With `fieldValidation`, bodies of built-in kinds are decoded as strictly as was asked for. */
+async function decoded(core: Core, request: ApiRequest): Promise<Incoming> {
+  const validation = request.query.get('fieldValidation');
+  const checked =
+    ['POST', 'PUT', 'PATCH'].includes(request.method) && mediaType(request) !== 'application/json-patch+json';
+  if (validation === null || !checked || BINDING.test(request.path)) return request;
+  const { row, subresource } = route(request.path, core.registry);
+  if (row.custom || (subresource !== undefined && subresource !== 'status')) return request;
+  const { body, unknown } = await decodeBuiltIn(row, request.body);
+  const [first] = unknown;
+  if (first === undefined) return request;
+  if (mediaType(request).startsWith('application/apply-patch')) throw undeclared(row, request.body, first);
+  if (validation === 'Strict') throw strictError(row, unknown);
+  return {
+    ...request,
+    body,
+    ...(validation === 'Warn' && { warnings: unknown.map((path) => `unknown field "${path}"`) }),
+  };
+}
+
+function onCollection(core: Core, target: Target, request: Incoming): ApiResponse {
   const { query } = request;
   switch (request.method) {
     case 'GET':
@@ -91,6 +120,7 @@ function onCollection(core: Core, target: Target, request: ApiRequest): ApiRespo
       return { status: 200, body: list(core, target, query) };
     case 'POST': {
       if (target.row.namespaced && target.namespace === undefined) throw methodNotAllowed();
+      refuseTerminating(core, target.row);
       const mode = modeOf(request);
       return written(target.row, 201, create(core, target, objectOf(target, request.body), mode), mode);
     }
@@ -108,7 +138,7 @@ function onCollection(core: Core, target: Target, request: ApiRequest): ApiRespo
   }
 }
 
-function onItem(core: Core, item: Item, request: ApiRequest): ApiResponse {
+function onItem(core: Core, item: Item, request: Incoming): ApiResponse {
   const { row, subresource } = item;
   if (subresource !== undefined && subresource !== 'status') return onSubresource(core, item, request);
   if (subresource === 'status' && !row.subresources.status) throw notServed();
@@ -139,7 +169,7 @@ function onItem(core: Core, item: Item, request: ApiRequest): ApiResponse {
   }
 }
 
-function onSubresource(core: Core, item: Item, request: ApiRequest): ApiResponse {
+function onSubresource(core: Core, item: Item, request: Incoming): ApiResponse {
   const { row, subresource } = item;
   if (subresource === 'log' && row.subresources.log) throw notImplemented('reading logs in process');
   if (subresource === 'finalize' && row.storage === 'namespaces' && request.method === 'PUT') {
@@ -160,9 +190,11 @@ function onSubresource(core: Core, item: Item, request: ApiRequest): ApiResponse
   }
 }
 
+const BINDING = /^\/api\/v1\/namespaces\/([^/]+)\/(?:bindings|pods\/([^/]+)\/binding)$/;
+
 /** `POST …/bindings` and `POST …/pods/{name}/binding`: how a scheduler places a pod. */
 function bindingTarget(core: Core, request: ApiRequest): ApiResponse | undefined {
-  const match = /^\/api\/v1\/namespaces\/([^/]+)\/(?:bindings|pods\/([^/]+)\/binding)$/.exec(request.path);
+  const match = BINDING.exec(request.path);
   if (!match) return undefined;
   if (request.method !== 'POST') throw methodNotAllowed();
   const row = core.registry.find('', 'v1', 'pods') as ServedRow;
@@ -229,7 +261,7 @@ function checkApply(request: ApiRequest): void {
 
 const VALIDATIONS = ['Ignore', 'Warn', 'Strict'] as const;
 
-function modeOf({ query, headers }: ApiRequest): WriteMode {
+function modeOf({ query, headers, warnings = [] }: Incoming): WriteMode {
   const dryRun = query.get('dryRun');
   if (dryRun !== null && dryRun !== 'All') throw badRequest(`Invalid value: "${dryRun}": dryRun must be All`);
   const asked = query.get('fieldValidation') ?? 'Warn';
@@ -241,6 +273,6 @@ function modeOf({ query, headers }: ApiRequest): WriteMode {
     dryRun: dryRun === 'All',
     validation,
     force: isTrue(query.get('force')),
-    warnings: [],
+    warnings: [...warnings],
   };
 }

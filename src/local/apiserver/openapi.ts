@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { isObject, type Plain } from './json.ts';
+import { attributesOf, modelOf } from './models.ts';
 import type { ResourceRow } from './types.ts';
 
 const METADATA = 'V1ObjectMeta';
@@ -118,10 +119,7 @@ function customSchema({ schema }: ResourceRow): Plain {
 }
 
 async function builtInSchema(row: ResourceRow, schemas: Plain): Promise<Plain> {
-  const version = `${row.version.charAt(0).toUpperCase()}${row.version.slice(1)}`;
-  const names = [`${version}${row.kind}`, `Core${version}${row.kind}`, `Events${version}${row.kind}`];
-  const wanted = row.kind === 'Event' ? (row.group === '' ? names[1] : names[2]) : names[0];
-  return (await modelSchema(wanted as string, schemas)) ?? UNKNOWN;
+  return (await modelSchema(modelOf(row), schemas)) ?? UNKNOWN;
 }
 
 /** client-node's name of a model, `CoreV1Event`, `V1beta1Thing`, as Kubernetes would name its schema. */
@@ -129,27 +127,6 @@ const modelSchemaName = (model: string): string => {
   const [, version = '', name = model] = /^(?:[A-Z][a-z]+)?(V\d+(?:alpha\d+|beta\d+)?)([A-Z].*)$/.exec(model) ?? [];
   return `io.k8s.${version.toLowerCase()}.${name}`;
 };
-
-interface Attribute {
-  baseName: string;
-  type: string;
-  format: string;
-}
-
-/** One file per model and no more: the package's index would load all 880. */
-async function attributesOf(model: string): Promise<readonly Attribute[] | undefined> {
-  if (!/^[A-Z][A-Za-z0-9]+$/.test(model)) return undefined;
-  try {
-    const loaded: unknown = await import(`@kubernetes/client-node/dist/gen/models/${model}.js`);
-    const type = isObject(loaded) || typeof loaded === 'object' ? (loaded as Plain)[model] : undefined;
-    return typeof type === 'function'
-      ? (type as { attributeTypeMap?: readonly Attribute[] }).attributeTypeMap
-      : undefined;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND') return undefined;
-    throw error;
-  }
-}
 
 async function addModel(model: string, schemas: Plain): Promise<void> {
   const name = modelSchemaName(model);

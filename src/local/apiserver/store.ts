@@ -9,9 +9,12 @@ import type { Log } from '../../lib/log.ts';
 import type { KubeObject } from '../../platform/cluster/port.ts';
 import { createJournal, type Record_ } from './journal.ts';
 import { freeze } from './json.ts';
+import { internalError } from './status.ts';
 
 /** Events kept per resource. A watcher further behind must list again. */
 const RING = 1000;
+/** The largest object that is kept, as etcd's limit is. */
+const OBJECT_LIMIT = 1.5 * 1024 * 1024;
 
 export interface StoreEvent {
   type: 'ADDED' | 'MODIFIED' | 'DELETED';
@@ -96,6 +99,8 @@ export function createStore({ dataDir, clock, log }: { dataDir: string; clock: C
   }
 
   function write(storage: string, event: StoreEvent, line: string): void {
+    if (line.length > OBJECT_LIMIT)
+      throw internalError(`the object has ${line.length} bytes, and ${OBJECT_LIMIT} are allowed`);
     journal.append(event.revision, line);
     commit(storage, event);
     for (const listener of listeners) listener(storage, event);

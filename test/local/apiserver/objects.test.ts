@@ -218,3 +218,88 @@ describe('binding', () => {
     expect((await refusal(cluster.create(BINDINGS, binding))).code).toBe(409);
   });
 });
+
+describe('built-in kinds', () => {
+  const post = (body: KubeObject, fieldValidation: string) =>
+    core.api.handle({
+      method: 'POST',
+      path: '/apis/apps/v1/namespaces/default/deployments',
+      query: new URLSearchParams({ fieldValidation, dryRun: 'All' }),
+      headers: { accept: '', contentType: 'application/json', userAgent: 'kubectl/v1.34' },
+      body,
+      user: { name: 'x', groups: [] },
+      signal: new AbortController().signal,
+    });
+
+  it('have their fields and types checked for who asks for it', async () => {
+    const typo = aDeployment('typo');
+    typo.spec = { ...(typo.spec as object), replica: 3 };
+    expect(await post(typo, 'Strict')).toMatchObject({
+      status: 400,
+      body: {
+        message:
+          'Deployment in version "v1" cannot be handled as a Deployment: strict decoding error: unknown field "spec.replica"',
+      },
+    });
+    const warned = await post(typo, 'Warn');
+    expect(warned).toMatchObject({ status: 201, headers: { Warning: '299 - "unknown field \\"spec.replica\\""' } });
+    expect((warned.body as KubeObject).spec).not.toHaveProperty('replica');
+    const wrong = aDeployment('wrong');
+    wrong.spec = { ...(wrong.spec as object), replicas: 'three' };
+    expect(await post(wrong, 'Strict')).toMatchObject({
+      status: 400,
+      body: {
+        message:
+          'Deployment in version "v1" cannot be handled as a Deployment: json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32',
+      },
+    });
+  });
+
+  it('what is not served is said at once, in the form of Kubernetes', async () => {
+    const ask = (method: string, path: string, contentType = 'application/json') =>
+      core.api.handle({
+        method,
+        path,
+        query: new URLSearchParams(),
+        headers: { accept: '', contentType, userAgent: 'x' },
+        body: {},
+        user: { name: 'x', groups: [] },
+        signal: new AbortController().signal,
+      });
+    expect(await ask('GET', '/apis/batch/v1/jobs')).toMatchObject({
+      status: 404,
+      body: { kind: 'Status', reason: 'NotFound' },
+    });
+    expect(await ask('PATCH', '/api/v1/namespaces/default/pods')).toMatchObject({
+      status: 405,
+      body: { reason: 'MethodNotAllowed' },
+    });
+    await core.cluster.create(CONFIGMAPS, aConfigMap('strategic'));
+    expect(
+      await ask('PATCH', '/api/v1/namespaces/default/configmaps/strategic', 'application/strategic-merge-patch+json'),
+    ).toMatchObject({
+      status: 415,
+      body: { reason: 'UnsupportedMediaType' },
+    });
+  });
+
+  it('an Event shows in both groups', async () => {
+    const EVENTS = { group: '', version: 'v1', plural: 'events', kind: 'Event', namespaced: true };
+    const about = { kind: 'Pod', name: 'p', namespace: 'default' };
+    await core.cluster.create<KubeObject>(EVENTS, {
+      apiVersion: 'v1',
+      kind: 'Event',
+      metadata: { name: 'e', namespace: 'default' },
+      involvedObject: about,
+      reason: 'Started',
+      message: 'hello',
+      type: 'Normal',
+    });
+    const other = await core.cluster.get<KubeObject>({ ...EVENTS, group: 'events.k8s.io' }, 'e', 'default');
+    expect(other).toMatchObject({ apiVersion: 'events.k8s.io/v1', regarding: about, note: 'hello', reason: 'Started' });
+    const { items } = await core.cluster.list(EVENTS, {
+      fieldSelector: 'involvedObject.name=p,involvedObject.kind=Pod',
+    });
+    expect(items).toHaveLength(1);
+  });
+});

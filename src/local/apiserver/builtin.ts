@@ -1,0 +1,118 @@
+/**
+ * Unknown fields and wrong types in the body of a built-in kind, as Kubernetes' decoder finds them. Only for clients
+ * that ask for `fieldValidation` (kubectl does): controllers of this process have their types from the compiler.
+ */
+import { apiVersionOf } from '../../platform/cluster/port.ts';
+import { isObject, type Plain } from './json.ts';
+import { attributesOf, modelOf } from './models.ts';
+import { badRequest, Refusal } from './status.ts';
+import type { ResourceRow } from './types.ts';
+
+export interface Decoded {
+  body: unknown;
+  /** Paths of fields that the kind does not have; they are not in `body`. */
+  unknown: string[];
+}
+
+/** Throws 400 for a value of another type. Kinds without a model are taken as they are. */
+export async function decodeBuiltIn(row: ResourceRow, body: unknown): Promise<Decoded> {
+  const unknown: string[] = [];
+  if (!isObject(body)) return { body, unknown };
+  const decoded = await decodeModel(body, modelOf(row), '', unknown, row);
+  return { body: decoded ?? body, unknown };
+}
+
+export const strictError = (row: ResourceRow, unknown: readonly string[]): Refusal =>
+  badRequest(
+    `${row.kind} in version "${row.version}" cannot be handled as a ${row.kind}: strict decoding error: ${unknown.map((path) => `unknown field "${path}"`).join(', ')}`,
+  );
+
+export function undeclared(row: ResourceRow, body: unknown, path: string): Refusal {
+  const metadata = isObject(body) && isObject(body.metadata) ? body.metadata : {};
+  const name = row.namespaced ? `${metadata.namespace ?? 'default'}/${metadata.name}` : String(metadata.name);
+  const message = `failed to create typed patch object (${name}; ${apiVersionOf(row)}, Kind=${row.kind}): .${path}: field not declared in schema`;
+  return new Refusal({ code: 500, reason: 'InternalError', message });
+}
+
+async function decodeModel(
+  value: Plain,
+  model: string,
+  path: string,
+  unknown: string[],
+  row: ResourceRow,
+): Promise<Plain | undefined> {
+  const attributes = await attributesOf(model);
+  if (!attributes) return undefined;
+  const known = new Map(attributes.map((one) => [one.baseName, one]));
+  const result: Plain = {};
+  for (const [key, inner] of Object.entries(value)) {
+    const at = path === '' ? key : `${path}.${key}`;
+    const attribute = known.get(key);
+    if (!attribute) unknown.push(at);
+    else
+      result[key] = await decodeValue(inner, attribute.type, {
+        path: at,
+        model,
+        unknown,
+        row,
+        format: attribute.format,
+      });
+  }
+  return result;
+}
+
+interface Place {
+  path: string;
+  model: string;
+  unknown: string[];
+  row: ResourceRow;
+  format: string;
+}
+
+async function decodeValue(value: unknown, type: string, place: Place): Promise<unknown> {
+  if (value === null) return null;
+  const { path, unknown, row } = place;
+  const list = /^Array<(.+)>$/.exec(type)?.[1];
+  if (list) {
+    if (!Array.isArray(value)) throw wrongType(value, `[]${goType(list, '')}`, place);
+    const items: unknown[] = [];
+    for (const [index, item] of value.entries())
+      items.push(await decodeValue(item, list, { ...place, path: `${path}[${index}]`, format: '' }));
+    return items;
+  }
+  const map = /^\{ \[key: string\]: (.+); \}$/.exec(type)?.[1];
+  if (map) {
+    if (!isObject(value)) throw wrongType(value, `map[string]${goType(map, '')}`, place);
+    const result: Plain = {};
+    for (const [key, inner] of Object.entries(value))
+      result[key] = await decodeValue(inner, map, { ...place, path: `${path}.${key}`, format: '' });
+    return result;
+  }
+  if (type === 'string' || type === 'number' || type === 'boolean') {
+    // Quantities are strings in the models and may be numbers in JSON.
+    const quantity =
+      type === 'string' &&
+      typeof value === 'number' &&
+      /(limits|requests|capacity|allocatable|hard)\.[^.]+$/.test(path);
+    if (typeof value !== type && !quantity) throw wrongType(value, goType(type, place.format), place);
+    return value;
+  }
+  if (!/^V\d/.test(type) && !/^(Core|Events)V\d/.test(type)) return value;
+  if (type === 'V1MicroTime') return value;
+  if (!isObject(value)) throw wrongType(value, `v1.${goType(type, '')}`, place);
+  return (await decodeModel(value, type, path, unknown, row)) ?? value;
+}
+
+function goType(type: string, format: string): string {
+  if (type === 'number') return format || 'float64';
+  if (type === 'boolean') return 'bool';
+  return type.replace(/^[A-Za-z]*?V\d+(alpha\d+|beta\d+)?/, '');
+}
+
+function wrongType(value: unknown, wanted: string, { path, model, row }: Place): Refusal {
+  const kind = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
+  const field = `${goType(model, '')}.${path.replace(/\[\d+\]/g, '')}`;
+  return badRequest(
+    `${row.kind} in version "${row.version}" cannot be handled as a ${row.kind}: json: cannot unmarshal ${kind} into Go struct field ${field} of type ${wanted}`,
+  );
+}
