@@ -137,7 +137,7 @@ describe('what is sent', () => {
   const configMap = (name: string): object => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name } });
   const path = '/api/v1/namespaces/default/configmaps';
 
-  test('protobuf alone is 406, protobuf before JSON is JSON, a protobuf body is 415', async () => {
+  test('protobuf alone is 406, protobuf before JSON is JSON, a protobuf body that is not read is 415', async () => {
     const protobuf = 'application/vnd.kubernetes.protobuf';
     expect(await asAdmin(path, { headers: { accept: protobuf } })).toMatchObject({
       status: 406,

@@ -78,8 +78,7 @@ describe.skipIf(!version)(`kubectl (${version})`, () => {
     const addresses = [{ type: 'InternalIP', address: '127.0.0.1' }];
     const status = { addresses, daemonEndpoints: { kubeletEndpoint: { Port: endpoint.port } } };
     await server.cluster.patch(NODES, 'local', undefined, 'merge', { status }, { subresource: 'status' });
-    const namespace = 'apiVersion: v1\nkind: Namespace\nmetadata: {name: speech}\n';
-    expect(await says('create -f -', namespace)).toBe('namespace/speech created');
+    expect(await says('create namespace speech')).toBe('namespace/speech created');
   });
 
   afterAll(async () => {
@@ -229,6 +228,15 @@ spec: {deployment: vad, rollout: 1, verb: Promote, to: NextStep}
     );
     expect(await says(`delete rcmd ${name} -n speech`)).toMatch(/deleted/);
     expect(await says('delete cm --all -n speech')).toMatch(/^configmap "shared" deleted/);
+  });
+
+  /** What kubectl sends as protobuf since 1.32. */
+  test('create namespace, configmap, secret, serviceaccount', async () => {
+    await says('create configmap typed -n speech --from-literal=a=ü --from-literal=b=');
+    expect(JSON.parse(await says('get cm typed -n speech -o jsonpath={.data}'))).toEqual({ a: 'ü', b: '' });
+    await says('create secret generic typed -n speech --from-literal=p=q');
+    expect(await says('get secret typed -n speech -o jsonpath={.type}{.data.p}')).toBe('OpaquecQ==');
+    expect(await says('create serviceaccount typed -n speech')).toBe('serviceaccount/typed created');
   });
 
   test('logs', async () => {

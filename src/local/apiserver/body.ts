@@ -1,6 +1,7 @@
-/** A request's body: limited, then decoded by its Content-Type. Protobuf is refused, as is what does not parse. */
+/** A request's body: limited, then decoded by its Content-Type. What does not parse is refused. */
 import type { IncomingMessage } from 'node:http';
 import { parse } from 'yaml';
+import { fromProtobuf } from './protobuf.ts';
 import { badRequest, Refusal, unsupportedMediaType } from './status.ts';
 
 export const BODY_LIMIT = 3 * 1024 * 1024;
@@ -11,7 +12,8 @@ export async function readBody(req: IncomingMessage, contentType: string): Promi
   const bytes = await collect(req);
   if (bytes.length === 0) return undefined;
   const type = (contentType.split(';')[0] ?? '').trim().toLowerCase();
-  if (type.includes('protobuf') || type.includes('cbor')) {
+  if (type === 'application/vnd.kubernetes.protobuf') return fromProtobuf(bytes);
+  if (type !== '' && !/json|yaml/.test(type)) {
     throw unsupportedMediaType(
       'the body of the request was in an unknown format - accepted media types include: application/json, application/yaml',
     );
