@@ -131,6 +131,8 @@ export interface RolloutStatus {
   /** From the annotation `clops.dev/rollout`; absent until minted. */
   id?: string;
   number: number;
+  /** Hash of the revision that is rolled out. */
+  hash: string;
   phase: RolloutPhase;
   /** Words for people: what it waits for, or why it ended. */
   message?: string;
@@ -139,9 +141,13 @@ export interface RolloutStatus {
   stepStartedAt?: string;
   stepHash?: string;
   startedAt: string;
+  /** When something last moved: a step was completed, a pod became ready, a pause ended. The deadline counts from here. */
+  progressedAt?: string;
   pausedAt?: string;
-  /** Seconds of earlier pauses, so that a deadline does not count them. */
+  /** Seconds of earlier pauses. */
   pausedBeforeSeconds?: number;
+  /** The steps are skipped: promoted in full, or back to a revision that was stable a short while ago. */
+  fast?: boolean;
   from?: number;
   to: number;
   outcome?: RolloutOutcome;
@@ -152,6 +158,8 @@ export interface RolloutStatus {
 export interface HistoryEntry {
   id?: string;
   number: number;
+  /** Hash of the revision that was rolled out. */
+  hash: string;
   outcome: RolloutOutcome;
   from?: number;
   to: number;
@@ -173,6 +181,8 @@ export interface ModelDeploymentStatus {
   stable?: TargetStatus;
   canary?: TargetStatus;
   rollout?: RolloutStatus;
+  /** When pods were last asked to be replaced (the verb Restart). */
+  restartedAt?: string;
   /** Commands acted on but not yet seen as marked. */
   handledCommands?: string[];
   history?: HistoryEntry[];

@@ -33,6 +33,10 @@ export const ANNOTATIONS = {
   team: 'clops.dev/team',
   /** On a pod: which devices it holds, `nvidia.com/gpu=0,1`. Stated by simulated nodes only. */
   devices: 'clops.dev/devices',
+  /** On a pod whose node had no address of its own for it: the ports it really listens on, `{"http": 43121}`. */
+  ports: 'clops.dev/ports',
+  /** On a pod template: when its pods were last asked to be replaced. */
+  restartedAt: 'clops.dev/restarted-at',
 } as const;
 
 export const CONDITIONS = {

@@ -1,0 +1,105 @@
+/**
+ * Makes the children what they should be: server-side apply, and only where the cache says that it would change something.
+ * Every call may be repeated. The order matters: pods before the Services that select them, Services before the route that
+ * names them, and what is removed last.
+ */
+import { CONTROLLER_MANAGER, LABELS } from '../contract/names.ts';
+import { type ClusterPort, isNotFound, type KubeObject, type Resource } from '../platform/cluster/port.ts';
+import { CONTROLLERREVISIONS, DEPLOYMENTS, HTTPROUTES, SERVICES } from '../platform/cluster/resources.ts';
+import { desiredDeployment } from './desired/deployment.ts';
+import { canonical, desiredRevision, snapshotOf } from './desired/revision.ts';
+import { desiredRoute, desiredService, type Role } from './desired/routing.ts';
+import type { ControllerRevision, Snapshot } from './kinds.ts';
+import type { Context } from './observe.ts';
+import type { Decision } from './rollout/types.ts';
+
+export interface Applier {
+  children(context: Context, decision: Decision): Promise<void>;
+}
+
+export function createApplier(cluster: ClusterPort): Applier {
+  /** What was applied last and what came of it. A server may write a value in another form (1000m as 1): not our change. */
+  const applied = new Map<string, { wanted: string; resourceVersion: string | undefined }>();
+
+  async function apply(resource: Resource, wanted: KubeObject, present: KubeObject | undefined): Promise<void> {
+    if (present && isContained(wanted, present)) return;
+    const { name, namespace } = wanted.metadata;
+    const key = `${resource.plural}/${namespace}/${name}`;
+    const text = canonical(wanted);
+    const last = applied.get(key);
+    if (present && last?.wanted === text && last.resourceVersion === present.metadata.resourceVersion) return;
+    const { metadata } = await cluster.apply(resource, wanted, { fieldManager: CONTROLLER_MANAGER, force: true });
+    applied.set(key, { wanted: text, resourceVersion: metadata.resourceVersion });
+  }
+
+  async function remove(resource: Resource, { metadata }: KubeObject): Promise<void> {
+    applied.delete(`${resource.plural}/${metadata.namespace}/${metadata.name}`);
+    try {
+      const uid = metadata.uid ? { uid: metadata.uid } : {};
+      await cluster.delete(resource, metadata.name, metadata.namespace, { propagationPolicy: 'Background', ...uid });
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+  }
+
+  async function applyRevision({ md, runtime, revisions, observed }: Context): Promise<Snapshot | undefined> {
+    const { hash, revision } = observed.desired;
+    const present = revisions.find((one) => hashLabel(one) === hash);
+    const snapshot = present?.data ?? (runtime && snapshotOf(md.spec, runtime));
+    if (!snapshot) return undefined;
+    await apply(CONTROLLERREVISIONS, desiredRevision(md, hash, revision, snapshot), present);
+    return snapshot;
+  }
+
+  return {
+    async children(context, decision) {
+      const { md, revisions, deployments, services, route, observed } = context;
+      const newest = await applyRevision(context);
+      const snapshotFor = (hash: string): Snapshot | undefined =>
+        revisions.find((one) => hashLabel(one) === hash)?.data ?? (hash === observed.desired.hash ? newest : undefined);
+      const deploymentOf = (hash: string) => deployments.find((one) => hashLabel(one) === hash);
+
+      for (const { hash, replicas } of decision.deployments) {
+        const snapshot = snapshotFor(hash);
+        if (!snapshot) continue; // its revision was deleted by hand: its Deployment stays as it is
+        const restartedAt = decision.run.restartedAt;
+        const given = { owner: md, hash, snapshot, replicas, ...(restartedAt && { restartedAt }) };
+        await apply(DEPLOYMENTS, desiredDeployment(given), deploymentOf(hash));
+      }
+      for (const role of ['stable', 'canary'] satisfies Role[]) {
+        await apply(SERVICES, desiredService(md, role, decision.services[role]), services[role]);
+      }
+      if (decision.weights) await apply(HTTPROUTES, desiredRoute(md, decision.weights), route);
+      for (const hash of decision.remove) {
+        const deployment = deploymentOf(hash);
+        if (deployment) await remove(DEPLOYMENTS, deployment);
+      }
+      for (const revision of forgotten(context, decision)) await remove(CONTROLLERREVISIONS, revision);
+    },
+  };
+}
+
+const hashLabel = ({ metadata }: KubeObject): string => metadata.labels?.[LABELS.revision] ?? '';
+
+/** Revisions beyond the limit, the oldest first, never one that runs. */
+function forgotten({ md, revisions, observed }: Context, { run }: Decision): ControllerRevision[] {
+  const used = new Set([run.stable?.hash, run.canary?.hash, run.rollout.hash, ...observed.sides.keys()]);
+  const idle = revisions.filter((revision) => !used.has(hashLabel(revision)));
+  idle.sort((a, b) => b.revision - a.revision);
+  return idle.slice(md.spec.revisionHistoryLimit ?? 10);
+}
+
+/** Everything that is wanted is there already; what others or the server added does not matter. Lists must be as long. */
+export function isContained(wanted: unknown, present: unknown): boolean {
+  if (Array.isArray(wanted)) {
+    return (
+      Array.isArray(present) &&
+      present.length === wanted.length &&
+      wanted.every((item, i) => isContained(item, present[i]))
+    );
+  }
+  if (wanted === null || typeof wanted !== 'object') return wanted === present;
+  if (present === null || typeof present !== 'object' || Array.isArray(present)) return false;
+  const there = present as Record<string, unknown>;
+  return Object.entries(wanted).every(([name, value]) => value === undefined || isContained(value, there[name]));
+}

@@ -1,0 +1,98 @@
+/** Every cache the controller reads, and which deployment each change concerns. Decisions are made from these alone. */
+import type { ModelDeployment } from '../contract/modeldeployment.ts';
+import { LABELS } from '../contract/names.ts';
+import type { RolloutCommand } from '../contract/rolloutcommand.ts';
+import type { ServingRuntime } from '../contract/servingruntime.ts';
+import type { Log } from '../lib/log.ts';
+import { byOwner, createInformer, type Informer, keyOf } from '../platform/cluster/informer.ts';
+import type { ClusterPort, KubeObject, Resource, Selectors } from '../platform/cluster/port.ts';
+import * as rows from '../platform/cluster/resources.ts';
+import type {
+  ControllerRevision,
+  Deployment,
+  EndpointSlice,
+  Gateway,
+  GatewayClass,
+  HttpRoute,
+  Pod,
+  Service,
+} from './kinds.ts';
+
+export interface Caches {
+  readonly modelDeployments: Informer<ModelDeployment>;
+  /** Index `deployment`: `namespace/name` of what they are for. */
+  readonly commands: Informer<RolloutCommand>;
+  readonly runtimes: Informer<ServingRuntime>;
+  /** Children, each with the index `owner` by uid. */
+  readonly deployments: Informer<Deployment>;
+  readonly revisions: Informer<ControllerRevision>;
+  readonly services: Informer<Service>;
+  readonly routes: Informer<HttpRoute>;
+  /** Index `deployment`. */
+  readonly pods: Informer<Pod>;
+  /** Index `service`: `namespace/name`. */
+  readonly slices: Informer<EndpointSlice>;
+  readonly gateways: Informer<Gateway>;
+  readonly gatewayClasses: Informer<GatewayClass>;
+}
+
+const OURS: Selectors = { labelSelector: LABELS.deployment };
+const SERVICE_LABEL = 'kubernetes.io/service-name';
+
+const labelled = (label: string) => (object: KubeObject) => {
+  const name = object.metadata.labels?.[label];
+  return name === undefined ? [] : [`${object.metadata.namespace}/${name}`];
+};
+
+export function createCaches(cluster: ClusterPort, log: Log): Caches {
+  const cache = <T extends KubeObject>(
+    resource: Resource,
+    indexes: Record<string, (object: T) => readonly string[]> = {},
+    selectors: Selectors = {},
+  ): Informer<T> => createInformer<T>({ cluster, resource, indexes, selectors, log });
+  const owned = { owner: byOwner };
+  return {
+    modelDeployments: cache<ModelDeployment>(rows.MODELDEPLOYMENTS),
+    commands: cache<RolloutCommand>(rows.ROLLOUTCOMMANDS, {
+      deployment: ({ metadata, spec }) => [`${metadata.namespace}/${spec.deployment}`],
+    }),
+    runtimes: cache<ServingRuntime>(rows.SERVINGRUNTIMES),
+    deployments: cache<Deployment>(rows.DEPLOYMENTS, owned, OURS),
+    revisions: cache<ControllerRevision>(rows.CONTROLLERREVISIONS, owned, OURS),
+    services: cache<Service>(rows.SERVICES, owned, OURS),
+    routes: cache<HttpRoute>(rows.HTTPROUTES, owned, OURS),
+    pods: cache<Pod>(rows.PODS, { deployment: labelled(LABELS.deployment) }, OURS),
+    // Slices carry the labels of their Service.
+    slices: cache<EndpointSlice>(rows.ENDPOINTSLICES, { service: labelled(SERVICE_LABEL) }, OURS),
+    gateways: cache<Gateway>(rows.GATEWAYS),
+    gatewayClasses: cache<GatewayClass>(rows.GATEWAYCLASSES),
+  };
+}
+
+/** Calls `enqueue` with the key of every ModelDeployment that a change may concern. */
+export function watchCaches(caches: Caches, enqueue: (key: string) => void): void {
+  caches.modelDeployments.onChange(({ object }) => enqueue(keyOf(object)));
+  const everyone = (): void => {
+    for (const object of caches.modelDeployments.list()) enqueue(keyOf(object));
+  };
+  caches.runtimes.onChange(({ object }) => {
+    for (const md of caches.modelDeployments.list()) if (md.spec.runtime === object.metadata.name) enqueue(keyOf(md));
+  });
+  caches.gateways.onChange(everyone);
+  caches.gatewayClasses.onChange(everyone);
+  caches.commands.onChange(({ object }) => enqueue(`${object.metadata.namespace}/${object.spec.deployment}`));
+  const byLabel = ({ object }: { object: KubeObject }): void => {
+    const name = object.metadata.labels?.[LABELS.deployment];
+    if (name !== undefined) enqueue(`${object.metadata.namespace}/${name}`);
+  };
+  for (const children of [
+    caches.deployments,
+    caches.revisions,
+    caches.services,
+    caches.routes,
+    caches.pods,
+    caches.slices,
+  ]) {
+    children.onChange(byLabel);
+  }
+}

@@ -1,0 +1,165 @@
+/**
+ * What is, as Kubernetes conditions. Observations and nothing else: nobody decides by them. All are there from the first
+ * visit, Unknown if need be, since an absent one reads as Unknown to some and as True to others. Pure.
+ */
+import type { Condition, ConditionStatus } from '../contract/modeldeployment.ts';
+import { CONDITIONS } from '../contract/names.ts';
+import { replicasOf, strategyOf } from '../contract/strategy.ts';
+import { iso } from './rollout/begin.ts';
+import { alive } from './rollout/plan.ts';
+import { type Decision, type Failure, NO_SIDE, type RolloutInput, type Side } from './rollout/types.ts';
+
+interface Verdict {
+  status: ConditionStatus;
+  reason: string;
+  message: string;
+}
+
+const verdict = (status: ConditionStatus, reason: string, message: string): Verdict => ({ status, reason, message });
+const MAX_MESSAGE = 2000;
+
+export interface ConditionsInput {
+  input: RolloutInput;
+  /** Absent when an obstacle kept anything from being decided. */
+  decision?: Decision;
+  obstacle?: Failure;
+  generation: number;
+}
+
+/** Ours, and those that others have put there, untouched. lastTransitionTime moves only with the status. */
+export function conditionsFor(given: ConditionsInput): Condition[] {
+  const before = new Map((given.input.status.conditions ?? []).map((condition) => [condition.type, condition]));
+  const available = isAvailable(given);
+  const route = routeVerdict(given);
+  const traffic = trafficVerdict(given, before.get(CONDITIONS.trafficVerified));
+  const ours: [string, Verdict][] = [
+    [CONDITIONS.ready, isReady(given, available, route, traffic)],
+    [CONDITIONS.progressing, isProgressing(given)],
+    [CONDITIONS.available, available],
+    [CONDITIONS.artifactVerified, artifactVerdict(given, before.get(CONDITIONS.artifactVerified))],
+    [CONDITIONS.routeProgrammed, route],
+    [CONDITIONS.trafficVerified, traffic],
+    [CONDITIONS.paused, isPaused(given)],
+  ];
+  const made = ours.map(([type, found]) => stamp(type, found, before.get(type), given));
+  const names = new Set(ours.map(([type]) => type));
+  return [...made, ...[...before.values()].filter(({ type }) => !names.has(type))];
+}
+
+function stamp(
+  type: string,
+  found: Verdict,
+  before: Condition | undefined,
+  { generation, input }: ConditionsInput,
+): Condition {
+  const isSame = before?.status === found.status;
+  return {
+    type,
+    status: found.status,
+    reason: found.reason,
+    message: found.message.slice(0, MAX_MESSAGE),
+    observedGeneration: generation,
+    lastTransitionTime: isSame ? before.lastTransitionTime : iso(input.now),
+  };
+}
+
+/** The revision that serves: stable, or, in the first rollout, the one that is to become it. */
+function servingSide({ input, decision }: ConditionsInput): Side {
+  const hash = decision?.run.stable?.hash ?? input.status.stable?.hash ?? decision?.run.canary?.hash;
+  return (hash === undefined ? undefined : input.observed.sides.get(hash)) ?? NO_SIDE;
+}
+
+function isAvailable(given: ConditionsInput): Verdict {
+  const { spec } = given.input;
+  const replicas = replicasOf(spec);
+  if (replicas === 0) return verdict('False', 'Stopped', 'replicas is 0.');
+  const side = servingSide(given);
+  const needed = Math.max(1, replicas - strategyOf(spec).unavailable);
+  const there = `${alive(side)} of ${replicas} pods of the serving revision are available`;
+  if (alive(side) >= needed) return verdict('True', 'MinimumReplicasAvailable', `${there}.`);
+  const why = side.failure ? ` ${side.failure.reason}: ${side.failure.message}` : '';
+  return verdict('False', 'MinimumReplicasUnavailable', `${there}, ${needed} are needed.${why}`);
+}
+
+function isReady(given: ConditionsInput, available: Verdict, route: Verdict, traffic: Verdict): Verdict {
+  const side = servingSide(given);
+  if (available.status !== 'True') return available;
+  if (route.status !== 'True') return route;
+  if (side.verified === 0)
+    return verdict('Unknown', 'NotAskedYet', 'The pods have not said yet which version they serve.');
+  if (traffic.status === 'False') return traffic;
+  const isStable = (given.decision?.run.stable ?? given.input.status.stable) !== undefined;
+  return isStable
+    ? verdict('True', 'StableServing', 'The stable revision serves.')
+    : verdict('True', 'FirstServing', 'The first revision serves; its rollout has not ended.');
+}
+
+function isProgressing({ decision, obstacle, input }: ConditionsInput): Verdict {
+  if (obstacle) return verdict('False', obstacle.reason, obstacle.message);
+  const rollout = decision?.run.rollout;
+  if (!rollout) return verdict('Unknown', 'NotObserved', 'Not looked at yet.');
+  const message = rollout.message ?? '';
+  const canary = decision?.run.canary && input.observed.sides.get(decision.run.canary.hash);
+  switch (rollout.phase) {
+    case 'Healthy':
+      return verdict('True', 'NewRevisionAvailable', message);
+    case 'Paused':
+      return verdict('Unknown', 'RolloutPaused', message);
+    case 'Aborting':
+    case 'Aborted':
+      return verdict('False', 'RolloutAborted', message);
+    case 'Degraded':
+      return verdict('False', 'ProgressDeadlineExceeded', message);
+    case 'Verifying':
+    case 'Promoting':
+      return verdict('True', rollout.phase === 'Verifying' ? 'VerifyingTraffic' : 'Promoting', message);
+    default:
+      return verdict('True', canary?.failure?.reason ?? 'WaitingForPods', message);
+  }
+}
+
+function artifactVerdict({ input, decision, obstacle }: ConditionsInput, before: Condition | undefined): Verdict {
+  const hash = decision?.run.rollout.hash ?? input.observed.desired.hash;
+  const side = input.observed.sides.get(hash) ?? NO_SIDE;
+  if (side.artifact === 'Verified' || side.verified > 0)
+    return verdict('True', 'DigestMatches', 'The digest of the artifact was verified.');
+  if (side.artifact === 'Refused') {
+    const words = side.failure?.message ?? 'The artifact could not be fetched.';
+    return verdict('False', /digest/i.test(words) ? 'DigestMismatch' : 'FetchFailed', words);
+  }
+  // Without pods there is nothing to see; what was verified for this revision stays so.
+  const isSame = input.status.rollout?.hash === hash && before?.status === 'True';
+  if (isSame && !obstacle) return verdict('True', 'DigestMatches', before.message);
+  return verdict('Unknown', 'NotFetchedYet', 'No pod has fetched the artifact yet.');
+}
+
+function routeVerdict({ input }: ConditionsInput): Verdict {
+  const { state, reason, message } = input.observed.route;
+  const status = state === 'Programmed' ? 'True' : state === 'Refused' ? 'False' : 'Unknown';
+  return verdict(status, reason, message);
+}
+
+/** A judgement stays while nobody has counted anew: after a restart, or between two weights that are the same. */
+function trafficVerdict({ input, decision }: ConditionsInput, before: Condition | undefined): Verdict {
+  const found = decision?.traffic ?? {
+    status: 'Unknown',
+    reason: 'NotRouted',
+    message: 'Nothing is routed yet.',
+    proceed: false,
+  };
+  const isUnchanged =
+    decision !== undefined &&
+    decision.weights !== undefined &&
+    input.observed.route.weights?.canary === decision.weights.canary &&
+    (input.status.canary?.weight ?? 0) === decision.weights.canary;
+  const isOpen = found.status === 'Unknown' && !found.proceed && found.reason !== 'NotRouted';
+  if (before && isUnchanged && isOpen && before.status !== 'False' && before.reason !== 'NotRouted') return before;
+  return verdict(found.status, found.reason, found.message);
+}
+
+function isPaused({ input, decision }: ConditionsInput): Verdict {
+  if (input.spec.paused) return verdict('True', 'PausedBySpec', 'spec.paused is true: nothing advances.');
+  const rollout = decision?.run.rollout;
+  if (rollout?.phase === 'Paused') return verdict('True', 'PauseStep', rollout.message ?? '');
+  return verdict('False', 'NotPaused', 'Nothing holds it.');
+}

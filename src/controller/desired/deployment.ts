@@ -1,0 +1,96 @@
+/** The Deployment of one revision: a step that fetches and verifies the artifact, then the runtime's server. */
+
+import type { ModelDeployment } from '../../contract/modeldeployment.ts';
+import { ANNOTATIONS } from '../../contract/names.ts';
+import type { EnvVar } from '../../contract/servingruntime.ts';
+import { strategyOf } from '../../contract/strategy.ts';
+import type { KubeObject } from '../../platform/cluster/port.ts';
+import type { Snapshot } from '../kinds.ts';
+import { childOf, labelsOf, selectorOf } from './child.ts';
+import { fill, type Values, valuesOf } from './placeholders.ts';
+
+export const MODELS_DIR = '/models';
+/** The environment variable in which the fetch step finds the URL. From a Secret where there is one: it may be signed. */
+export const URL_VARIABLE = 'ARTIFACT_URL';
+
+export interface DeploymentInput {
+  owner: ModelDeployment;
+  hash: string;
+  snapshot: Snapshot;
+  replicas: number;
+  restartedAt?: string;
+}
+
+export function desiredDeployment({ owner, hash, snapshot, replicas, restartedAt }: DeploymentInput): KubeObject {
+  const { name } = owner.metadata;
+  const { surge, unavailable, progressDeadlineSeconds } = strategyOf(owner.spec);
+  const of = { hash, version: snapshot.model.version };
+  const annotations = restartedAt === undefined ? {} : { annotations: { [ANNOTATIONS.restartedAt]: restartedAt } };
+  return {
+    ...childOf(owner, 'apps/v1', 'Deployment', `${name}-${hash}`, of),
+    spec: {
+      replicas,
+      revisionHistoryLimit: 1,
+      progressDeadlineSeconds,
+      strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: surge, maxUnavailable: unavailable } },
+      selector: { matchLabels: selectorOf(name, hash) },
+      template: { metadata: { labels: labelsOf(name, of), ...annotations }, spec: podSpec(owner, snapshot) },
+    },
+  };
+}
+
+function podSpec(owner: ModelDeployment, snapshot: Snapshot): Record<string, unknown> {
+  const { runtime, placement = {}, resources } = snapshot;
+  const values = valuesOf(owner, snapshot, artifactPath(snapshot));
+  const { terminationGracePeriodSeconds, ...container } = runtime.container;
+  const product = resources?.gpus?.product;
+  const nodeSelector = { ...placement.nodeSelector, ...(product && { 'nvidia.com/gpu.product': product }) };
+  const mount = { name: 'models', mountPath: MODELS_DIR };
+  return {
+    automountServiceAccountToken: false,
+    enableServiceLinks: false,
+    ...(terminationGracePeriodSeconds !== undefined && { terminationGracePeriodSeconds }),
+    ...(Object.keys(nodeSelector).length > 0 && { nodeSelector }),
+    ...(placement.tolerations?.length && { tolerations: placement.tolerations }),
+    ...(placement.priorityClassName && { priorityClassName: placement.priorityClassName }),
+    initContainers: [{ ...fetchStep(snapshot, values), volumeMounts: [mount] }],
+    containers: [
+      {
+        ...(fill(container, values) as object),
+        resources: resourcesOf(snapshot),
+        volumeMounts: [{ ...mount, readOnly: true }],
+      },
+    ],
+    volumes: [{ name: 'models', emptyDir: {} }],
+  };
+}
+
+const artifactPath = ({ model }: Snapshot): string =>
+  `${MODELS_DIR}/model.${model.format.toLowerCase().replace(/[^a-z0-9]/g, '')}`;
+
+function fetchStep({ runtime, model }: Snapshot, values: Values): Record<string, unknown> {
+  const { image, command, args = [] } = runtime.fetch;
+  const { uri, digest, secretName } = model.artifact;
+  const url: EnvVar = secretName
+    ? { name: URL_VARIABLE, valueFrom: { secretKeyRef: { name: secretName, key: 'url' } } }
+    : { name: URL_VARIABLE, value: uri };
+  return {
+    name: 'fetch',
+    image,
+    ...(command && { command: fill(command, values) }),
+    args: [...(fill(args, values) as string[]), `--digest=${digest}`, `--path=${values['artifact.path']}`],
+    env: [url],
+  };
+}
+
+/** Extended resources are limits, and Kubernetes wants requests to be the same. */
+function resourcesOf({ resources, runtime }: Snapshot): Record<string, unknown> {
+  const { count = 0, migProfile } = resources?.gpus ?? {};
+  const gpus: Record<string, string> =
+    count === 0 ? {} : { [migProfile ? `nvidia.com/mig-${migProfile}` : 'nvidia.com/gpu']: String(count) };
+  const requests = { ...runtime.defaultResources?.requests, ...resources?.requests, ...gpus };
+  return {
+    ...(Object.keys(requests).length > 0 && { requests }),
+    ...(count > 0 && { limits: gpus }),
+  };
+}

@@ -1,0 +1,54 @@
+/** Why a pod is not what it should be, in its own last words. Pure. */
+import type { ContainerStatus, Pod } from './kinds.ts';
+import type { Failure } from './rollout/types.ts';
+
+/** Waiting for these is ordinary life. */
+const PATIENT = ['PodInitializing', 'ContainerCreating'];
+const MAX_WORDS = 1000;
+
+export function failureOf(pod: Pod): Failure | undefined {
+  const { status } = pod;
+  if (!status) return undefined;
+  const scheduled = status.conditions?.find(({ type }) => type === 'PodScheduled');
+  if (scheduled?.status === 'False' && scheduled.message)
+    return words(scheduled.reason ?? 'Unschedulable', scheduled.message);
+  for (const container of [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])]) {
+    const failure = ofContainer(container);
+    if (failure) return failure;
+  }
+  if (status.phase === 'Failed') return words(status.reason ?? 'Failed', status.message ?? 'The pod failed.');
+  return undefined;
+}
+
+function ofContainer({
+  name,
+  state = {},
+  lastState = {},
+  ready,
+  restartCount = 0,
+}: ContainerStatus): Failure | undefined {
+  const { waiting, terminated } = state;
+  const last = lastState.terminated;
+  if (waiting?.reason && !PATIENT.includes(waiting.reason)) {
+    return words(waiting.reason, last?.message || waiting.message || `${name} waits: ${waiting.reason}`);
+  }
+  const ended = terminated && terminated.exitCode !== 0 ? terminated : undefined;
+  const dead = ended ?? (restartCount > 0 && ready !== true ? last : undefined);
+  if (!dead || dead.exitCode === 0) return undefined;
+  return words(dead.reason ?? 'Error', dead.message || `${name} ended with exit code ${dead.exitCode}.`);
+}
+
+const words = (reason: string, message: string): Failure => ({
+  reason: /^[A-Za-z][A-Za-z0-9]*$/.test(reason) ? reason : 'Error',
+  message: message.trim().slice(-MAX_WORDS),
+});
+
+/** What the fetch step says of the artifact. */
+export function artifactOf(pod: Pod): 'Verified' | 'Refused' | 'Unknown' {
+  const fetch = pod.status?.initContainerStatuses?.find(({ name }) => name === 'fetch');
+  const ended = fetch?.state?.terminated;
+  if (ended?.exitCode === 0) return 'Verified';
+  return ended || fetch?.lastState?.terminated || failureOfStatus(fetch) ? 'Refused' : 'Unknown';
+}
+
+const failureOfStatus = (status: ContainerStatus | undefined): Failure | undefined => status && ofContainer(status);

@@ -1,0 +1,176 @@
+/** Gathers from the caches what concerns one ModelDeployment and names it. Reads only; asks nobody but the prober. */
+import type { ModelDeployment } from '../contract/modeldeployment.ts';
+import { ANNOTATIONS, LABELS } from '../contract/names.ts';
+import type { RolloutCommand } from '../contract/rolloutcommand.ts';
+import type { ServingRuntime } from '../contract/servingruntime.ts';
+import { keyOf } from '../platform/cluster/informer.ts';
+import type { Caches } from './caches.ts';
+import { hashOf } from './desired/revision.ts';
+import { type Role, serviceName } from './desired/routing.ts';
+import { artifactOf, failureOf } from './failure.ts';
+import type { ControllerRevision, Deployment, HttpRoute, Pod, Service, Snapshot } from './kinds.ts';
+import type { Prober } from './prober.ts';
+import { NO_SIDE, type Observed, type Ref, type Side, type TrafficState } from './rollout/types.ts';
+import { routeState } from './route.ts';
+
+export interface Context {
+  key: string;
+  md: ModelDeployment;
+  runtime?: ServingRuntime;
+  commands: RolloutCommand[];
+  revisions: ControllerRevision[];
+  deployments: Deployment[];
+  services: Partial<Record<Role, Service>>;
+  route?: HttpRoute;
+  pods: Pod[];
+  /** Some pod is available and has not answered yet. */
+  isAsking: boolean;
+  observed: Omit<Observed, 'traffic'>;
+}
+
+export function observe(caches: Caches, prober: Prober, key: string, md: ModelDeployment): Context {
+  const uid = md.metadata.uid ?? '';
+  const { name, namespace = '' } = md.metadata;
+  const revisions = caches.revisions.by('owner', uid);
+  const deployments = caches.deployments.by('owner', uid);
+  const pods = caches.pods.by('deployment', key).filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+  const service = (role: Role): Service | undefined => {
+    const found = caches.services.get(`${namespace}/${serviceName(name, role)}`);
+    return found?.metadata.ownerReferences?.some((owner) => owner.uid === uid) ? found : undefined;
+  };
+  const services = { stable: service('stable'), canary: service('canary') };
+  const route = caches.routes.by('owner', uid).find(({ metadata }) => metadata.name === name);
+  const runtime = caches.runtimes.get(md.spec.runtime);
+  const { sides, isAsking } = sidesOf(key, revisions, deployments, pods, prober);
+  return {
+    key,
+    md,
+    ...(runtime && { runtime }),
+    commands: caches.commands.by('deployment', key).sort(inOrder),
+    revisions,
+    deployments,
+    services: {
+      ...(services.stable && { stable: services.stable }),
+      ...(services.canary && { canary: services.canary }),
+    },
+    ...(route && { route }),
+    pods,
+    isAsking,
+    observed: {
+      desired: desiredRef(md, revisions),
+      revisions: new Map(revisions.map((revision) => [hashLabel(revision), revision.revision])),
+      sides,
+      selectors: {
+        ...(services.stable && { stable: services.stable.spec.selector?.[LABELS.revision] ?? '' }),
+        ...(services.canary && { canary: services.canary.spec.selector?.[LABELS.revision] ?? '' }),
+      },
+      endpoints: {
+        stable: endpointHashes(caches, namespace, serviceName(name, 'stable')),
+        canary: endpointHashes(caches, namespace, serviceName(name, 'canary')),
+      },
+      route: routeState(md, route),
+    },
+  };
+}
+
+export const NO_TRAFFIC: TrafficState = { programmedForMs: 0 };
+
+const hashLabel = ({ metadata }: { metadata: { labels?: Record<string, string> } }): string =>
+  metadata.labels?.[LABELS.revision] ?? '';
+
+/** The number it has when it is the newest one, else the next: going back to an old revision raises its number. */
+function desiredRef({ spec }: ModelDeployment, revisions: readonly ControllerRevision[]): Ref {
+  const hash = hashOf(spec);
+  const newest = Math.max(0, ...revisions.map(({ revision }) => revision));
+  const own = revisions.find((revision) => hashLabel(revision) === hash)?.revision;
+  return { hash, revision: own === newest && newest > 0 ? own : newest + 1, version: spec.model.version };
+}
+
+function sidesOf(
+  key: string,
+  revisions: readonly ControllerRevision[],
+  deployments: readonly Deployment[],
+  pods: readonly Pod[],
+  prober: Prober,
+): { sides: Map<string, Side>; isAsking: boolean } {
+  const sides = new Map<string, Side>();
+  const snapshots = new Map(revisions.map((revision) => [hashLabel(revision), revision.data]));
+  const ids = new Set<string>();
+  let isAsking = false;
+  for (const deployment of deployments) {
+    const hash = hashLabel(deployment);
+    const side = { ...NO_SIDE, exists: true, replicas: deployment.spec.replicas ?? 1 };
+    for (const pod of pods) {
+      if (hashLabel(pod) !== hash) continue;
+      side.pods++;
+      const artifact = artifactOf(pod);
+      if (artifact === 'Verified' || side.artifact === 'Unknown') side.artifact = artifact;
+      const failure = failureOf(pod);
+      if (failure) side.failure ??= failure;
+      if (!isReady(pod)) continue;
+      side.ready++;
+      side.available++;
+      const verdict = verdictOf(key, pod, snapshots.get(hash), prober, ids);
+      if (verdict === 'Verified') side.verified++;
+      else if (verdict === 'Refuted') {
+        side.refuted++;
+        side.failure ??= {
+          reason: 'ModelNotServed',
+          message: `Pod ${pod.metadata.name} is ready but does not serve the version.`,
+        };
+      } else isAsking = true;
+    }
+    sides.set(hash, side);
+  }
+  prober.retain(key, ids);
+  return { sides, isAsking };
+}
+
+function verdictOf(key: string, pod: Pod, snapshot: Snapshot | undefined, prober: Prober, ids: Set<string>) {
+  if (!snapshot) return 'Pending';
+  if (!snapshot.runtime.capabilities?.includes('ModelMetadata')) return 'Verified';
+  const { podIP } = pod.status ?? {};
+  const restarts = pod.status?.containerStatuses?.reduce((sum, { restartCount = 0 }) => sum + restartCount, 0) ?? 0;
+  const port = portOf(pod);
+  if (!podIP || port === undefined) return 'Pending';
+  const id = `${pod.metadata.uid}/${restarts}`;
+  ids.add(id);
+  const host = podIP.includes(':') ? `[${podIP}]` : podIP;
+  const { name, version } = snapshot.model;
+  return prober.verdict({ id, key, url: `http://${host}:${port}`, model: name, version });
+}
+
+/** Where the pod really listens: a node without an address for each pod gives it another port. */
+function portOf(pod: Pod): number | undefined {
+  const declared = pod.spec.containers.flatMap(({ ports }) => ports ?? []).find(({ name }) => name === 'http');
+  const given = pod.metadata.annotations?.[ANNOTATIONS.ports];
+  if (given === undefined) return declared?.containerPort;
+  try {
+    const ports = JSON.parse(given) as Record<string, number>;
+    return ports['http'] ?? declared?.containerPort;
+  } catch {
+    return declared?.containerPort;
+  }
+}
+
+const isReady = ({ status }: Pod): boolean =>
+  status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') ?? false;
+
+function endpointHashes(caches: Caches, namespace: string, service: string): string[] {
+  const hashes: string[] = [];
+  for (const { endpoints } of caches.slices.by('service', `${namespace}/${service}`)) {
+    for (const { conditions, targetRef } of endpoints ?? []) {
+      if (conditions?.ready === false || targetRef?.kind !== 'Pod') continue;
+      const pod = caches.pods.get(`${namespace}/${targetRef.name}`);
+      if (pod) hashes.push(hashLabel(pod));
+    }
+  }
+  return hashes;
+}
+
+/** Older first, then by name: an operation's id sorts by time. */
+const inOrder = (a: RolloutCommand, b: RolloutCommand): number => {
+  const [timeA, timeB] = [a.metadata.creationTimestamp ?? '', b.metadata.creationTimestamp ?? ''];
+  if (timeA !== timeB) return timeA < timeB ? -1 : 1;
+  return keyOf(a) < keyOf(b) ? -1 : 1;
+};

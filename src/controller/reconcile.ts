@@ -1,0 +1,138 @@
+/** One ModelDeployment, five beats: observe, check, decide, apply, report. Never sleeps: it says when to look again. */
+import type { ModelDeployment, ModelDeploymentStatus } from '../contract/modeldeployment.ts';
+import { ANNOTATIONS, CONTROLLER_MANAGER } from '../contract/names.ts';
+import { endpointPath } from '../contract/validation.ts';
+import type { Clock } from '../lib/clock.ts';
+import { after, type Outcome } from '../lib/workqueue.ts';
+import { type ClusterPort, isNotFound } from '../platform/cluster/port.ts';
+import { MODELDEPLOYMENTS } from '../platform/cluster/resources.ts';
+import type { Applier } from './apply.ts';
+import type { Caches } from './caches.ts';
+import { firstObstacle } from './checks.ts';
+import type { Commands } from './commands.ts';
+import { parentRefsOf } from './desired/routing.ts';
+import { type Context, NO_TRAFFIC, observe } from './observe.ts';
+import type { Prober } from './prober.ts';
+import type { Recorder } from './recorder.ts';
+import { decide } from './rollout/machine.ts';
+import type { Decision, RolloutInput } from './rollout/types.ts';
+import { urlOf } from './route.ts';
+import { mergeDiff, statusFor } from './status.ts';
+import { gatewayOf, type TrafficWatch } from './traffic.ts';
+
+export interface Parts {
+  cluster: ClusterPort;
+  caches: Caches;
+  prober: Prober;
+  traffic: TrafficWatch;
+  applier: Applier;
+  commands: Commands;
+  recorder: Recorder;
+  clock: Clock;
+}
+
+export function createReconciler(parts: Parts): (key: string) => Promise<Outcome> {
+  const { cluster, caches, prober, traffic, applier, commands, recorder, clock } = parts;
+  /** Status written here that the cache may not show yet: deciding on an older one would do a step twice. */
+  const written = new Map<string, string>();
+  /** Seen in this process's life: the first look waits for all pods to have been asked. */
+  const visited = new Set<string>();
+
+  async function reconcile(key: string): Promise<Outcome> {
+    const md = caches.modelDeployments.get(key);
+    if (!md) return forget(key);
+    if (isBehind(md, written.get(key))) return undefined; // the cache's own event brings the key back
+
+    const context = observe(caches, prober, key, md);
+    if (!visited.has(key) && context.isAsking) return undefined; // so does each answer
+    visited.add(key);
+    if (md.metadata.deletionTimestamp !== undefined) return undefined; // the children go by their owner
+
+    const obstacle = firstObstacle(context);
+    const open = commands.open(context);
+    const input = inputOf(context, open.unanswered);
+    if (obstacle) {
+      await report(context, statusFor({ md, input, obstacle, handledCommands: open.handled, ...urlFor(md) }));
+      return undefined;
+    }
+    const decision = decide(input);
+    await applier.children(context, decision);
+    const isDone = decision.answer?.state === 'Done' && decision.answer.name;
+    const handledCommands = isDone ? [...open.handled, isDone] : open.handled;
+    await report(context, statusFor({ md, input, decision, handledCommands, ...urlFor(md) }));
+    await recorder.record(md, decision.events);
+    await commands.mark(context, decision);
+    return waitFor(context, decision);
+  }
+
+  function forget(key: string): undefined {
+    prober.retain(key, new Set());
+    traffic.forget(key);
+    written.delete(key);
+    visited.delete(key);
+  }
+
+  function inputOf(context: Context, unanswered: RolloutInput['commands']): RolloutInput {
+    const { key, md, observed } = context;
+    const status = md.status ?? {};
+    const isCounting = observed.route.state === 'Programmed' && needsCounting(status);
+    const rolloutId = md.metadata.annotations?.[ANNOTATIONS.rollout];
+    const counted = observed.route.weights ? traffic.state(key, md, observed.route, isCounting) : NO_TRAFFIC;
+    return {
+      spec: md.spec,
+      status,
+      ...(rolloutId && { rolloutId }),
+      observed: { ...observed, traffic: counted },
+      commands: unanswered,
+      now: clock.now(),
+    };
+  }
+
+  function urlFor(md: ModelDeployment): { url?: string } {
+    const path = endpointPath(md.metadata.namespace ?? '', md.metadata.name);
+    const url = urlOf(gatewayOf(caches, md), parentRefsOf(md)[0]?.sectionName, path);
+    return url ? { url } : {};
+  }
+
+  /** One patch, only when something happened, and only over the status that was decided on. */
+  async function report({ key, md }: Context, status: ModelDeploymentStatus): Promise<void> {
+    const change = mergeDiff(md.status ?? {}, status);
+    if (change === undefined) return;
+    const { name, namespace, resourceVersion } = md.metadata;
+    try {
+      const patch = { metadata: { resourceVersion }, status: change };
+      const options = { subresource: 'status' as const, fieldManager: CONTROLLER_MANAGER };
+      const { metadata } = await cluster.patch(MODELDEPLOYMENTS, name, namespace, 'merge', patch, options);
+      written.set(key, metadata.resourceVersion ?? '');
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+  }
+
+  /** While weights are not known to be in force, or a paused canary has not been counted, somebody must look. */
+  function waitFor({ observed }: Context, decision: Decision): Outcome {
+    const { run, traffic: verdict } = decision;
+    const isRouted = observed.route.state === 'Programmed' && decision.weights !== undefined;
+    const isDrifting = verdict.status === 'False';
+    const counting = !isRouted || (verdict.proceed && !isDrifting) ? undefined : 500;
+    const isShared = run.rollout.outcome === undefined && (decision.weights?.canary ?? 0) > 0;
+    const idle = isRouted && isShared && verdict.status === 'Unknown' && verdict.proceed ? 5000 : undefined;
+    const soonest = Math.min(...[decision.after, counting, idle].filter((ms) => ms !== undefined));
+    return Number.isFinite(soonest) ? after(soonest) : undefined;
+  }
+
+  return reconcile;
+}
+
+/** A rollout in progress, or one whose last weights nobody has judged yet. */
+function needsCounting({ rollout, conditions }: ModelDeploymentStatus): boolean {
+  if (rollout && rollout.outcome === undefined) return true;
+  const judged = conditions?.find(({ type }) => type === 'TrafficVerified');
+  return judged?.status !== 'True' && judged?.reason !== 'TooFewRequests' && judged?.reason !== 'NotCounted';
+}
+
+/** Resource versions are numbers on every Kubernetes there is; where they are not, the patch's precondition catches it. */
+function isBehind({ metadata }: ModelDeployment, written: string | undefined): boolean {
+  if (written === undefined || metadata.resourceVersion === written) return false;
+  return Number(metadata.resourceVersion) < Number(written);
+}

@@ -1,0 +1,139 @@
+/**
+ * Which rollout is meant: the one that runs, or a new one because the spec asks for another revision.
+ *
+ * - A revision that was asked for and is not the rollout's begins a new rollout; the old one, if it still ran, is
+ *   Superseded. Only stable and the newest count: what was half-way is dropped.
+ * - Asking for the stable revision again during a rollout goes straight back to it.
+ * - A revision that was stable a short while ago skips the steps: going back must not take as long as going forward did.
+ * - Changed steps begin the walk again, in the same rollout.
+ * - What serves is stable: when the first rollout is superseded while its pods receive requests, they are kept.
+ */
+import type {
+  HistoryEntry,
+  ModelDeploymentStatus,
+  RolloutOutcome,
+  RolloutStatus,
+} from '../../contract/modeldeployment.ts';
+import { type FilledStrategy, strategyOf } from '../../contract/strategy.ts';
+import { isActive } from '../../contract/verbs.ts';
+import { stepHashOf } from './steps.ts';
+import type { Happening, Ref, RolloutInput, Run } from './types.ts';
+
+/** How many revisions that were stable before the present one are gone back to without steps. */
+const ROLLBACK_WINDOW = 3;
+const HISTORY = 20;
+const GOOD: readonly RolloutOutcome[] = ['Promoted', 'FastPromoted', 'RolledBack', 'FastRolledBack'];
+
+export const iso = (ms: number): string => new Date(ms).toISOString();
+
+export function currentRun(input: RolloutInput, events: Happening[]): Run {
+  const { status, observed, now } = input;
+  const strategy = strategyOf(input.spec);
+  const rollout = status.rollout;
+  if (!rollout || rollout.hash !== observed.desired.hash) return begin(input, strategy, events);
+  const run: Run = {
+    rollout: { ...rollout, to: observed.desired.revision },
+    history: status.history ?? [],
+    ...(status.stable && { stable: numbered(status.stable, observed.revisions) }),
+    ...(status.canary && { canary: numbered(status.canary, observed.revisions) }),
+    ...(status.restartedAt && { restartedAt: status.restartedAt }),
+  };
+  const stepHash = stepHashOf(strategy.steps);
+  if (!isActive(rollout) || rollout.fast || rollout.stepHash === stepHash) return run;
+  const stepIndex = firstIndex(run.stable !== undefined, strategy);
+  events.push({ type: 'Normal', reason: 'StepsChanged', message: 'The steps were changed, the walk begins again.' });
+  return { ...run, rollout: { ...rollout, stepHash, stepIndex, stepStartedAt: iso(now), progressedAt: iso(now) } };
+}
+
+function begin(input: RolloutInput, strategy: FilledStrategy, events: Happening[]): Run {
+  const { status, observed, now } = input;
+  const { desired } = observed;
+  const before = status.rollout;
+  const stable = whatServes(status);
+  const isReturn = stable?.hash === desired.hash;
+  const isFast = isReturn || (stable !== undefined && recentlyStable(status, stable.hash).includes(desired.hash));
+  const id = freshId(input);
+  const rollout: RolloutStatus = {
+    ...(id && { id }),
+    number: (before?.number ?? 0) + 1,
+    hash: desired.hash,
+    phase: 'Progressing',
+    stepIndex: isFast ? strategy.steps.length : firstIndex(stable !== undefined, strategy),
+    stepHash: stepHashOf(strategy.steps),
+    stepStartedAt: iso(now),
+    startedAt: iso(now),
+    progressedAt: iso(now),
+    pausedBeforeSeconds: 0,
+    ...(stable && { from: (isReturn ? status.canary : stable)?.revision ?? stable.revision }),
+    to: desired.revision,
+    ...(isFast && { fast: true }),
+  };
+  events.push({
+    type: 'Normal',
+    reason: 'RolloutStarted',
+    message: `Rollout ${rollout.number} to revision ${desired.revision}, version ${desired.version}, has begun.`,
+  });
+  let history = status.history ?? [];
+  if (before && !before.outcome) {
+    history = withEntry(history, before, before.abort ? 'Aborted' : 'Superseded', now);
+    const message = `Rollout ${before.number} is superseded by rollout ${rollout.number}.`;
+    events.push({ type: 'Normal', reason: 'RolloutSuperseded', message });
+  }
+  const canary = isReturn ? status.canary && refOf(status.canary) : desired;
+  return {
+    rollout,
+    history,
+    ...(stable && { stable: numbered(stable, observed.revisions) }),
+    ...(canary && { canary }),
+    ...(status.restartedAt && { restartedAt: status.restartedAt }),
+  };
+}
+
+/** The first rollout skips the steps: there is nobody to compare with. */
+const firstIndex = (hasStable: boolean, { steps }: FilledStrategy): number => (hasStable ? 0 : steps.length);
+
+function whatServes({ stable, canary }: ModelDeploymentStatus): Ref | undefined {
+  if (stable) return refOf(stable);
+  return canary && canary.weight > 0 && canary.readyReplicas > 0 ? refOf(canary) : undefined;
+}
+
+function recentlyStable({ history = [] }: ModelDeploymentStatus, present: string): string[] {
+  const hashes = history.filter(({ outcome }) => GOOD.includes(outcome)).map(({ hash }) => hash);
+  return [...new Set(hashes)].filter((hash) => hash !== present).slice(0, ROLLBACK_WINDOW);
+}
+
+export const wasStable = (history: readonly HistoryEntry[], hash: string): boolean =>
+  history.some((entry) => entry.hash === hash && GOOD.includes(entry.outcome));
+
+/** An id that an earlier rollout has used belongs to that one: the spec was then changed past the API. */
+function freshId({ status, rolloutId }: RolloutInput): string | undefined {
+  const used = [status.rollout?.id, ...(status.history ?? []).map(({ id }) => id)];
+  return rolloutId !== undefined && !used.includes(rolloutId) ? rolloutId : undefined;
+}
+
+/** The newest first; a rollout that was retried has one entry, its last. */
+export function withEntry(
+  history: readonly HistoryEntry[],
+  rollout: RolloutStatus,
+  outcome: RolloutOutcome,
+  now: number,
+): HistoryEntry[] {
+  const { id, number, hash, from, to, startedAt } = rollout;
+  const entry: HistoryEntry = {
+    ...(id && { id }),
+    number,
+    hash,
+    outcome,
+    ...(from !== undefined && { from }),
+    to,
+    startedAt,
+    finishedAt: iso(now),
+  };
+  return [entry, ...history.filter((other) => other.number !== number)].slice(0, HISTORY);
+}
+
+const refOf = ({ hash, revision, version }: Ref): Ref => ({ hash, revision, version });
+const numbered = (ref: Ref, revisions: ReadonlyMap<string, number>): Ref => ({
+  ...refOf(ref),
+  revision: revisions.get(ref.hash) ?? ref.revision,
+});

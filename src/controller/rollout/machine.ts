@@ -1,0 +1,296 @@
+/**
+ * The rollout engine: a pure function from what is wanted and what is seen to what is to be done.
+ *
+ * A rollout leads from the stable revision to another. It stands at a step until that step is done:
+ *   setWeight  the canary has the verified pods that the weight needs, the weight is programmed, and it is in force
+ *              (counted, or, with too few requests to count, as far as the gateway itself says)
+ *   pause      its seconds have passed, or somebody promoted
+ * After the last step the canary gets everything; when that is in force it becomes stable: Promoted. The first rollout of
+ * all has nobody to compare with and skips the steps, and so does going back to a revision that was stable a short while
+ * ago, and promoting in full. An abort, and asking for the stable revision again, take the share away first and the pods
+ * later. spec.paused holds everything but the way back.
+ *
+ *   state         leaves when                                    to
+ *   Progressing   the canary has its pods                        Verifying
+ *   Verifying     the weights are in force                       the next step
+ *   Paused        time is up, promoted, resumed                  the next step
+ *   Promoting     100 % are in force                             Healthy
+ *   Aborting      0 % are programmed                             Aborted
+ *   Aborted       retried                                        Progressing
+ *   any of these  no progress until the deadline                 Degraded, or Aborting with abortOnDeadline
+ *
+ * At most one step is completed and one command is answered per call, and everything it remembers is in the status: a
+ * controller that dies between any two calls changes nothing but the time it takes.
+ */
+
+import type { RolloutOutcome, RolloutPhase } from '../../contract/modeldeployment.ts';
+import { type FilledStrategy, replicasOf, strategyOf } from '../../contract/strategy.ts';
+import { isActive } from '../../contract/verbs.ts';
+import { currentRun, iso, wasStable, withEntry } from './begin.ts';
+import { alive, planFor } from './plan.ts';
+import { placeServices, weightsFor } from './routing.ts';
+import { deploymentsFor } from './scale.ts';
+import { judgeTraffic } from './share.ts';
+import { describeStep } from './steps.ts';
+import { type Decision, type Happening, NO_SIDE, type Plan, type RolloutInput, type Run, type Side } from './types.ts';
+import { answerCommand } from './verbs.ts';
+
+export function decide(input: RolloutInput): Decision {
+  const events: Happening[] = [];
+  const strategy = strategyOf(input.spec);
+  const begun = currentRun(input, events);
+  const { run: told, answer } = answerCommand(input, begun, events);
+  const marked = markProgress(input, told);
+  const walked = walk(input, strategy, marked, events);
+  const run = withPause(input, strategy, walked, events);
+
+  const plan = planOf(input, strategy, run);
+  const services = placeServices(input, run);
+  const weights = weightsFor(input, run, plan, services);
+  const traffic = judge(input, weights);
+  const { keep, remove, dueInMs } = deploymentsFor(input, strategy, run, plan, services);
+  const phase = phaseOf(input, strategy, run, plan);
+  const message = words(input, strategy, run, plan, phase, traffic.message);
+  const due = [dueInMs, ...timers(input, strategy, run, traffic.proceed, answer !== undefined || run !== marked)];
+  const after = Math.min(...due.filter((ms) => ms !== undefined));
+  return {
+    run: { ...run, rollout: { ...run.rollout, phase, message } },
+    plan,
+    deployments: keep,
+    remove,
+    services,
+    ...(weights && { weights }),
+    traffic,
+    events,
+    ...(answer && { answer }),
+    ...(Number.isFinite(after) && { after: Math.max(0, Math.ceil(after)) }),
+  };
+}
+
+const sideOf = (input: RolloutInput, hash: string | undefined): Side =>
+  (hash === undefined ? undefined : input.observed.sides.get(hash)) ?? NO_SIDE;
+
+function planOf(input: RolloutInput, strategy: FilledStrategy, run: Run): Plan {
+  const { route } = input.observed;
+  return planFor({
+    spec: input.spec,
+    strategy,
+    run,
+    stable: sideOf(input, run.stable?.hash),
+    canary: sideOf(input, run.canary?.hash),
+    weight: input.status.canary?.hash === run.canary?.hash ? (input.status.canary?.weight ?? 0) : 0,
+    programmed: route.state === 'Programmed' ? route.weights?.canary : undefined,
+  });
+}
+
+/** A pod more that is ready is progress. */
+function markProgress(input: RolloutInput, run: Run): Run {
+  const before = input.status.canary;
+  if (!isActive(run.rollout) || before?.hash !== run.canary?.hash) return run;
+  if (sideOf(input, run.canary?.hash).ready <= (before?.readyReplicas ?? 0)) return run;
+  return { ...run, rollout: { ...run.rollout, progressedAt: iso(input.now) } };
+}
+
+/** One step forward at most. */
+function walk(input: RolloutInput, strategy: FilledStrategy, run: Run, events: Happening[]): Run {
+  const { rollout } = run;
+  if (rollout.outcome) return run;
+  const plan = planOf(input, strategy, run);
+  if (rollout.abort) return isDrained(input) ? finish(input, run, 'Aborted', events) : run;
+  if (rollout.hash === run.stable?.hash) {
+    const { canary: _canary, ...rest } = run;
+    return isDrained(input) ? finish(input, rest, 'FastRolledBack', events) : run;
+  }
+  if (input.spec.paused) return run;
+  if (isOverdue(input, strategy, run) && strategy.abortOnDeadline && run.stable) {
+    const reason = `No progress for ${strategy.progressDeadlineSeconds} s.`;
+    events.push({
+      type: 'Warning',
+      reason: 'RolloutAborted',
+      message: `Rollout ${rollout.number} is aborted. ${reason}`,
+    });
+    return { ...run, rollout: { ...rollout, abort: { at: iso(input.now), reason } } };
+  }
+  if (rollout.stepIndex < strategy.steps.length)
+    return isStepDone(input, strategy, run, plan) ? nextStep(input, strategy, run, events) : run;
+  return isMoved(input, run, plan) ? promote(input, run, events) : run;
+}
+
+function isStepDone(input: RolloutInput, { steps }: FilledStrategy, { rollout }: Run, plan: Plan): boolean {
+  const step = steps[rollout.stepIndex];
+  if (step?.pause) {
+    const { seconds } = step.pause;
+    return seconds !== undefined && input.now - time(rollout.stepStartedAt) >= seconds * 1000;
+  }
+  if (replicasOf(input.spec) === 0) return true; // nobody serves, so there is no share to move
+  return plan.hasCapacity && isInForce(input, plan.weight);
+}
+
+/** The canary has everything, for certain. */
+function isMoved(input: RolloutInput, run: Run, plan: Plan): boolean {
+  if (replicasOf(input.spec) === 0) return true;
+  if (!plan.hasCapacity) return false;
+  return run.stable ? plan.weight === 100 && isInForce(input, 100) : input.observed.route.state === 'Programmed';
+}
+
+function isInForce(input: RolloutInput, weight: number): boolean {
+  const { route } = input.observed;
+  if (route.state !== 'Programmed' || route.weights?.canary !== weight) return false;
+  return judgeTraffic(route.weights, true, input.observed.traffic).proceed;
+}
+
+/** No request goes to the canary any more: the route says so, and a gateway that tells its own table agrees. */
+function isDrained(input: RolloutInput): boolean {
+  const { route, traffic } = input.observed;
+  if (route.state === 'Absent') return true;
+  return route.state === 'Programmed' && route.weights?.canary === 0 && (traffic.table?.canary ?? 0) === 0;
+}
+
+function nextStep(input: RolloutInput, { steps }: FilledStrategy, run: Run, events: Happening[]): Run {
+  const { rollout } = run;
+  const step = steps[rollout.stepIndex];
+  const message = `Step ${rollout.stepIndex + 1} of ${steps.length} (${step ? describeStep(step) : ''}) is completed.`;
+  events.push({ type: 'Normal', reason: 'StepCompleted', message });
+  const at = iso(input.now);
+  return { ...run, rollout: { ...rollout, stepIndex: rollout.stepIndex + 1, stepStartedAt: at, progressedAt: at } };
+}
+
+function promote(input: RolloutInput, run: Run, events: Happening[]): Run {
+  const { rollout, canary, stable: _stable, ...rest } = run;
+  const isBack = wasStable(run.history, rollout.hash);
+  const outcome: RolloutOutcome = isBack
+    ? rollout.fast
+      ? 'FastRolledBack'
+      : 'RolledBack'
+    : rollout.fast
+      ? 'FastPromoted'
+      : 'Promoted';
+  return finish(input, { ...rest, rollout, ...(canary && { stable: canary }) }, outcome, events);
+}
+
+function finish(input: RolloutInput, run: Run, outcome: RolloutOutcome, events: Happening[]): Run {
+  const { number } = run.rollout;
+  const isAborted = outcome === 'Aborted';
+  const message = `Rollout ${number} has ended: ${outcome}.`;
+  events.push({
+    type: isAborted ? 'Warning' : 'Normal',
+    reason: isAborted ? 'RolloutAborted' : 'RolloutCompleted',
+    message,
+  });
+  return {
+    ...run,
+    rollout: { ...run.rollout, outcome, finishedAt: iso(input.now) },
+    history: withEntry(run.history, run.rollout, outcome, input.now),
+  };
+}
+
+const isPaused = (input: RolloutInput, { steps }: FilledStrategy, { rollout }: Run): boolean =>
+  isActive(rollout) && (input.spec.paused === true || steps[rollout.stepIndex]?.pause !== undefined);
+
+/** Keeps the time spent in pauses: a deadline does not count it. */
+function withPause(input: RolloutInput, strategy: FilledStrategy, run: Run, events: Happening[]): Run {
+  const { rollout } = run;
+  const paused = isPaused(input, strategy, run);
+  if (paused === (rollout.pausedAt !== undefined)) return run;
+  const at = iso(input.now);
+  if (paused) {
+    const why = input.spec.paused ? 'by spec.paused' : `at step ${rollout.stepIndex + 1} of ${strategy.steps.length}`;
+    events.push({ type: 'Normal', reason: 'RolloutPaused', message: `Rollout ${rollout.number} is paused ${why}.` });
+    return { ...run, rollout: { ...rollout, pausedAt: at } };
+  }
+  const { pausedAt, ...rest } = rollout;
+  const seconds = Math.max(0, input.now - time(pausedAt)) / 1000;
+  if (isActive(rollout))
+    events.push({ type: 'Normal', reason: 'RolloutResumed', message: `Rollout ${rollout.number} goes on.` });
+  const pausedBeforeSeconds = Math.round((rollout.pausedBeforeSeconds ?? 0) + seconds);
+  return { ...run, rollout: { ...rest, pausedBeforeSeconds, progressedAt: at } };
+}
+
+const time = (at: string | undefined): number => (at ? Date.parse(at) : 0);
+
+function deadlineInMs(input: RolloutInput, strategy: FilledStrategy, run: Run): number | undefined {
+  const { rollout } = run;
+  if (!isActive(rollout) || isPaused(input, strategy, run) || rollout.pausedAt) return undefined;
+  const since = time(rollout.progressedAt ?? rollout.startedAt);
+  return since + strategy.progressDeadlineSeconds * 1000 - input.now;
+}
+
+const isOverdue = (input: RolloutInput, strategy: FilledStrategy, run: Run): boolean =>
+  (deadlineInMs(input, strategy, run) ?? 1) <= 0;
+
+function phaseOf(input: RolloutInput, strategy: FilledStrategy, run: Run, plan: Plan): RolloutPhase {
+  const { rollout } = run;
+  if (rollout.outcome === 'Aborted') return 'Aborted';
+  if (rollout.outcome) return 'Healthy';
+  if (rollout.abort) return 'Aborting';
+  if (isPaused(input, strategy, run)) return 'Paused';
+  if (isOverdue(input, strategy, run)) return 'Degraded';
+  if (rollout.stepIndex >= strategy.steps.length && (plan.hasCapacity || strategy.steps.length > 0)) return 'Promoting';
+  return plan.hasCapacity ? 'Verifying' : 'Progressing';
+}
+
+function words(
+  input: RolloutInput,
+  strategy: FilledStrategy,
+  run: Run,
+  plan: Plan,
+  phase: RolloutPhase,
+  traffic: string,
+): string {
+  const { rollout } = run;
+  const { steps } = strategy;
+  const step = steps[rollout.stepIndex];
+  const place = step
+    ? `step ${rollout.stepIndex + 1} of ${steps.length} (${describeStep(step)})`
+    : 'after the last step';
+  const canary = sideOf(input, run.canary?.hash);
+  switch (phase) {
+    case 'Healthy':
+      return `Revision ${run.stable?.revision} is stable.`;
+    case 'Aborted':
+    case 'Aborting':
+      return `Aborted: ${rollout.abort?.reason ?? ''}`;
+    case 'Paused':
+      return input.spec.paused ? `Paused by spec.paused, ${place}.` : `Paused at ${place}.`;
+    case 'Degraded':
+      return `No progress for ${strategy.progressDeadlineSeconds} s, ${place}. ${canary.failure?.message ?? ''}`.trim();
+    default:
+      break;
+  }
+  if (rollout.hash === run.stable?.hash) return `Goes back to revision ${run.stable.revision}.`;
+  if (canary.failure && !plan.hasCapacity) return `${canary.failure.reason}: ${canary.failure.message}`;
+  const counted = alive(canary) > 0 && canary.verified < canary.available ? ', asking them for their model' : '';
+  if (!plan.hasCapacity) return `Waits for ${plan.needed} pods, ${canary.verified} are there${counted}, ${place}.`;
+  return `${traffic} ${place.charAt(0).toUpperCase()}${place.slice(1)}.`.trim();
+}
+
+function judge({ observed }: RolloutInput, wanted: Decision['weights']): Decision['traffic'] {
+  const { route, traffic } = observed;
+  if (!route.weights || !wanted) {
+    return { status: 'Unknown', reason: 'NotRouted', message: 'Nothing is routed yet.', proceed: false };
+  }
+  const isWanted = route.weights.canary === wanted.canary && route.weights.stable === wanted.stable;
+  return judgeTraffic(wanted, route.state === 'Programmed' && isWanted, traffic);
+}
+
+/** When to look again without anything having changed: a pause that ends, a deadline, requests to be counted. */
+function timers(
+  input: RolloutInput,
+  strategy: FilledStrategy,
+  run: Run,
+  isVerified: boolean,
+  hasMoved: boolean,
+): (number | undefined)[] {
+  const { rollout } = run;
+  const step = strategy.steps[rollout.stepIndex];
+  const seconds = isActive(rollout) && !input.spec.paused ? step?.pause?.seconds : undefined;
+  const pauseEnds = seconds === undefined ? undefined : time(rollout.stepStartedAt) + seconds * 1000 - input.now;
+  const deadline = deadlineInMs(input, strategy, run);
+  const counting = rollout.outcome === undefined && !isVerified && input.observed.route.state === 'Programmed';
+  return [
+    pauseEnds,
+    deadline !== undefined && deadline > 0 ? deadline : undefined,
+    counting ? 500 : undefined,
+    hasMoved || input.commands.length > 1 ? 0 : undefined,
+  ];
+}

@@ -1,0 +1,61 @@
+/**
+ * Are the weights in force? A share that was counted must lie where a fair gateway puts it in 999 of 1000 cases. With too
+ * few requests to say so, what the gateway itself says has to do, and the verdict is Unknown and not True.
+ */
+import type { TrafficState, TrafficVerdict, Weights } from './types.ts';
+
+/** Two-sided 99.9 % of the normal distribution. */
+const Z = 3.2905;
+/** How long requests are waited for before too few of them are enough. */
+export const COUNT_WINDOW_MS = 3000;
+
+/** Requests that must have been counted before the interval says anything: five on the smaller side. */
+export function requestsNeeded(weight: number): number {
+  const smaller = Math.min(weight, 100 - weight) / 100;
+  return smaller === 0 ? 20 : Math.ceil(5 / smaller);
+}
+
+/** Wilson's score interval around the counted share; it stays inside 0..1 and is right for small shares. */
+export function shareInterval(canary: number, total: number): { low: number; high: number } {
+  const share = canary / total;
+  const z2 = Z * Z;
+  const centre = (share + z2 / (2 * total)) / (1 + z2 / total);
+  const half = (Z / (1 + z2 / total)) * Math.sqrt((share * (1 - share)) / total + z2 / (4 * total * total));
+  return { low: Math.max(0, centre - half), high: Math.min(1, centre + half) };
+}
+
+/** Weights of 0 and 100 allow no stray request at all; between them the intended share must lie in the interval. */
+export function isShareWithin(weight: number, requests: Weights): boolean {
+  const total = requests.stable + requests.canary;
+  if (weight === 0) return requests.canary === 0;
+  if (weight === 100) return requests.stable === 0;
+  const { low, high } = shareInterval(requests.canary, total);
+  return weight / 100 >= low && weight / 100 <= high;
+}
+
+export function judgeTraffic(weights: Weights, isProgrammed: boolean, traffic: TrafficState): TrafficVerdict {
+  const unknown = (reason: string, message: string, proceed: boolean): TrafficVerdict => ({
+    status: 'Unknown',
+    reason,
+    message,
+    proceed,
+  });
+  const { requests, table, programmedForMs } = traffic;
+  if (!isProgrammed) return unknown('NotProgrammed', 'The weights are not in the route yet.', false);
+  if (table && (table.stable !== weights.stable || table.canary !== weights.canary)) {
+    const words = `The gateway still divides ${table.stable} to ${table.canary}.`;
+    return unknown('GatewayBehind', words, false);
+  }
+  const waited = programmedForMs >= COUNT_WINDOW_MS;
+  if (!requests) return unknown('NotCounted', 'The gateway does not say how many requests went where.', waited);
+  const total = requests.stable + requests.canary;
+  const needed = requestsNeeded(weights.canary);
+  if (total < needed) {
+    return unknown('TooFewRequests', `Fewer than ${needed} requests since the weights changed.`, waited);
+  }
+  const share = ((100 * requests.canary) / total).toFixed(1);
+  const said = `${share} % of ${total} requests went to the canary, ${weights.canary} % are intended.`;
+  return isShareWithin(weights.canary, requests)
+    ? { status: 'True', reason: 'ShareWithinInterval', message: said, proceed: true }
+    : { status: 'False', reason: 'WeightDrift', message: said, proceed: false };
+}

@@ -1,0 +1,63 @@
+/** What the Gateways say of our route. Pure. */
+import type { ModelDeployment } from '../contract/modeldeployment.ts';
+import { parentRefsOf, type Role, RULE, serviceName } from './desired/routing.ts';
+import type { Gateway, HttpRoute } from './kinds.ts';
+import type { RouteState } from './rollout/types.ts';
+
+type Parent = NonNullable<NonNullable<HttpRoute['status']>['parents']>[number];
+
+export function routeState(md: ModelDeployment, route: HttpRoute | undefined): RouteState {
+  if (!route) return { state: 'Absent', reason: 'NotRouted', message: 'There is no route yet.' };
+  const weights = weightsOf(md.metadata.name, route);
+  const said = parentRefsOf(md).map((ref) => verdictOf(route, parentOf(route, ref), ref.name));
+  const worst =
+    said.find(({ state }) => state === 'Refused') ?? said.find(({ state }) => state === 'Pending') ?? said[0];
+  const verdict = worst ?? { state: 'Pending', reason: 'NoGateway', message: 'The route has no Gateway.' };
+  return { ...verdict, ...(weights && { weights }) };
+}
+
+type Verdict = Pick<RouteState, 'state' | 'reason' | 'message'>;
+
+function verdictOf(route: HttpRoute, parent: Parent | undefined, gateway: string): Verdict {
+  if (!parent)
+    return { state: 'Pending', reason: 'WaitingForGateway', message: `Gateway ${gateway} has not answered yet.` };
+  for (const type of ['Accepted', 'ResolvedRefs']) {
+    const condition = parent.conditions?.find((one) => one.type === type);
+    const isOld = (condition?.observedGeneration ?? 0) < (route.metadata.generation ?? 0);
+    if (!condition || isOld || condition.status === 'Unknown') {
+      const message = `Gateway ${gateway} has not looked at the present weights yet.`;
+      return { state: 'Pending', reason: 'WaitingForGateway', message };
+    }
+    if (condition.status === 'False') {
+      const message = `Gateway ${gateway}: ${condition.message ?? condition.reason ?? type}`;
+      return { state: 'Refused', reason: condition.reason ?? `Not${type}`, message };
+    }
+  }
+  return { state: 'Programmed', reason: 'RouteAccepted', message: `Gateway ${gateway} has accepted the route.` };
+}
+
+const parentOf = (route: HttpRoute, ref: { name: string; namespace?: string }): Parent | undefined =>
+  route.status?.parents?.find(
+    ({ parentRef }) =>
+      parentRef.name === ref.name &&
+      (parentRef.namespace ?? route.metadata.namespace) === (ref.namespace ?? route.metadata.namespace),
+  );
+
+function weightsOf(name: string, route: HttpRoute): RouteState['weights'] {
+  const rule = route.spec.rules?.find((one) => one.name === RULE);
+  if (!rule) return undefined;
+  const of = (role: Role): number => rule.backendRefs?.find((ref) => ref.name === serviceName(name, role))?.weight ?? 0;
+  return { stable: of('stable'), canary: of('canary') };
+}
+
+/** Where clients find the model, when the Gateway says where it is. */
+export function urlOf(gateway: Gateway | undefined, sectionName: string | undefined, path: string): string | undefined {
+  const address = gateway?.status?.addresses?.[0]?.value;
+  const listeners = gateway?.spec.listeners ?? [];
+  const listener = listeners.find(({ name }) => sectionName === undefined || name === sectionName);
+  if (!address || !listener) return undefined;
+  const scheme = listener.protocol === 'HTTPS' ? 'https' : 'http';
+  const isUsual = listener.port === (scheme === 'https' ? 443 : 80);
+  const host = listener.hostname && !listener.hostname.startsWith('*') ? listener.hostname : address;
+  return `${scheme}://${host.includes(':') ? `[${host}]` : host}${isUsual ? '' : `:${listener.port}`}${path}`;
+}

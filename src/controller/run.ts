@@ -1,0 +1,127 @@
+/**
+ * The controller as a running thing: caches, one queue of deployments, one of answered commands, leader election. Two of
+ * them may run; one leads. Knows the cluster and nothing else: no database, no API.
+ */
+import { SYSTEM_NAMESPACE } from '../contract/names.ts';
+import { type Clock, systemClock } from '../lib/clock.ts';
+import type { Log } from '../lib/log.ts';
+import { after, createWorkQueue, type WorkQueue } from '../lib/workqueue.ts';
+import { keyOf } from '../platform/cluster/informer.ts';
+import { electLeader } from '../platform/cluster/leader.ts';
+import { type ClusterPort, isConflict } from '../platform/cluster/port.ts';
+import type { TrafficCounts } from '../platform/metrics/gateway.ts';
+import { createApplier } from './apply.ts';
+import { createCaches, watchCaches } from './caches.ts';
+import { createCommands } from './commands.ts';
+import { createProber, type Probe } from './prober.ts';
+import { createReconciler } from './reconcile.ts';
+import { createRecorder } from './recorder.ts';
+import { createTrafficWatch } from './traffic.ts';
+
+export interface ControllerOptions {
+  cluster: ClusterPort;
+  traffic: TrafficCounts;
+  log: Log;
+  clock?: Clock;
+  /** Unique per start of a process. */
+  identity: string;
+  /** True for an identity whose process is known to be dead: its lease is taken at once. */
+  isDead?: (identity: string) => boolean;
+  /** Asks a pod for its model; the Open Inference Protocol by default. */
+  probe?: Probe;
+}
+
+export interface Controller {
+  /** True while this process leads and its caches are filled. */
+  readonly isLeading: boolean;
+  /** Ends the work, gives the lease back, closes all watches. */
+  close(): Promise<void>;
+}
+
+const LEASE = 'clops-controller';
+
+export function startController(options: ControllerOptions): Controller {
+  const { cluster, traffic, log, clock = systemClock, identity, isDead, probe } = options;
+  const caches = createCaches(cluster, log);
+  const commands = createCommands(cluster, clock);
+  let work: Work | undefined;
+  const enqueue = (key: string): void => work?.deployments.add(key);
+  watchCaches(caches, enqueue);
+  caches.commands.onChange(({ type, object }) => {
+    if (type !== 'deleted' && object.status) work?.answered.add(keyOf(object));
+  });
+  for (const cache of Object.values(caches)) cache.start();
+
+  function startWork(): Work {
+    const prober = createProber({ enqueue, clock, ...(probe && { probe }) });
+    const parts = {
+      cluster,
+      caches,
+      prober,
+      commands,
+      clock,
+      traffic: createTrafficWatch({ caches, traffic, enqueue, log, clock }),
+      applier: createApplier(cluster),
+      recorder: createRecorder(cluster, clock, log, identity),
+    };
+    const onError = (error: unknown, key: string, retryInMs: number): void => {
+      if (isConflict(error)) log.debug({ key, retryInMs }, 'somebody else was quicker, looking again');
+      else log.warn({ err: error, key, retryInMs }, 'reconcile failed');
+    };
+    const deployments = createWorkQueue({ work: createReconciler(parts), onError, clock });
+    const answered = createWorkQueue({
+      async work(key) {
+        const command = caches.commands.get(key);
+        const left = command && (await commands.expire(command));
+        return left === undefined ? undefined : after(left);
+      },
+      onError,
+      concurrency: 1,
+      clock,
+    });
+    return { deployments, answered, stop: () => prober.close() };
+  }
+
+  async function begin(): Promise<void> {
+    await Promise.all(Object.values(caches).map((cache) => cache.synced()));
+    if (!leader.isLeader || work) return;
+    work = startWork();
+    for (const md of caches.modelDeployments.list()) work.deployments.add(keyOf(md));
+    for (const command of caches.commands.list()) if (command.status) work.answered.add(keyOf(command));
+  }
+
+  async function end(): Promise<void> {
+    const ending = work;
+    work = undefined;
+    ending?.stop();
+    await Promise.all([ending?.deployments.stop(), ending?.answered.stop()]);
+  }
+
+  const leader = electLeader({
+    cluster,
+    namespace: SYSTEM_NAMESPACE,
+    name: LEASE,
+    identity,
+    ...(isDead && { isDead }),
+    log,
+    clock,
+    onStart: () => void begin(),
+    onStop: end,
+  });
+
+  return {
+    get isLeading() {
+      return work !== undefined;
+    },
+    async close() {
+      await leader.close();
+      await Promise.all(Object.values(caches).map((cache) => cache.stop()));
+    },
+  };
+}
+
+interface Work {
+  deployments: WorkQueue;
+  answered: WorkQueue;
+  stop(): void;
+}

@@ -1,0 +1,96 @@
+/** The status of a ModelDeployment as one value, and the smallest patch that brings it about. Pure. */
+import type {
+  DeploymentPhase,
+  ModelDeployment,
+  ModelDeploymentStatus,
+  TargetStatus,
+} from '../contract/modeldeployment.ts';
+import { CONDITIONS, LABELS } from '../contract/names.ts';
+import { replicasOf, strategyOf } from '../contract/strategy.ts';
+import { conditionsFor } from './conditions.ts';
+import { shareOf } from './rollout/routing.ts';
+import { type Decision, type Failure, NO_SIDE, type Ref, type RolloutInput } from './rollout/types.ts';
+
+export interface StatusInput {
+  md: ModelDeployment;
+  input: RolloutInput;
+  decision?: Decision;
+  obstacle?: Failure;
+  /** Names of commands acted on, as far as they are not yet seen as marked. */
+  handledCommands: readonly string[];
+  url?: string;
+}
+
+export function statusFor(given: StatusInput): ModelDeploymentStatus {
+  const { md, input, decision, obstacle, handledCommands, url } = given;
+  const generation = md.metadata.generation ?? 0;
+  const before = input.status;
+  const conditions = conditionsFor({
+    input,
+    generation,
+    ...(decision && { decision }),
+    ...(obstacle && { obstacle }),
+  });
+  const run = decision?.run;
+  const weights = decision && (decision.weights ?? input.observed.route.weights);
+  const target = (ref: Ref): TargetStatus =>
+    targetOf(ref, input, decision ? shareOf(ref.hash, decision.services, weights) : 0);
+  const stable = run ? run.stable && target(run.stable) : before.stable;
+  const canary = run ? run.canary && target(run.canary) : before.canary;
+  const rollout = run?.rollout ?? before.rollout;
+  const sides = [...input.observed.sides.values()];
+  const pods = sides.reduce((sum, side) => sum + side.pods, 0);
+  const ready = sides.reduce((sum, side) => sum + side.ready, 0);
+  const { steps } = strategyOf(md.spec);
+  const status: ModelDeploymentStatus = {
+    observedGeneration: generation,
+    replicas: pods,
+    selector: `${LABELS.deployment}=${md.metadata.name}`,
+    ready: `${ready}/${pods}`,
+    conditions,
+    ...(steps.length > 0 &&
+      rollout && { step: `${Math.min(steps.length, rollout.stepIndex + (rollout.outcome ? 0 : 1))}/${steps.length}` }),
+    ...((url ?? before.url) && { url: url ?? before.url }),
+    ...(stable && { stable }),
+    ...(canary && { canary }),
+    ...(rollout && { rollout }),
+    ...((run?.restartedAt ?? before.restartedAt) && { restartedAt: run?.restartedAt ?? before.restartedAt }),
+    ...(handledCommands.length > 0 && { handledCommands: [...handledCommands] }),
+    ...((run?.history ?? before.history)?.length && { history: [...(run?.history ?? before.history ?? [])] }),
+  };
+  return { ...status, phase: phaseOf(given, status, pods) };
+}
+
+function targetOf({ hash, revision, version }: Ref, { observed }: RolloutInput, weight: number): TargetStatus {
+  const side = observed.sides.get(hash) ?? NO_SIDE;
+  return { revision, hash, version, replicas: side.pods, readyReplicas: side.ready, weight };
+}
+
+function phaseOf({ md, obstacle }: StatusInput, status: ModelDeploymentStatus, pods: number): DeploymentPhase {
+  const has = (type: string, value: string): boolean =>
+    status.conditions?.some((condition) => condition.type === type && condition.status === value) ?? false;
+  if (md.metadata.deletionTimestamp !== undefined) return 'Deleting';
+  if (obstacle) return status.stable ? 'Degraded' : 'Pending';
+  if (replicasOf(md.spec) === 0 && pods === 0) return 'Stopped';
+  const phase = status.rollout?.phase;
+  if (phase === 'Aborted' || phase === 'Degraded' || phase === 'Aborting') return 'Degraded';
+  if (has(CONDITIONS.paused, 'True')) return 'Paused';
+  if (phase !== 'Healthy') return 'Progressing';
+  return has(CONDITIONS.ready, 'False') && replicasOf(md.spec) > 0 ? 'Degraded' : 'Healthy';
+}
+
+/** RFC 7386: what must be said to get from one value to the other, or undefined when nothing. Lists are whole. */
+export function mergeDiff(from: unknown, to: unknown): unknown {
+  if (!isObject(from) || !isObject(to)) return JSON.stringify(from) === JSON.stringify(to) ? undefined : to;
+  const patch: Record<string, unknown> = {};
+  for (const name of Object.keys(from)) if (to[name] === undefined) patch[name] = null;
+  for (const [name, value] of Object.entries(to)) {
+    if (value === undefined) continue;
+    const change = from[name] === undefined ? value : mergeDiff(from[name], value);
+    if (change !== undefined) patch[name] = change;
+  }
+  return Object.keys(patch).length > 0 ? patch : undefined;
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

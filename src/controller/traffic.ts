@@ -1,0 +1,98 @@
+/**
+ * Counted traffic for the rollouts that wait for it: asked for in the background, kept for a moment, and the deployment is
+ * looked at again when the answer is there. Also remembers since when this process has seen which weights programmed.
+ */
+import type { ModelDeployment } from '../contract/modeldeployment.ts';
+import { type Clock, systemClock } from '../lib/clock.ts';
+import type { Log } from '../lib/log.ts';
+import type { BackendTraffic, TrafficCounts } from '../platform/metrics/gateway.ts';
+import type { Caches } from './caches.ts';
+import { parentRefsOf, serviceName } from './desired/routing.ts';
+import type { Gateway } from './kinds.ts';
+import type { RouteState, TrafficState, Weights } from './rollout/types.ts';
+
+export interface TrafficWatch {
+  /** What is known now; with `count`, a fresh sample is on its way when the last is old. */
+  state(key: string, md: ModelDeployment, route: RouteState, count: boolean): TrafficState;
+  forget(key: string): void;
+}
+
+const FRESH_MS = 400;
+
+interface Entry {
+  /** Weights and generation that are programmed, and since when. */
+  programmed?: { what: string; since: number };
+  sample?: { at: number; requests?: Weights; table?: Weights };
+  asking: boolean;
+}
+
+export function gatewayOf(caches: Caches, md: ModelDeployment): Gateway | undefined {
+  const [ref] = parentRefsOf(md);
+  return ref && caches.gateways.get(`${ref.namespace ?? md.metadata.namespace}/${ref.name}`);
+}
+
+export function createTrafficWatch(options: {
+  caches: Caches;
+  traffic: TrafficCounts;
+  enqueue: (key: string) => void;
+  log: Log;
+  clock?: Clock;
+}): TrafficWatch {
+  const { caches, traffic, enqueue, log, clock = systemClock } = options;
+  const entries = new Map<string, Entry>();
+
+  async function ask(key: string, md: ModelDeployment, entry: Entry): Promise<void> {
+    const gateway = gatewayOf(caches, md);
+    if (!gateway) return;
+    entry.asking = true;
+    try {
+      const controller = caches.gatewayClasses.get(gateway.spec.gatewayClassName)?.spec.controllerName;
+      const all = await traffic.sample(gateway, controller);
+      entry.sample = { at: clock.monotonic(), ...(all && backendsOf(md, all)) };
+    } catch (error) {
+      log.debug({ err: error, key }, 'the gateway could not be asked for its counts');
+      entry.sample = { at: clock.monotonic() };
+    } finally {
+      entry.asking = false;
+    }
+    if (entries.get(key) === entry) enqueue(key);
+  }
+
+  return {
+    state(key, md, route, count) {
+      const entry = entries.get(key) ?? { asking: false };
+      entries.set(key, entry);
+      const now = clock.monotonic();
+      const what =
+        route.state === 'Programmed' && route.weights ? `${route.weights.stable}/${route.weights.canary}` : undefined;
+      if (what === undefined) delete entry.programmed;
+      else if (entry.programmed?.what !== what) {
+        entry.programmed = { what, since: now };
+        delete entry.sample; // counted under other weights
+      }
+      if (count && !entry.asking && now - (entry.sample?.at ?? Number.NEGATIVE_INFINITY) > FRESH_MS)
+        void ask(key, md, entry);
+      const { requests, table } = entry.sample ?? {};
+      return {
+        programmedForMs: entry.programmed ? now - entry.programmed.since : 0,
+        ...(requests && { requests }),
+        ...(table && { table }),
+      };
+    },
+    forget: (key) => entries.delete(key),
+  };
+}
+
+/** The two backends of one deployment's route. */
+function backendsOf(md: ModelDeployment, all: readonly BackendTraffic[]): { requests?: Weights; table?: Weights } {
+  const { name, namespace = '' } = md.metadata;
+  const of = (role: 'stable' | 'canary'): BackendTraffic | undefined =>
+    all.find((one) => one.namespace === namespace && one.route === name && one.backend === serviceName(name, role));
+  const [stable, canary] = [of('stable'), of('canary')];
+  const isCounted = stable?.sinceChange !== undefined || canary?.sinceChange !== undefined;
+  const isTold = stable?.weight !== undefined || canary?.weight !== undefined;
+  return {
+    ...(isCounted && { requests: { stable: stable?.sinceChange ?? 0, canary: canary?.sinceChange ?? 0 } }),
+    ...(isTold && { table: { stable: stable?.weight ?? 0, canary: canary?.weight ?? 0 } }),
+  };
+}
