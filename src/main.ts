@@ -28,7 +28,7 @@ interface Parts {
 /** Starts and answers what a supervisor should know. Registers with `lifetime` how it ends. */
 type Role = (parts: Parts) => Promise<unknown>;
 
-const ROLES: Record<string, Role> = { all, cluster };
+const ROLES: Record<string, Role> = { all, cluster, node };
 
 // --- The roles -----------------------------------------------------------------------------------------------------
 
@@ -40,6 +40,22 @@ async function cluster({ config, log, lifetime }: Parts): Promise<unknown> {
   return { url: local.url, kubeconfig: local.kubeconfigPath };
 }
 
+async function node({ config, log, lifetime }: Parts): Promise<unknown> {
+  const [{ authorityOf, startNode }, { readDeclaration }, { createClientNodeCluster }] = await Promise.all([
+    import('./local/node.ts'),
+    import('./local/declaration.ts'),
+    import('./platform/cluster/clientNode.ts'),
+  ]);
+  const { dataDir, gatewayPort: port, bind, localConfigFile } = config;
+  const kubeconfig = join(dataDir, 'cluster', 'node.kubeconfig');
+  const { nodes, images } = await readDeclaration({ file: localConfigFile, mainJs: MAIN });
+  const cluster = createClientNodeCluster({ kubeconfig, userAgent: 'clops-node' });
+  const clientCa = authorityOf(kubeconfig);
+  const local = await startNode({ cluster, nodes, images, dataDir, gateway: { port, bind }, clientCa, log });
+  lifetime.atEnd('node', () => local.close());
+  return { gateway: local.gateway.url };
+}
+
 /** Everything on one machine: Postgres, the local cluster and its node as children, the platform in this process. */
 async function all(parts: Parts): Promise<unknown> {
   const { config, lifetime, report } = parts;
@@ -47,8 +63,8 @@ async function all(parts: Parts): Promise<unknown> {
   await claim(parts);
   const { adminToken } = await import('./start/adminToken.ts');
   const { token, file: tokenFile } = adminToken(dataDir);
-  await allOf([database(parts), child(parts, 'cluster')]);
-  if (lifetime.ending()) return undefined;
+  await allOf([database(parts), localCluster(parts)]);
+  if (lifetime.signal.aborted) return undefined;
   report.table({
     graphql: `http://127.0.0.1:${config.httpPort}/graphql`,
     token,
@@ -81,6 +97,22 @@ async function claim({ config, lifetime, report }: Parts): Promise<void> {
   }
   const refusals = await refusedPorts(wanted);
   if (refusals.length > 0) throw new Refusal(refusals.join('\n'));
+}
+
+/** The local cluster with what CLOps needs in it, and its node. */
+async function localCluster(parts: Parts): Promise<void> {
+  const [{ install }, { createClientNodeCluster }] = await Promise.all([
+    import('./controller/install.ts'),
+    import('./platform/cluster/clientNode.ts'),
+    child(parts, 'cluster'),
+  ]);
+  const { dataDir, gatewayPort } = parts.config;
+  const { signal } = parts.lifetime;
+  if (signal.aborted) return;
+  const kubeconfig = join(dataDir, 'kubeconfig');
+  const cluster = createClientNodeCluster({ kubeconfig, userAgent: 'clops-install' });
+  await parts.report.step('custom resources installed', install(cluster, { gateway: true, gatewayPort, signal }));
+  if (!signal.aborted) await child(parts, 'node');
 }
 
 /** The URL of the person's own Postgres, or of the embedded one, started. */

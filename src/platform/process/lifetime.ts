@@ -11,8 +11,8 @@ export interface Lifetime {
   starting(work: Promise<unknown>): void;
   /** Begins the end; later calls hurry it. */
   end(code: number, reason: string): void;
-  /** True from the first `end` on. */
-  ending(): boolean;
+  /** Aborts with the first `end`: a start that is under way can give up what it waits for. */
+  readonly signal: AbortSignal;
   /** Resolves with the exit code, and how long it took, when everything has been stopped or given up on. */
   readonly done: Promise<{ code: number; tookMs: number }>;
 }
@@ -32,6 +32,7 @@ const ONE_WISH_MS = 700;
 export function createLifetime({ log, withinMs = 8_500, onStop }: LifetimeOptions): Lifetime {
   const parts: { name: string; stop: (hurry: AbortSignal) => Promise<void> | void }[] = [];
   const hurry = new AbortController();
+  const over = new AbortController();
   const { promise: done, resolve } = Promise.withResolvers<{ code: number; tookMs: number }>();
   const outOfTime = expiry(hurry.signal);
   outOfTime.catch(() => {}); // Nobody may be waiting when the time is over.
@@ -55,7 +56,7 @@ export function createLifetime({ log, withinMs = 8_500, onStop }: LifetimeOption
     starting(work) {
       start = work;
     },
-    ending: () => endedAt !== undefined,
+    signal: over.signal,
     done,
     end(code, reason) {
       if (endedAt !== undefined) {
@@ -64,6 +65,7 @@ export function createLifetime({ log, withinMs = 8_500, onStop }: LifetimeOption
       }
       const began = performance.now();
       endedAt = began;
+      over.abort();
       log.info({ reason }, 'shutting down');
       const timer = setTimeout(() => hurry.abort(), withinMs);
       void unwind().then(() => {
