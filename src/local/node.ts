@@ -1,4 +1,5 @@
 /** The role "node": one agent for each declared node, and the gateway. It reaches the cluster only as a client. */
+import { KubeConfig } from '@kubernetes/client-node';
 import type { Log } from '../lib/log.ts';
 import type { ClusterPort } from '../platform/cluster/port.ts';
 import { type AgentOptions, startAgent } from './agent/index.ts';
@@ -26,6 +27,16 @@ export interface LocalNode {
   close(options?: { stopPods: boolean }): Promise<void>;
 }
 
+const DRAIN_MS = 1_000;
+
+/** PEM of the authority in a kubeconfig's current cluster: in the local cluster the one that signs all clients. */
+export function authorityOf(kubeconfig: string): string | undefined {
+  const config = new KubeConfig();
+  config.loadFromFile(kubeconfig);
+  const data = config.getCurrentCluster()?.caData;
+  return data === undefined ? undefined : Buffer.from(data, 'base64').toString('utf8');
+}
+
 /** Resolves when the gateway listens; the agents catch up with the cluster on their own. */
 export async function startNode(options: NodeOptions): Promise<LocalNode> {
   const { cluster, nodes, images, dataDir, clientCa, network, log } = options;
@@ -45,8 +56,11 @@ export async function startNode(options: NodeOptions): Promise<LocalNode> {
     gateway,
     registered,
     async close(close) {
-      await gateway.close();
+      const drained = gateway.close();
+      // Requests that last longer end with their pod: a stop has seconds, not minutes.
+      await Promise.race([drained, new Promise((resolve) => setTimeout(resolve, DRAIN_MS).unref())]);
       await Promise.all(agents.map((agent) => agent.close(close)));
+      await drained;
     },
   };
 }

@@ -47,8 +47,8 @@ export interface Agent {
   close(options?: { stopPods: boolean }): Promise<void>;
 }
 
-/** How long the last words to the cluster may take: it may be gone already. */
-const FAREWELL_MS = 15_000;
+/** Ending all processes and telling the cluster, which may be gone already. */
+const FAREWELL_MS = 5_000;
 
 export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { cluster, node, clock = systemClock } = options;
@@ -88,7 +88,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     allocatable: capacityOf(node),
     backoff: options.backoff ?? KUBELET_BACKOFF,
     podDir: (uid) => podDirOf(nodeDir, uid),
-    admit: admission.admit,
+    admission,
     wake,
     forget: (uid) => {
       workers.delete(uid);

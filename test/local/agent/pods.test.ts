@@ -137,13 +137,15 @@ test('is ready when its probe says so, and restarts what is no longer alive', as
     },
   });
   await lab.until('probed', (pod) => expect(statusOf(pod)).toMatchObject({ started: true, ready: false }));
+  await eventually(async () =>
+    expect(await lab.events('probed')).toContainEqual(
+      'Warning Unhealthy Readiness probe failed: HTTP probe failed with statuscode: 503',
+    ),
+  );
   await writeFile(join(flags, 'ready'), '');
   const ready = await lab.until('probed', (pod) => expect(condition(pod, 'Ready')).toBe('True'));
   const answer = await fetch(`http://${ready.status?.podIP}:8080/`);
   expect(await answer.text()).toBe(`hello from ${ready.status?.podIP}`);
-  expect(await lab.events('probed')).toContainEqual(
-    'Warning Unhealthy Readiness probe failed: HTTP probe failed with statuscode: 503',
-  );
   await writeFile(join(flags, 'dead'), '');
   const restarted = await lab.until('probed', (pod) => expect(statusOf(pod).restartCount).toBeGreaterThan(0));
   expect(statusOf(restarted).lastState.terminated).toMatchObject({ exitCode: 0, reason: 'Completed' });

@@ -8,18 +8,15 @@
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { closeSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../../../lib/clock.ts';
 
 /** The variable that marks every process of a container with the container's id. */
 export const ID_VARIABLE = 'CLOPS_CONTAINER';
 
-/**
- * SIGTERM goes to the whole group; the shell survives it to report. A handler, unlike an ignored signal, is not
- * inherited by the command. The pid is written before the command runs: no command without a pid file.
- */
-const LEADER = `trap : TERM INT HUP QUIT USR1 USR2
-exit=$1; echo $$ >"$2" || exit 128; shift 2
+/** The pid is written before the command runs: no command without a pid file. */
+const LEADER = `exit=$1; echo $$ >"$2" || exit 128; shift 2
 "$@"
 code=$?
 echo $code >"$exit"
@@ -70,11 +67,11 @@ export async function launch({ id, files, argv, env, cwd }: Launch, clock: Clock
       stdio: ['ignore', log, log],
     });
     const exited = new Promise<Exit>((resolve) => {
-      child.once('exit', (code) => {
+      child.once('exit', (code, signal) => {
         const pid = child.pid as number;
         endRest(pid, id);
-        // Null means that the leader itself was killed, which only SIGKILL can do.
-        resolve({ code: code ?? 137, at: clock.now(), lost: false });
+        // The leader itself was killed: by SIGKILL, or by SIGTERM before the command began.
+        resolve({ code: code ?? 128 + constants.signals[signal ?? 'SIGKILL'], at: clock.now(), lost: false });
       });
     });
     await new Promise<void>((resolve, reject) => {
@@ -124,24 +121,42 @@ export function adopt(id: string, files: Files, known: { pid?: number; startTime
   return { running };
 }
 
-function signalGroup(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(-pid, signal);
-  } catch {
-    // the group is gone, which is what a signal is for
+/**
+ * All of the group but the leader, which has the end to report; the leader only while it has started nothing. (It cannot
+ * get the signal and survive it: a shell with a trap has a moment after its fork in which the signal is swallowed by
+ * both halves, and the command then runs until SIGKILL.)
+ */
+function signalGroup(leader: number, signal: NodeJS.Signals): void {
+  if (signal === 'SIGKILL') {
+    send(-leader, signal);
+    return;
   }
+  const members = membersOf(leader).filter((pid) => pid !== leader);
+  for (const pid of members.length > 0 ? members : [leader]) send(pid, signal);
+}
+
+function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // it is gone, which is what a signal is for
+  }
+}
+
+function membersOf(group: number): number[] {
+  if (isLinux) {
+    const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+    return pids.map(Number).filter((pid) => statOf(pid)?.[2] === String(group));
+  }
+  const rows = execFileSync('ps', ['-A', '-o', 'pid=,pgid='], { encoding: 'utf8' }).trim().split('\n');
+  const pairs = rows.map((row) => row.trim().split(/\s+/).map(Number) as [number, number]);
+  return pairs.filter(([, pgid]) => pgid === group).map(([pid]) => pid);
 }
 
 /** What outlives the leader is ended with it, as a container's other processes end with its first one. */
 function endRest(group: number | undefined, id: string): void {
   if (group !== undefined) signalGroup(group, 'SIGKILL');
-  for (const pid of processesOf(id)) {
-    try {
-      process.kill(pid, 'SIGKILL');
-    } catch {
-      // ended meanwhile
-    }
-  }
+  for (const pid of processesOf(id)) send(pid, 'SIGKILL');
 }
 
 /** Every process that carries the id, also those that left the group. Empty where there is no /proc. */

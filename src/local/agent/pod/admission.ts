@@ -22,6 +22,9 @@ export interface Refusal {
 export interface Admission {
   /** The same answer for the same pod, also after a restart of the agent. */
   admit(pod: AgentPod): Promise<PodRecord | Refusal>;
+  knows(uid: string): boolean;
+  /** Its containers will never run again: others may have its devices. The address stays with it while it exists. */
+  finish(uid: string): void;
   release(uid: string): void;
 }
 
@@ -81,6 +84,13 @@ export function createAdmission(options: {
       const answer = known ?? give(pod, await portsFor(pod, network));
       if (!('reason' in answer)) await mark(pod, answer);
       return answer;
+    },
+    knows: (uid) => records.has(uid),
+    finish(uid) {
+      const record = records.get(uid);
+      if (!record || Object.keys(record.devices).length === 0) return;
+      record.devices = {};
+      writeRecord(podFile(podDirOf(nodeDir, uid)), record);
     },
     release: (uid) => records.delete(uid),
   };

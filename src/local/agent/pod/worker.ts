@@ -14,9 +14,11 @@ import type { ActionTarget } from '../container/action.ts';
 import { commandOf, unrunnable } from '../container/command.ts';
 import { Container } from '../container/container.ts';
 import { ConfigMissing, type PodFacts } from '../container/env.ts';
+import { ID_VARIABLE } from '../container/process.ts';
 import { type ContainerRecord, containerDirOf, type PodRecord, removeFolder } from '../records.ts';
 import { MANAGER } from '../registration.ts';
 import type { AgentPod, Container as ContainerSpec, Images, PodStatus } from '../types.ts';
+import type { Admission } from './admission.ts';
 import { backoffMessage, type RestartBackoff, restartAfter } from './backoff.ts';
 import type { Refs } from './refs.ts';
 import { podStatus } from './status.ts';
@@ -33,8 +35,7 @@ export interface WorkerContext {
   allocatable: Readonly<Record<string, string>>;
   backoff: RestartBackoff;
   podDir: (uid: string) => string;
-  /** What this pod has been given, or gives it now; a refusal in words. Marks the pod with what it got. */
-  admit: (pod: AgentPod) => Promise<PodRecord | { reason: string; message: string }>;
+  admission: Admission;
   wake: (uid: string) => void;
   /** The pod is gone and nothing of it is left. */
   forget: (uid: string) => void;
@@ -42,8 +43,8 @@ export interface WorkerContext {
 
 /** For containers of a pod that is gone from the API: nobody waits for them any more. */
 const GONE_GRACE_MS = 2_000;
-/** A stop of the platform must not take as long as the slowest pod asks for. */
-const AGENT_STOP_GRACE_MS = 10_000;
+/** A stop of the platform must not take as long as the slowest pod asks for: who stops it waits six seconds. */
+const AGENT_STOP_GRACE_MS = 4_000;
 
 class NotYetKnown extends Error {}
 
@@ -114,9 +115,11 @@ export class PodWorker {
   }
 
   async #admit(pod: AgentPod): Promise<void> {
-    if (this.#record || this.#failure || (isPodFinished(pod) && !pod.status?.startTime)) return;
+    if (this.#record || this.#failure || (isPodFinished(pod) && !this.#context.admission.knows(this.uid))) return;
     const unserved = unservedVolume(pod);
-    const answer = unserved ? { reason: 'VolumeNotServed', message: unserved } : await this.#context.admit(pod);
+    const answer = unserved
+      ? { reason: 'VolumeNotServed', message: unserved }
+      : await this.#context.admission.admit(pod);
     if ('reason' in answer) {
       this.#failure = answer;
       this.#context.recorder.warning(PODS, pod, answer.reason, answer.message);
@@ -280,7 +283,10 @@ export class PodWorker {
           : spec.ports?.find(({ name }) => name === port)?.containerPort;
         return own === undefined ? undefined : (ports[own] ?? own);
       },
-      exec: (command) => this.#commandOf({ ...spec, command: [...command], args: [] }),
+      exec: (command) => {
+        const { env, ...rest } = this.#commandOf({ ...spec, command: [...command], args: [] });
+        return { ...rest, env: { ...env, [ID_VARIABLE]: container.record?.id ?? '' } }; // ends with the container
+      },
     };
     const container: Container = new Container({
       spec,
@@ -331,6 +337,7 @@ export class PodWorker {
     const options = { fieldManager: MANAGER, force: true, subresource: 'status' as const };
     await cluster.apply(PODS, object, options).catch(ignoreGone);
     this.#reported = { text, status };
+    if (status.phase === 'Succeeded' || status.phase === 'Failed') this.#context.admission.finish(this.uid);
   }
 }
 

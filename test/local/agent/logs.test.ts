@@ -1,0 +1,81 @@
+import { appendFileSync, writeFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { systemClock } from '../../../src/lib/clock.ts';
+import { keepLog, lastLines, type ReadLogOptions, readLog } from '../../../src/local/agent/container/logs.ts';
+import { eventually } from '../../support/eventually.ts';
+
+let dir: string;
+let file: string;
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'clops-logs-'));
+  file = join(dir, '0.log');
+  writeFileSync(file, '');
+});
+afterEach(() => rm(dir, { recursive: true, force: true }));
+
+async function read(options: ReadLogOptions = {}): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of readLog(file, options)) chunks.push(chunk);
+  return Buffer.concat(chunks).toString();
+}
+
+test('tells when each line came, also of what was written while nobody looked', async () => {
+  let now = 1_000_000;
+  const clock = { ...systemClock, now: () => now };
+  const first = keepLog(file, clock);
+  appendFileSync(file, 'one\ntwo\n');
+  first.close();
+  appendFileSync(file, 'between\n'); // gets the file's last change as its time
+  now = Date.now() + 1_000_000;
+  const second = keepLog(file, clock);
+  appendFileSync(file, 'three\n');
+  second.close();
+  expect(await read({ sinceMs: 1_000_001 })).toBe('between\nthree\n');
+  expect(await read({ sinceMs: now })).toBe('three\n');
+  expect(await read({ sinceMs: 1_000_000, tailLines: 3, timestamps: true })).toMatch(
+    /^1970-01-01T00:16:40\.000000000Z two\n\S+ between\n\S+ three\n$/,
+  );
+  expect(await read({ limitBytes: 5 })).toBe('one\nt');
+});
+
+test('a log that is too large is cut, and the older part can still be read', async () => {
+  const keeper = keepLog(file, systemClock, 1000);
+  appendFileSync(file, `${'a'.repeat(600)}\n${'b'.repeat(600)}\n`);
+  await eventually(async () => {
+    appendFileSync(file, '');
+    expect(await read({ tailLines: 1 })).toBe(`${'b'.repeat(600)}\n`);
+    expect(await lastLines(file)).toBe('');
+  });
+  appendFileSync(file, 'fresh\n');
+  expect(await read({ tailLines: 2 })).toBe(`${'b'.repeat(600)}\nfresh\n`);
+  keeper.close();
+});
+
+test('follows across a cut until the end', async () => {
+  const end = Promise.withResolvers<void>();
+  appendFileSync(file, 'one\n');
+  const followed = readLog(file, { until: end.promise });
+  const next = async (): Promise<string> => String((await followed.next()).value);
+  expect(await next()).toBe('one\n');
+  appendFileSync(file, 'two\n');
+  expect(await next()).toBe('two\n');
+  keepLog(file, systemClock, 1).close(); // cuts
+  const more = next();
+  await eventually(() => appendFileSync(file, 'six\n'));
+  expect(await more).toBe('six\n');
+  end.resolve();
+  expect((await followed.next()).done).toBe(true);
+});
+
+test('a reader that goes away ends the following', async () => {
+  const abort = new AbortController();
+  appendFileSync(file, 'one\n');
+  const followed = readLog(file, { until: new Promise(() => undefined), signal: abort.signal });
+  await followed.next();
+  const next = followed.next();
+  abort.abort();
+  expect((await next).done).toBe(true);
+});
