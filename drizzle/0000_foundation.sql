@@ -47,6 +47,39 @@ CREATE TABLE "clops"."outbox" (
 	"about" text[] NOT NULL
 );
 --> statement-breakpoint
+CREATE TABLE "clops"."experiments" (
+	"id" text PRIMARY KEY NOT NULL,
+	"team_id" text NOT NULL,
+	"name" text NOT NULL,
+	"description" text NOT NULL,
+	"tags" jsonb NOT NULL,
+	"created_at" timestamp(3) with time zone NOT NULL,
+	"created_by" text NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "clops"."run_metrics" (
+	"run_id" text NOT NULL,
+	"key" text NOT NULL,
+	"step" bigint NOT NULL,
+	"value" double precision,
+	"at" timestamp(3) with time zone NOT NULL,
+	CONSTRAINT "run_metrics_run_id_key_step_pk" PRIMARY KEY("run_id","key","step")
+);
+--> statement-breakpoint
+CREATE TABLE "clops"."runs" (
+	"id" text PRIMARY KEY NOT NULL,
+	"experiment_id" text NOT NULL,
+	"name" text NOT NULL,
+	"state" text NOT NULL,
+	"started_at" timestamp(3) with time zone NOT NULL,
+	"finished_at" timestamp(3) with time zone,
+	"created_by" text NOT NULL,
+	"parameters" jsonb NOT NULL,
+	"tags" jsonb NOT NULL,
+	"source" jsonb,
+	"datasets" jsonb NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "clops"."actors" (
 	"id" text PRIMARY KEY NOT NULL,
 	"kind" text NOT NULL,
@@ -64,14 +97,75 @@ CREATE TABLE "clops"."teams" (
 	"created_by" text NOT NULL
 );
 --> statement-breakpoint
+CREATE TABLE "clops"."aliases" (
+	"model_id" text NOT NULL,
+	"name" text NOT NULL,
+	"version_id" text NOT NULL,
+	"moved_at" timestamp(3) with time zone NOT NULL,
+	"moved_by" text NOT NULL,
+	CONSTRAINT "aliases_model_id_name_pk" PRIMARY KEY("model_id","name")
+);
+--> statement-breakpoint
+CREATE TABLE "clops"."model_versions" (
+	"id" text PRIMARY KEY NOT NULL,
+	"model_id" text NOT NULL,
+	"number" integer NOT NULL,
+	"description" text NOT NULL,
+	"tags" jsonb NOT NULL,
+	"format" text NOT NULL,
+	"digest" text NOT NULL,
+	"origin_uri" text,
+	"size_bytes" bigint NOT NULL,
+	"signature" jsonb,
+	"source" jsonb,
+	"parameters" jsonb NOT NULL,
+	"metrics" jsonb NOT NULL,
+	"run_id" text,
+	"created_at" timestamp(3) with time zone NOT NULL,
+	"created_by" text NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "clops"."models" (
+	"id" text PRIMARY KEY NOT NULL,
+	"team_id" text NOT NULL,
+	"name" text NOT NULL,
+	"description" text NOT NULL,
+	"tags" jsonb NOT NULL,
+	"last_version" integer NOT NULL,
+	"created_at" timestamp(3) with time zone NOT NULL,
+	"updated_at" timestamp(3) with time zone NOT NULL,
+	"created_by" text NOT NULL
+);
+--> statement-breakpoint
+ALTER TABLE "clops"."experiments" ADD CONSTRAINT "experiments_team_id_teams_id_fk" FOREIGN KEY ("team_id") REFERENCES "clops"."teams"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "clops"."experiments" ADD CONSTRAINT "experiments_created_by_actors_id_fk" FOREIGN KEY ("created_by") REFERENCES "clops"."actors"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "clops"."run_metrics" ADD CONSTRAINT "run_metrics_run_id_runs_id_fk" FOREIGN KEY ("run_id") REFERENCES "clops"."runs"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "clops"."runs" ADD CONSTRAINT "runs_experiment_id_experiments_id_fk" FOREIGN KEY ("experiment_id") REFERENCES "clops"."experiments"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "clops"."runs" ADD CONSTRAINT "runs_created_by_actors_id_fk" FOREIGN KEY ("created_by") REFERENCES "clops"."actors"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "clops"."teams" ADD CONSTRAINT "teams_created_by_actors_id_fk" FOREIGN KEY ("created_by") REFERENCES "clops"."actors"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "clops"."aliases" ADD CONSTRAINT "aliases_model_id_models_id_fk" FOREIGN KEY ("model_id") REFERENCES "clops"."models"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "clops"."aliases" ADD CONSTRAINT "aliases_version_id_model_versions_id_fk" FOREIGN KEY ("version_id") REFERENCES "clops"."model_versions"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "clops"."aliases" ADD CONSTRAINT "aliases_moved_by_actors_id_fk" FOREIGN KEY ("moved_by") REFERENCES "clops"."actors"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "clops"."model_versions" ADD CONSTRAINT "model_versions_model_id_models_id_fk" FOREIGN KEY ("model_id") REFERENCES "clops"."models"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "clops"."model_versions" ADD CONSTRAINT "model_versions_run_id_runs_id_fk" FOREIGN KEY ("run_id") REFERENCES "clops"."runs"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "clops"."model_versions" ADD CONSTRAINT "model_versions_created_by_actors_id_fk" FOREIGN KEY ("created_by") REFERENCES "clops"."actors"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "clops"."models" ADD CONSTRAINT "models_team_id_teams_id_fk" FOREIGN KEY ("team_id") REFERENCES "clops"."teams"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "clops"."models" ADD CONSTRAINT "models_created_by_actors_id_fk" FOREIGN KEY ("created_by") REFERENCES "clops"."actors"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 CREATE UNIQUE INDEX "events_id" ON "clops"."events" USING btree ("id");--> statement-breakpoint
 CREATE INDEX "events_about" ON "clops"."events" USING gin ("about");--> statement-breakpoint
 CREATE INDEX "events_operation" ON "clops"."events" USING btree ("operation_id","seq");--> statement-breakpoint
 CREATE INDEX "events_team" ON "clops"."events" USING btree ("team_id","seq");--> statement-breakpoint
 CREATE UNIQUE INDEX "operations_idempotency" ON "clops"."operations" USING btree ("actor_id","idempotency_key") WHERE "clops"."operations"."idempotency_key" is not null;--> statement-breakpoint
 CREATE INDEX "operations_open" ON "clops"."operations" USING btree ("state") WHERE "clops"."operations"."state" in ('ACCEPTED', 'PUBLISHED');--> statement-breakpoint
+CREATE UNIQUE INDEX "experiments_name" ON "clops"."experiments" USING btree ("team_id","name");--> statement-breakpoint
+CREATE INDEX "runs_experiment" ON "clops"."runs" USING btree ("experiment_id","started_at","id");--> statement-breakpoint
 CREATE UNIQUE INDEX "actors_name" ON "clops"."actors" USING btree ("kind","name");--> statement-breakpoint
 CREATE UNIQUE INDEX "teams_name" ON "clops"."teams" USING btree ("name");--> statement-breakpoint
 CREATE UNIQUE INDEX "teams_namespace" ON "clops"."teams" USING btree ("namespace");--> statement-breakpoint
-CREATE INDEX "teams_created" ON "clops"."teams" USING btree ("created_at","id");
+CREATE INDEX "teams_created" ON "clops"."teams" USING btree ("created_at","id");--> statement-breakpoint
+CREATE INDEX "aliases_version" ON "clops"."aliases" USING btree ("version_id");--> statement-breakpoint
+CREATE UNIQUE INDEX "model_versions_number" ON "clops"."model_versions" USING btree ("model_id","number");--> statement-breakpoint
+CREATE INDEX "model_versions_digest" ON "clops"."model_versions" USING btree ("digest");--> statement-breakpoint
+CREATE INDEX "model_versions_run" ON "clops"."model_versions" USING btree ("run_id");--> statement-breakpoint
+CREATE UNIQUE INDEX "models_name" ON "clops"."models" USING btree ("team_id","name");--> statement-breakpoint
+CREATE INDEX "models_by_name" ON "clops"."models" USING btree ("name","id");

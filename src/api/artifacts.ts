@@ -89,14 +89,15 @@ export function registerArtifacts(app: FastifyInstance, options: ArtifactRoutes)
     }
     const size = info.receivedBytes;
     const range = rangeOf(request.headers.range, size);
+    if (range === 'bad') {
+      return reply.code(416).header('content-range', `bytes */${size}`).send({ error: 'The range lies outside.' });
+    }
     reply
       .header('accept-ranges', 'bytes')
       .header('etag', `"${digest}"`)
       .header('cache-control', 'private, immutable, max-age=31536000')
       .header('upload-offset', size)
       .type('application/octet-stream');
-    if (range === 'bad')
-      return reply.code(416).header('content-range', `bytes */${size}`).send({ error: 'The range lies outside.' });
     if (range) reply.code(206).header('content-range', `bytes ${range.start}-${range.end}/${size}`);
     reply.header('content-length', range ? range.end - range.start + 1 : size);
     if (request.method === 'HEAD') return reply.send();

@@ -7,8 +7,13 @@ import { Fault } from '../lib/fault.ts';
 import { type NodeType, typeOfId } from '../lib/id.ts';
 import { auditNodes } from '../modules/audit/index.ts';
 import { identityNodes } from '../modules/identity/index.ts';
+import { registryNodes } from '../modules/registry/index.ts';
 
-const readers: Partial<Record<NodeType, BatchReader<string, object | null>>> = { ...identityNodes, ...auditNodes };
+const readers: Partial<Record<NodeType, BatchReader<string, object | null>>> = {
+  ...identityNodes,
+  ...auditNodes,
+  ...registryNodes,
+};
 
 function find(ctx: Ctx, id: string): Promise<object | null> {
   const type = typeOfId(id);

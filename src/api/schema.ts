@@ -5,6 +5,7 @@ import { buildSchemaSync, type NonEmptyArray } from 'type-graphql';
 import { userErrorTypes } from '../graphql/problems.ts';
 import { EventResolver, OperationResolver } from '../modules/audit/index.ts';
 import { IdentityResolver, Person, SystemActor } from '../modules/identity/index.ts';
+import { AliasResolver, ModelResolver, ModelVersionResolver, TeamModelsResolver } from '../modules/registry/index.ts';
 import { NodeResolver } from './node.ts';
 import { ServerInfoResolver } from './serverInfo.ts';
 
@@ -14,10 +15,14 @@ const resolvers: NonEmptyArray<NewableFunction> = [
   IdentityResolver,
   EventResolver,
   OperationResolver,
+  ModelResolver,
+  ModelVersionResolver,
+  AliasResolver,
+  TeamModelsResolver,
 ];
 
 /** Input types of which exactly one field is set; type-graphql has no option for it. */
-const ONE_OF: readonly string[] = [];
+const ONE_OF: readonly string[] = ['VersionSelector'];
 
 export function buildApiSchema(): GraphQLSchema {
   const schema = buildSchemaSync({

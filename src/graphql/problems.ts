@@ -11,7 +11,6 @@ export const UserErrorCode = {
   NOT_ALLOWED_NOW: 'NOT_ALLOWED_NOW',
   UNSUPPORTED: 'UNSUPPORTED',
   DIGEST_MISMATCH: 'DIGEST_MISMATCH',
-  PROTECTED: 'PROTECTED',
 } as const;
 registerEnumType(UserErrorCode, { name: 'UserErrorCode', description: 'What kind of answer an error is.' });
 
@@ -30,7 +29,6 @@ const TYPE_BY_CODE: Partial<Record<ProblemCode, string>> = {
   NOT_ALLOWED_NOW: 'NotAllowedNowError',
   UNSUPPORTED: 'UnsupportedError',
   DIGEST_MISMATCH: 'DigestMismatchError',
-  PROTECTED: 'ProtectedError',
 };
 
 @InterfaceType('UserError', {
@@ -103,12 +101,6 @@ export class DigestMismatchError extends UserError {
   actual!: string;
 }
 
-@ObjectType({ implements: UserError, simpleResolvers: true, description: 'A protected alias holds it.' })
-export class ProtectedError extends UserError {
-  @Field(() => String, { description: 'The alias.' })
-  alias!: string;
-}
-
 /** Types that appear only behind the interface must be named to `buildSchema`. */
 export const userErrorTypes = [
   InvalidInputError,
@@ -118,7 +110,6 @@ export const userErrorTypes = [
   NotAllowedNowError,
   UnsupportedError,
   DigestMismatchError,
-  ProtectedError,
 ] as const;
 
 export function userErrors(problems: readonly Problem[]): UserErrorValue[] {

@@ -9,10 +9,7 @@ export type ProblemCode =
   | 'CONFLICT'
   | 'NOT_ALLOWED_NOW'
   | 'UNSUPPORTED'
-  | 'DIGEST_MISMATCH'
-  | 'QUOTA_EXCEEDED'
-  | 'NO_CAPACITY'
-  | 'PROTECTED';
+  | 'DIGEST_MISMATCH';
 
 export interface Problem {
   readonly problem: ProblemCode;

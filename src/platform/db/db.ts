@@ -145,6 +145,11 @@ export function isUniqueViolation(error: unknown, constraint?: string): boolean 
   return e?.code === '23505' && (constraint === undefined || e.constraint === constraint);
 }
 
+/** True when a row is still referred to by another (or names one that is not there). */
+export function isForeignKeyViolation(error: unknown): boolean {
+  return codeOf(error) === '23503';
+}
+
 async function translated<T>(fn: () => Promise<T>): Promise<T> {
   try {
     return await fn();

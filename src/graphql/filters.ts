@@ -1,0 +1,47 @@
+/** Input types that several lists share, and their SQL conditions. */
+import { Field, InputType, registerEnumType } from 'type-graphql';
+
+@InputType({ description: 'Conditions on a text; all that are given must hold.' })
+export class StringFilter {
+  @Field(() => String, { nullable: true, description: 'Is exactly this.' })
+  eq?: string | null;
+  @Field(() => [String], { nullable: true, description: 'Is one of these.' })
+  in?: string[] | null;
+  @Field(() => String, { nullable: true, description: 'Contains this.' })
+  contains?: string | null;
+  @Field(() => String, { nullable: true, description: 'Begins with this.' })
+  startsWith?: string | null;
+}
+
+@InputType({ description: 'A tag, and what it says.' })
+export class TagFilter {
+  @Field(() => String, { description: 'Name of the tag.' })
+  key!: string;
+  @Field(() => String, { nullable: true, description: 'Its value. Without it: the tag is there.' })
+  value?: string | null;
+}
+
+export const SortDirection = { ASC: 'ASC', DESC: 'DESC' } as const;
+registerEnumType(SortDirection, { name: 'SortDirection', description: 'Ascending or descending.' });
+
+/** Four parameters of a StringFilter, for `stringCondition`. */
+export const stringParams = (filter: StringFilter | null | undefined): unknown[] => [
+  filter?.eq ?? null,
+  filter?.in?.slice(0, 100) ?? null,
+  filter?.contains ?? null,
+  filter?.startsWith ?? null,
+];
+
+/** SQL for a column, from parameter number `from` on. Takes four parameters. */
+export const stringCondition = (column: string, from: number): string =>
+  `($${from}::text is null or ${column} = $${from}) and ($${from + 1}::text[] is null or ${column} = any($${from + 1}))
+   and ($${from + 2}::text is null or strpos(${column}, $${from + 2}) > 0) and ($${from + 3}::text is null or starts_with(${column}, $${from + 3}))`;
+
+export const tagParams = (filter: TagFilter | null | undefined): unknown[] => [
+  filter?.key ?? null,
+  filter?.value ?? null,
+];
+
+/** SQL for a jsonb column of tags, from parameter number `from` on. Takes two parameters. */
+export const tagCondition = (column: string, from: number): string =>
+  `($${from}::text is null or (${column} ? $${from} and ($${from + 1}::text is null or ${column} ->> $${from} = $${from + 1})))`;

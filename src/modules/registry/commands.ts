@@ -1,0 +1,300 @@
+import { and, eq, sql } from 'drizzle-orm';
+import { load } from '../../graphql/batch.ts';
+import type { Ctx } from '../../graphql/context.ts';
+import { checked } from '../../lib/check.ts';
+import { newId } from '../../lib/id.ts';
+import { isProblems, type Problems, problem, type Result } from '../../lib/problem.ts';
+import { isForeignKeyViolation, isUniqueViolation } from '../../platform/db/db.ts';
+import { type Accepted, runOperation } from '../../platform/events/operations.ts';
+import { runs } from '../experiments/tables.ts';
+import { permit, type TeamRow, teamsByName } from '../identity/index.ts';
+import { NotOnnx, readOnnxSignature } from './onnx.ts';
+import { modelsById, modelsByName, versionsById } from './queries.ts';
+import {
+  createModelRule,
+  createVersionRule,
+  deleteAliasRule,
+  deleteModelRule,
+  setAliasRule,
+  updateModelRule,
+  updateVersionRule,
+} from './rules.ts';
+import { selectVersion } from './selector.ts';
+import { aliases, type ModelRow, models, modelVersions, type SignatureValue } from './tables.ts';
+
+const noSuchModel = (id: string): Problems =>
+  problem('NOT_FOUND', `There is no model ${JSON.stringify(id.slice(0, 60))}.`, ['model']);
+
+export async function createModel(ctx: Ctx, raw: object): Promise<Result<Accepted>> {
+  const input = checked(createModelRule, raw);
+  if (isProblems(input)) return input;
+  const team: TeamRow | null = await load(ctx, teamsByName, input.team);
+  permit(ctx, 'WRITE_MODEL', team?.id ?? null);
+  if (!team) return problem('NOT_FOUND', `There is no team ${JSON.stringify(input.team)}. Create it first.`, ['team']);
+
+  try {
+    return await runOperation(ctx, { name: 'createModel', actorId: ctx.principal.actorId, input }, async (tx) => {
+      const id = newId('Model');
+      const now = new Date(ctx.clock.now());
+      const { name, description, tags } = input;
+      await tx.q.insert(models).values({
+        id,
+        teamId: team.id,
+        name,
+        description,
+        tags,
+        lastVersion: 0,
+        createdAt: now,
+        updatedAt: now,
+        createdBy: ctx.principal.actorId,
+      });
+      return {
+        subjects: [id],
+        state: 'SUCCEEDED',
+        events: [
+          { type: 'model.created', subject: id, team: team.id, message: `Model ${team.name}/${name} was created` },
+        ],
+      };
+    });
+  } catch (error) {
+    if (!isUniqueViolation(error, 'models_name')) throw error;
+    const [existing] = await modelsByName(ctx, [`${team.name}/${input.name}`]);
+    return problem('NAME_TAKEN', `Team ${team.name} has a model named "${input.name}" already.`, ['name'], {
+      existing,
+    });
+  }
+}
+
+export async function updateModel(ctx: Ctx, raw: object): Promise<Result<Accepted>> {
+  const input = checked(updateModelRule, raw);
+  if (isProblems(input)) return input;
+  const model = await load(ctx, modelsById, input.model);
+  permit(ctx, 'WRITE_MODEL', model?.teamId ?? null);
+  if (!model) return noSuchModel(input.model);
+
+  return runOperation(ctx, { name: 'updateModel', actorId: ctx.principal.actorId, input }, async (tx) => {
+    const { description = model.description, tags = model.tags } = input;
+    await tx.q
+      .update(models)
+      .set({ description, tags, updatedAt: new Date(ctx.clock.now()) })
+      .where(eq(models.id, model.id));
+    return {
+      subjects: [model.id],
+      state: 'SUCCEEDED',
+      events: [
+        { type: 'model.updated', subject: model.id, team: model.teamId, message: `Model ${model.name} was changed` },
+      ],
+    };
+  });
+}
+
+/** With its versions and aliases. Refused while something refers to a version; the bytes go with the next sweep. */
+export async function deleteModel(ctx: Ctx, raw: object): Promise<Result<Accepted>> {
+  const input = checked(deleteModelRule, raw);
+  if (isProblems(input)) return input;
+  const model = await load(ctx, modelsById, input.model);
+  permit(ctx, 'WRITE_MODEL', model?.teamId ?? null);
+
+  try {
+    return await runOperation(ctx, { name: 'deleteModel', actorId: ctx.principal.actorId, input }, async (tx) => {
+      if (!model) return noSuchModel(input.model);
+      await tx.q.delete(aliases).where(eq(aliases.modelId, model.id));
+      await tx.q.delete(modelVersions).where(eq(modelVersions.modelId, model.id));
+      await tx.q.delete(models).where(eq(models.id, model.id));
+      return {
+        subjects: [model.id],
+        state: 'SUCCEEDED',
+        events: [
+          { type: 'model.deleted', subject: model.id, team: model.teamId, message: `Model ${model.name} was deleted` },
+        ],
+      };
+    });
+  } catch (error) {
+    if (!isForeignKeyViolation(error)) throw error;
+    return problem('CONFLICT', `Model ${model?.name} is or was deployed. Delete its deployments first.`, ['model'], {
+      current: model,
+    });
+  }
+}
+
+export async function createModelVersion(ctx: Ctx, raw: object): Promise<Result<Accepted>> {
+  const input = checked(createVersionRule, raw);
+  if (isProblems(input)) return input;
+  const model = await load(ctx, modelsById, input.model);
+  permit(ctx, 'WRITE_MODEL', model?.teamId ?? null);
+  if (!model) return noSuchModel(input.model);
+  const { digest } = input.artifact;
+  const info = await ctx.artifacts.head(digest);
+  if (!info?.complete) {
+    const state = info ? `only ${info.receivedBytes} bytes of ${digest} have come` : `no bytes of ${digest} have come`;
+    return problem(
+      'NOT_FOUND',
+      `Upload the artifact first: ${state}. PUT it to ${ctx.settings.artifactsUrl}/${digest}.`,
+      ['artifact', 'digest'],
+    );
+  }
+  const signature = await signatureOf(ctx, input.format, digest, input.signature);
+  if (isProblems(signature)) return signature;
+
+  return runOperation(ctx, { name: 'createModelVersion', actorId: ctx.principal.actorId, input }, async (tx) => {
+    const [raised] = await tx.q
+      .update(models)
+      .set({ lastVersion: sql`${models.lastVersion} + 1`, updatedAt: new Date(ctx.clock.now()) })
+      .where(eq(models.id, model.id))
+      .returning({ number: models.lastVersion });
+    if (!raised) return noSuchModel(input.model);
+    if (input.run) {
+      const [run] = await tx.q.select({ id: runs.id }).from(runs).where(eq(runs.id, input.run));
+      if (!run) return problem('NOT_FOUND', `There is no run ${JSON.stringify(input.run)}.`, ['run']);
+    }
+    const id = newId('ModelVersion');
+    const { number } = raised;
+    await tx.q.insert(modelVersions).values({
+      id,
+      modelId: model.id,
+      number,
+      description: input.description,
+      tags: input.tags,
+      format: input.format,
+      digest,
+      originUri: input.artifact.uri ?? null,
+      sizeBytes: info.receivedBytes,
+      signature,
+      source: input.source ? { ...input.source } : null,
+      parameters: input.parameters,
+      metrics: input.metrics,
+      runId: input.run ?? null,
+      createdAt: new Date(ctx.clock.now()),
+      createdBy: ctx.principal.actorId,
+    });
+    return {
+      subjects: [id],
+      state: 'SUCCEEDED',
+      events: [
+        {
+          type: 'version.created',
+          subject: id,
+          team: model.teamId,
+          about: [model.id],
+          message: `Version ${number} of ${model.name} was registered`,
+          data: { number, digest, sizeBytes: info.receivedBytes },
+        },
+      ],
+    };
+  });
+}
+
+async function signatureOf(
+  ctx: Ctx,
+  format: string,
+  digest: string,
+  given: SignatureValue | undefined,
+): Promise<Result<SignatureValue | null>> {
+  if (format !== 'ONNX') return given ?? null;
+  const path = await ctx.artifacts.path(digest);
+  try {
+    return path ? await readOnnxSignature(path) : null;
+  } catch (error) {
+    if (error instanceof NotOnnx)
+      return problem(
+        'INVALID_INPUT',
+        `The artifact is not an ONNX model that can be served: ${error.message}.`,
+        ['artifact', 'digest'],
+        { constraint: 'onnx' },
+      );
+    throw error;
+  }
+}
+
+export async function updateModelVersion(ctx: Ctx, raw: object): Promise<Result<Accepted>> {
+  const input = checked(updateVersionRule, raw);
+  if (isProblems(input)) return input;
+  const version = await load(ctx, versionsById, input.version);
+  const model = version && (await load(ctx, modelsById, version.modelId));
+  permit(ctx, 'WRITE_MODEL', model?.teamId ?? null);
+  if (!version || !model)
+    return problem('NOT_FOUND', `There is no version ${JSON.stringify(input.version)}.`, ['version']);
+
+  return runOperation(ctx, { name: 'updateModelVersion', actorId: ctx.principal.actorId, input }, async (tx) => {
+    const { description = version.description, tags = version.tags } = input;
+    await tx.q.update(modelVersions).set({ description, tags }).where(eq(modelVersions.id, version.id));
+    const message = `Version ${version.number} of ${model.name} was described anew`;
+    return {
+      subjects: [version.id],
+      state: 'SUCCEEDED',
+      events: [{ type: 'version.updated', subject: version.id, team: model.teamId, about: [model.id], message }],
+    };
+  });
+}
+
+export async function setAlias(ctx: Ctx, raw: object): Promise<Result<Accepted>> {
+  const input = checked(setAliasRule, raw);
+  if (isProblems(input)) return input;
+  const model = await load(ctx, modelsById, input.model);
+  permit(ctx, 'WRITE_MODEL', model?.teamId ?? null);
+  if (!model) return noSuchModel(input.model);
+  const version = await selectVersion(ctx, model, input.version, ['version']);
+  if (isProblems(version)) return version;
+
+  return runOperation(ctx, { name: 'setAlias', actorId: ctx.principal.actorId, input }, async (tx) => {
+    const moved = { versionId: version.id, movedAt: new Date(ctx.clock.now()), movedBy: ctx.principal.actorId };
+    const [before] = await lockedAlias(tx, model, input.name);
+    await tx.q
+      .insert(aliases)
+      .values({ modelId: model.id, name: input.name, ...moved })
+      .onConflictDoUpdate({ target: [aliases.modelId, aliases.name], set: moved });
+    const message = `Alias ${input.name} of ${model.name} was moved to version ${version.number}`;
+    const events =
+      before?.versionId === version.id
+        ? []
+        : [
+            {
+              type: 'alias.moved',
+              subject: version.id,
+              team: model.teamId,
+              about: [model.id, ...(before ? [before.versionId] : [])],
+              message,
+              data: { alias: input.name, from: before?.versionId ?? null, to: version.id },
+            },
+          ];
+    return { subjects: [version.id], state: 'SUCCEEDED', events };
+  });
+}
+
+export async function deleteAlias(ctx: Ctx, raw: object): Promise<Result<Accepted>> {
+  const input = checked(deleteAliasRule, raw);
+  if (isProblems(input)) return input;
+  const model = await load(ctx, modelsById, input.model);
+  permit(ctx, 'WRITE_MODEL', model?.teamId ?? null);
+  if (!model) return noSuchModel(input.model);
+
+  return runOperation(ctx, { name: 'deleteAlias', actorId: ctx.principal.actorId, input }, async (tx) => {
+    const [before] = await lockedAlias(tx, model, input.name);
+    if (!before) return problem('NOT_FOUND', `Model ${model.name} has no alias "${input.name}".`, ['name']);
+    await tx.q.delete(aliases).where(and(eq(aliases.modelId, model.id), eq(aliases.name, input.name)));
+    const message = `Alias ${input.name} of ${model.name} was removed`;
+    return {
+      subjects: [model.id],
+      state: 'SUCCEEDED',
+      events: [
+        {
+          type: 'alias.deleted',
+          subject: model.id,
+          team: model.teamId,
+          about: [before.versionId],
+          message,
+          data: { alias: input.name, from: before.versionId },
+        },
+      ],
+    };
+  });
+}
+
+type TxOf = Parameters<Parameters<typeof runOperation>[2]>[0];
+
+const lockedAlias = (tx: TxOf, model: ModelRow, name: string) =>
+  tx.q
+    .select()
+    .from(aliases)
+    .where(and(eq(aliases.modelId, model.id), eq(aliases.name, name)))
+    .for('update');

@@ -1,0 +1,169 @@
+/**
+ * The signature of an ONNX file, read from the file: names, datatypes and shapes of what goes in and comes out. The file
+ * is walked field by field and weights are skipped by seeking, so gigabytes cost a few reads, and nothing of it is run.
+ */
+import { type FileHandle, open } from 'node:fs/promises';
+import { PbfReader } from 'pbf';
+import type { SignatureValue, TensorValue } from './tables.ts';
+
+/** ONNX element types as Open Inference Protocol v2 datatypes. */
+const DATATYPES: Record<number, string> = {
+  1: 'FP32',
+  2: 'UINT8',
+  3: 'INT8',
+  4: 'UINT16',
+  5: 'INT16',
+  6: 'INT32',
+  7: 'INT64',
+  8: 'BYTES',
+  9: 'BOOL',
+  10: 'FP16',
+  11: 'FP64',
+  12: 'UINT32',
+  13: 'UINT64',
+  16: 'BF16',
+};
+
+export class NotOnnx extends Error {}
+
+interface Span {
+  start: number;
+  end: number;
+}
+
+/** Throws `NotOnnx` with what is wrong, in words for the person who sent the file. */
+export async function readOnnxSignature(path: string): Promise<SignatureValue> {
+  const file = await open(path, 'r');
+  try {
+    const { size } = await file.stat();
+    if (size === 0) throw new NotOnnx('the file is empty');
+    const graphs: Span[] = [];
+    let irVersion = false;
+    for await (const field of fieldsOf(file, { start: 0, end: size })) {
+      if (field.number === 1 && field.wire === 0) irVersion = true;
+      if (field.number === 7 && field.span) graphs.push(field.span);
+    }
+    const [graph] = graphs;
+    if (!irVersion || !graph || graphs.length > 1) throw new NotOnnx('it has no ONNX graph');
+    return await readGraph(file, graph);
+  } finally {
+    await file.close();
+  }
+}
+
+async function readGraph(file: FileHandle, graph: Span): Promise<SignatureValue> {
+  const inputs: TensorValue[] = [];
+  const outputs: TensorValue[] = [];
+  const weights = new Set<string>();
+  for await (const field of fieldsOf(file, graph)) {
+    if (!field.span) continue;
+    if (field.number === 11) inputs.push(await readTensor(file, field.span));
+    if (field.number === 12) outputs.push(await readTensor(file, field.span));
+    if (field.number === 5) weights.add(await nameOfWeight(file, field.span));
+  }
+  if (outputs.length === 0) throw new NotOnnx('its graph has no outputs');
+  // Before IR version 4 every weight was listed as an input too.
+  return { inputs: inputs.filter(({ name }) => !weights.has(name)), outputs };
+}
+
+async function nameOfWeight(file: FileHandle, tensor: Span): Promise<string> {
+  for await (const field of fieldsOf(file, tensor)) {
+    if (field.number === 8 && field.span) return (await bytes(file, field.span, 4096)).toString('utf8');
+  }
+  return '';
+}
+
+async function readTensor(file: FileHandle, span: Span): Promise<TensorValue> {
+  const value = { name: '', element: 0, shape: [] as number[] };
+  new PbfReader(await bytes(file, span, 1 << 20)).readFields((tag, v, pbf) => {
+    if (tag === 1) v.name = pbf.readString();
+    else if (tag === 2) pbf.readMessage(readType, v);
+  }, value);
+  const datatype = DATATYPES[value.element];
+  if (!datatype) throw new NotOnnx(`"${value.name}" is not a tensor of a type that can be served`);
+  return { name: value.name, datatype, shape: value.shape };
+}
+
+type Partial = { name: string; element: number; shape: number[] };
+
+function readType(tag: number, value: Partial | undefined, pbf: PbfReader): void {
+  if (tag === 1 && value) pbf.readMessage(readTensorType, value);
+}
+
+function readTensorType(tag: number, value: Partial | undefined, pbf: PbfReader): void {
+  if (!value) return;
+  if (tag === 1) value.element = pbf.readVarint();
+  else if (tag === 2) pbf.readMessage(readShape, value);
+}
+
+function readShape(tag: number, value: Partial | undefined, pbf: PbfReader): void {
+  if (tag !== 1 || !value) return;
+  const dimension = { size: -1 };
+  pbf.readMessage((inner, d, p) => {
+    if (inner === 1 && d) d.size = p.readVarint(true);
+  }, dimension);
+  value.shape.push(dimension.size);
+}
+
+async function bytes(file: FileHandle, { start, end }: Span, limit: number): Promise<Buffer> {
+  if (end - start > limit) throw new NotOnnx('a description in it is far too long');
+  const buffer = Buffer.alloc(end - start);
+  const { bytesRead } = await file.read(buffer, 0, buffer.length, start);
+  if (bytesRead < buffer.length) throw new NotOnnx('the file ends too early');
+  return buffer;
+}
+
+interface Field {
+  number: number;
+  wire: number;
+  span?: Span;
+}
+
+const WINDOW = 64 * 1024;
+
+/** The fields of one message, without reading what they hold. */
+async function* fieldsOf(file: FileHandle, message: Span): AsyncGenerator<Field> {
+  const window = Buffer.alloc(WINDOW);
+  let from = 0;
+  let to = 0;
+  let at = message.start;
+
+  async function varint(): Promise<number> {
+    let value = 0;
+    for (let shift = 0; shift < 64; shift += 7) {
+      if (at >= message.end) throw new NotOnnx('the file ends too early');
+      if (at < from || at >= to) {
+        const { bytesRead } = await file.read(window, 0, WINDOW, at);
+        if (bytesRead === 0) throw new NotOnnx('the file ends too early');
+        from = at;
+        to = at + bytesRead;
+      }
+      const byte = window[at++ - from] as number;
+      value += (byte & 0x7f) * 2 ** shift;
+      if (byte < 0x80) return value;
+    }
+    throw new NotOnnx('it is not a protocol buffer');
+  }
+
+  while (at < message.end) {
+    const tag = await varint();
+    const number = Math.floor(tag / 8);
+    const wire = tag % 8;
+    if (number === 0 || number > 10_000) throw new NotOnnx('it is not a protocol buffer');
+    if (wire === 0) {
+      await varint();
+      yield { number, wire };
+    } else if (wire === 2) {
+      const length = await varint();
+      const span = { start: at, end: at + length };
+      if (span.end > message.end) throw new NotOnnx('the file ends too early: it was cut off, or it is not ONNX');
+      at = span.end;
+      yield { number, wire, span };
+    } else if (wire === 1 || wire === 5) {
+      at += wire === 1 ? 8 : 4;
+      yield { number, wire };
+    } else {
+      throw new NotOnnx('it is not a protocol buffer');
+    }
+  }
+}

@@ -1,0 +1,133 @@
+/** What an input of the registry must look like. The words are answers for people; `constraint` is for programs. */
+import { z } from 'zod';
+import { DIGEST_PATTERN } from '../../contract/names.ts';
+import { keyRule, nameRule } from '../identity/index.ts';
+import { selectorRule } from './selector.ts';
+
+const MAX_JSON = 64 * 1024;
+
+export const FORMATS = [
+  'ONNX',
+  'TENSORRT',
+  'TORCHSCRIPT',
+  'TENSORFLOW',
+  'SAVED_MODEL',
+  'SKLEARN',
+  'XGBOOST',
+  'LIGHTGBM',
+  'SAFETENSORS',
+  'GGUF',
+  'MLFLOW',
+  'CUSTOM',
+] as const;
+const DATATYPES = [
+  'BOOL',
+  'UINT8',
+  'UINT16',
+  'UINT32',
+  'UINT64',
+  'INT8',
+  'INT16',
+  'INT32',
+  'INT64',
+  'FP16',
+  'FP32',
+  'FP64',
+  'BYTES',
+  'BF16',
+] as const;
+
+/** Postgres refuses NUL, and nobody means it. */
+export const textRule = (max: number) =>
+  z
+    .string()
+    .max(max)
+    .refine((text) => !text.includes('\u0000'), {
+      message: 'The text holds a NUL character.',
+      params: { constraint: 'no_nul' },
+    });
+
+export const jsonRule = z
+  .record(z.string().max(256), z.unknown())
+  .refine((value) => JSON.stringify(value).length <= MAX_JSON && !JSON.stringify(value).includes('\\u0000'), {
+    message: `The object must be at most ${MAX_JSON} characters of JSON, without NUL characters.`,
+    params: { constraint: 'max_size' },
+  });
+
+export const sourceRule = z.object({
+  repository: textRule(500).min(1),
+  commit: textRule(100).min(1),
+  path: textRule(1000).optional(),
+});
+
+const tensorRule = z.object({
+  name: textRule(500).min(1),
+  datatype: z.enum(DATATYPES),
+  shape: z.array(z.number().int().min(-1)).max(32),
+});
+
+export const createModelRule = z.object({
+  team: z.string().max(100),
+  name: nameRule,
+  description: textRule(10_000).default(''),
+  tags: jsonRule.default({}),
+  idempotencyKey: keyRule,
+});
+
+export const updateModelRule = z.object({
+  model: z.string().max(100),
+  description: textRule(10_000).optional(),
+  tags: jsonRule.optional(),
+  idempotencyKey: keyRule,
+});
+
+export const deleteModelRule = z.object({ model: z.string().max(100), idempotencyKey: keyRule });
+
+export const createVersionRule = z.object({
+  model: z.string().max(100),
+  artifact: z.object({
+    digest: z.string().regex(DIGEST_PATTERN, 'The digest must be `sha256:` and 64 lower-case hex digits.'),
+    uri: textRule(2000).optional(),
+  }),
+  format: z.enum(FORMATS),
+  description: textRule(10_000).default(''),
+  tags: jsonRule.default({}),
+  signature: z
+    .object({ inputs: z.array(tensorRule).max(200), outputs: z.array(tensorRule).min(1).max(200) })
+    .optional(),
+  source: sourceRule.optional(),
+  parameters: jsonRule.default({}),
+  metrics: jsonRule.default({}),
+  run: z.string().max(100).optional(),
+  idempotencyKey: keyRule,
+});
+
+export const updateVersionRule = z.object({
+  version: z.string().max(100),
+  description: textRule(10_000).optional(),
+  tags: jsonRule.optional(),
+  idempotencyKey: keyRule,
+});
+
+const aliasName = z
+  .string()
+  .regex(
+    /^[a-z]([a-z0-9_-]{0,61}[a-z0-9])?$/,
+    'An alias is at most 63 lower-case letters, digits, "-" and "_", beginning with a letter.',
+  )
+  .refine((name) => name !== 'latest', {
+    message: '"latest" is the newest version by definition; choose another alias.',
+    params: { constraint: 'reserved' },
+  });
+
+export const setAliasRule = z.object({
+  model: z.string().max(100),
+  name: aliasName,
+  version: selectorRule,
+  idempotencyKey: keyRule,
+});
+export const deleteAliasRule = z.object({
+  model: z.string().max(100),
+  name: z.string().max(63),
+  idempotencyKey: keyRule,
+});

@@ -1,0 +1,37 @@
+/** Removes bytes that no version names. Uploads come before their version does, so what is younger than a day stays. */
+
+import type { Services } from '../../graphql/context.ts';
+import { statement } from '../../platform/db/db.ts';
+
+export const UNREFERENCED_KEPT_MS = 24 * 3_600_000;
+
+const selectReferenced = statement<{ digest: string }>(
+  'referencedDigests',
+  'select distinct v.digest from clops.model_versions v where v.digest = any($1)',
+);
+
+/** Returns how many artifacts were removed. */
+export async function sweepArtifacts({
+  db,
+  artifacts,
+  clock,
+}: Pick<Services, 'db' | 'artifacts' | 'clock'>): Promise<number> {
+  let removed = 0;
+  let batch: string[] = [];
+  const flush = async () => {
+    const referenced = new Set((await db.read(selectReferenced, [batch])).map((row) => row.digest));
+    for (const digest of batch) {
+      if (referenced.has(digest)) continue;
+      await artifacts.delete(digest);
+      removed++;
+    }
+    batch = [];
+  };
+  for await (const { digest, completedAt } of artifacts.list()) {
+    if (clock.now() - completedAt.getTime() < UNREFERENCED_KEPT_MS) continue;
+    batch.push(digest);
+    if (batch.length >= 500) await flush();
+  }
+  if (batch.length > 0) await flush();
+  return removed;
+}
