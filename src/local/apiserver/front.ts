@@ -154,7 +154,7 @@ async function send(res: ServerResponse, response: ApiResponse, signal: AbortSig
 
 /** What failed before or while it was sent. Once a stream has begun, all that can be said is that it broke. */
 function refuse(res: ServerResponse, error: unknown, log: Log): void {
-  if (res.destroyed || res.writableEnded) return;
+  if (res.destroyed || res.writableEnded || res.socket === null || res.socket.destroyed) return; // nobody is there to read it
   const known = error instanceof Refusal;
   if (!known) log.error({ err: error }, 'an answer could not be sent');
   if (res.headersSent) {

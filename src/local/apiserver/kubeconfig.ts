@@ -2,7 +2,7 @@
 import { stringify } from 'yaml';
 import { type Pair, writeWhole } from './pki.ts';
 
-export const CONTEXT = 'clops';
+const CONTEXT = 'clops';
 
 export interface KubeconfigOptions {
   path: string;

@@ -31,6 +31,7 @@ export function createOpenApi(rows: () => readonly ResourceRow[]): OpenApi {
       if (kept?.hash === hash) return kept.content;
       const content = describe(served);
       documents.set(parts.join('/'), { hash, content });
+      content.catch(() => documents.delete(parts.join('/'))); // the next one who asks may have more luck
       return content;
     },
   };

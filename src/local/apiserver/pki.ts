@@ -8,7 +8,7 @@
  */
 import 'reflect-metadata'; // @peculiar/x509 wants it loaded first
 import { createHash, createPrivateKey, randomBytes, webcrypto, X509Certificate } from 'node:crypto';
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -86,14 +86,13 @@ export async function openPki({ dir, bind, now = Date.now() }: PkiOptions): Prom
 /** Written beside its place, synced and renamed: a reader sees the old content or the new one, never a part. */
 export async function writeWhole(path: string, content: string, mode = 0o600): Promise<void> {
   const draft = `${path}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
-  const file = await open(draft, 'wx', mode);
   try {
-    await file.writeFile(content);
-    await file.sync();
-  } finally {
-    await file.close();
+    await writeFile(draft, content, { flag: 'wx', mode, flush: true });
+    await rename(draft, path);
+  } catch (error) {
+    await rm(draft, { force: true });
+    throw error;
   }
-  await rename(draft, path);
 }
 
 async function openAuthority(dir: string, now: number): Promise<Authority> {

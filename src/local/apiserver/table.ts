@@ -110,11 +110,20 @@ const compiled = new Map<string, (object: unknown) => unknown[]>();
 function find(object: Plain, path: string): unknown {
   let lookup = compiled.get(path);
   if (!lookup) {
-    lookup = compilePath(path);
+    lookup = compile(path);
     if (compiled.size >= 1000) compiled.clear();
     compiled.set(path, lookup);
   }
   return lookup(object)[0];
+}
+
+/** One column that is not understood must not keep the others from being shown. */
+function compile(path: string): (object: unknown) => unknown[] {
+  try {
+    return compilePath(path);
+  } catch {
+    return () => [];
+  }
 }
 
 function cell(object: Plain, { value, type }: PrinterColumn, now: number): string | number | boolean | null {
