@@ -20,22 +20,18 @@ export interface Endpoints {
   /** Makes `origins` the ones there are. */
   retain(origins: ReadonlySet<string>): void;
   of(origins: readonly string[]): Endpoint[];
-  /** Resolves when all requests have ended, also those of endpoints that left before. */
-  close(): Promise<void>;
-  /** Cuts what is left. */
+  /** Cuts what is left, also at endpoints that left before. */
   destroy(): Promise<void>;
 }
 
 export function createEndpoints(): Endpoints {
   const present = new Map<string, Endpoint>();
-  const leaving = new Map<Pool, Promise<void>>();
+  const leaving = new Set<Pool>();
 
   function leave({ origin, pool }: Endpoint): void {
     present.delete(origin);
-    leaving.set(
-      pool,
-      pool.close().finally(() => leaving.delete(pool)),
-    );
+    leaving.add(pool);
+    pool.close(() => leaving.delete(pool));
   }
 
   return {
@@ -45,14 +41,8 @@ export function createEndpoints(): Endpoints {
         if (!present.has(origin)) present.set(origin, { origin, pool: createPool(origin), inFlight: 0 });
     },
     of: (origins) => origins.map((origin) => present.get(origin)!),
-    async close() {
-      for (const endpoint of [...present.values()]) leave(endpoint);
-      await Promise.all(leaving.values());
-    },
     async destroy() {
-      await Promise.all(
-        [...leaving.keys(), ...[...present.values()].map(({ pool }) => pool)].map((pool) => pool.destroy()),
-      );
+      await Promise.all([...leaving, ...[...present.values()].map(({ pool }) => pool)].map((pool) => pool.destroy()));
     },
   };
 }

@@ -139,7 +139,8 @@ export async function openLab(): Promise<Lab> {
       });
       return eventually(async () => {
         const route = await getRoute(name);
-        const condition = route.status?.parents?.[0]?.conditions?.[0];
+        const own = route.status?.parents?.find(({ controllerName }) => controllerName === GATEWAY_CONTROLLER);
+        const condition = own?.conditions?.[0];
         if (condition?.observedGeneration !== metadata.generation) throw new Error('the route is not programmed yet');
         return route;
       });
