@@ -1,10 +1,12 @@
-/** API server, controllers and scheduler joined: what a Deployment becomes, and what a restart keeps. */
+/** API server, controllers and scheduler joined, with a node: what a Deployment becomes, what a restart keeps, logs. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { silentLog } from '../../src/lib/log.ts';
 import { type LocalCluster, startCluster } from '../../src/local/cluster.ts';
+import { OWN_IMAGE, readDeclaration } from '../../src/local/declaration.ts';
+import { authorityOf, startNode } from '../../src/local/node.ts';
 import { createClientNodeCluster } from '../../src/platform/cluster/clientNode.ts';
 import type { KubeObject } from '../../src/platform/cluster/port.ts';
 import { DEPLOYMENTS, LEASES, NODES, PODS } from '../../src/platform/cluster/resources.ts';
@@ -81,6 +83,32 @@ test('a Deployment becomes pods on a node; a restart keeps them and its addressâ
       expect(left).toHaveLength(1);
     });
   } finally {
+    await client.close();
+  }
+});
+
+test('a nodeâ€™s pod runs, and its log comes back through the API server', async () => {
+  const kubeconfig = join(dataDir, 'cluster/node.kubeconfig');
+  const client = createClientNodeCluster({ kubeconfig, userAgent: 'clops-node' });
+  const { nodes, images } = await readDeclaration({ file: undefined, mainJs: 'main.js' });
+  const gateway = { port: 0, bind: '127.0.0.1' };
+  const clientCa = authorityOf(kubeconfig);
+  const node = await startNode({ cluster: client, nodes, images, dataDir, gateway, clientCa, log: silentLog });
+  try {
+    const command = ['/bin/sh', '-c', 'echo hello; exec sleep 60'];
+    const metadata = { name: 'hello', namespace: 'default' };
+    const spec = { containers: [{ name: 'hello', image: OWN_IMAGE, command }], terminationGracePeriodSeconds: 1 };
+    await client.create(PODS, { apiVersion: 'v1', kind: 'Pod', metadata, spec });
+    await eventually(async () => {
+      let text = '';
+      for await (const chunk of client.log('hello', 'default')) text += Buffer.from(chunk).toString();
+      expect(text).toBe('hello\n');
+    });
+    await expect(client.log('hello', 'default', { previous: true })[Symbol.asyncIterator]().next()).rejects.toThrow(
+      'previous terminated container "hello" in pod "hello" not found',
+    );
+  } finally {
+    await node.close();
     await client.close();
   }
 });

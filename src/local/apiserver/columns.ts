@@ -190,8 +190,8 @@ export const COLUMNS: Record<string, readonly PrinterColumn[]> = {
     text('Subobject', at('involvedObject.fieldPath', ''), 1),
     text('Source', (event) => String(readPath(event, 'source.component') || event.reportingComponent || ''), 1),
     text('Message', (event) => String(event.message ?? '').trim()),
-    since('First Seen', '.firstTimestamp'),
-    count('Count', (event) => Number(event.count ?? 1)),
+    { ...since('First Seen', '.firstTimestamp'), priority: 1 },
+    { ...count('Count', (event) => Number(event.count ?? 1)), priority: 1 },
     text('Name', '.metadata.name', 1),
   ],
   endpointslices: [
