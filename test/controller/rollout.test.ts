@@ -1,0 +1,288 @@
+/** Whole rollouts over the local API server: what a person would see with kubectl get md -w. */
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { RolloutCommand } from '../../src/contract/rolloutcommand.ts';
+import { ROLLOUTCOMMANDS } from '../../src/platform/cluster/resources.ts';
+import { type Lab, startLab } from './lab.ts';
+
+let lab: Lab;
+beforeEach(async () => {
+  lab = await startLab();
+});
+afterEach(() => lab.close());
+
+const healthy = (version: number) =>
+  lab.until((status) => {
+    expect(status).toMatchObject({ phase: 'Healthy', stable: { version, weight: 100 }, rollout: { phase: 'Healthy' } });
+    expect(status.canary).toBeUndefined();
+  });
+const pausedAt = (stepIndex: number) =>
+  lab.until((status) => expect(status.rollout).toMatchObject({ phase: 'Paused', stepIndex }));
+
+describe('a rollout', () => {
+  it('serves the first version without steps, with all conditions from the first visit on', async () => {
+    await lab.deploy(1);
+    const status = await healthy(1);
+    expect(status).toMatchObject({
+      ready: '2/2',
+      url: 'http://127.0.0.1:8080/speech/vad',
+      rollout: { number: 1, outcome: 'Promoted' },
+      history: [{ number: 1, outcome: 'Promoted', to: 1 }],
+    });
+    const conditions = new Map(status.conditions?.map(({ type, status: value }) => [type, value]));
+    expect([...conditions.keys()]).toEqual([
+      'Ready',
+      'Progressing',
+      'Available',
+      'ArtifactVerified',
+      'RouteProgrammed',
+      'TrafficVerified',
+      'Paused',
+    ]);
+    await lab.until(({ conditions: all }) =>
+      expect(all?.find(({ type }) => type === 'TrafficVerified')).toMatchObject({
+        status: 'True',
+        reason: 'ShareWithinInterval',
+      }),
+    );
+    expect(conditions.get('Ready')).toBe('True');
+  });
+
+  it('walks the steps of a canary, promoted by hand at its pauses', async () => {
+    await lab.deploy(1);
+    await healthy(1);
+    await lab.deploy(2);
+    const first = await pausedAt(1);
+    expect(first).toMatchObject({
+      phase: 'Paused',
+      step: '2/4',
+      stable: { version: 1, weight: 90 },
+      canary: { version: 2, weight: 10 },
+    });
+    const command = await lab.command('Promote', { reason: 'looks good', by: 'per_1' });
+    expect(await pausedAt(3)).toMatchObject({ stable: { weight: 50 }, canary: { weight: 50 } });
+    await lab.command('Promote');
+    const done = await healthy(2);
+    expect(done.history).toMatchObject([{ number: 2, outcome: 'Promoted', from: 1, to: 2 }, { number: 1 }]);
+    expect(lab.weights).toEqual([
+      { stable: 100, canary: 0 },
+      { stable: 90, canary: 10 },
+      { stable: 50, canary: 50 },
+      { stable: 0, canary: 100 },
+      { stable: 100, canary: 0 },
+    ]);
+    await lab.until(async () => expect(await lab.pods(1)).toHaveLength(0));
+    const answered = await lab.cluster.get<RolloutCommand>(ROLLOUTCOMMANDS, command, 'speech');
+    expect(answered.status).toMatchObject({ state: 'Done', message: 'step 2 of 4 passed' });
+    expect(answered.metadata.ownerReferences).toMatchObject([{ kind: 'ModelDeployment', name: 'vad' }]);
+  });
+
+  it('goes back to stable when aborted, and begins again when retried', async () => {
+    await lab.deploy(1);
+    await healthy(1);
+    await lab.deploy(2);
+    await pausedAt(1);
+    await lab.command('Abort', { reason: 'too slow', by: 'per_1' });
+    await lab.until((status) =>
+      expect(status).toMatchObject({
+        phase: 'Degraded',
+        stable: { version: 1, weight: 100 },
+        canary: { version: 2, weight: 0, replicas: 0 },
+        rollout: { phase: 'Aborted', outcome: 'Aborted', abort: { by: 'per_1', reason: 'too slow' } },
+      }),
+    );
+    await lab.command('Retry');
+    expect(await pausedAt(1)).toMatchObject({ canary: { version: 2, weight: 10 }, rollout: { number: 2 } });
+    await lab.command('Promote', { to: 'Full' });
+    const { history } = await healthy(2);
+    expect(history).toMatchObject([{ number: 2, outcome: 'FastPromoted' }, { number: 1 }]);
+  });
+
+  it('drops what is half-way when a third version comes, and never gives it requests', async () => {
+    await lab.deploy(1);
+    await healthy(1);
+    await lab.deploy(2);
+    await pausedAt(1);
+    await lab.deploy(3);
+    const status = await pausedAt(1).then(() =>
+      lab.until(({ canary, rollout }) => {
+        expect(canary).toMatchObject({ version: 3, weight: 10 });
+        expect(rollout).toMatchObject({ number: 3, phase: 'Paused' });
+      }),
+    );
+    expect(status.history?.[0]).toMatchObject({ number: 2, outcome: 'Superseded' });
+    // The share fell to 0 before the Service moved to other pods.
+    expect(lab.weights.map(({ canary }) => canary)).toEqual([0, 10, 0, 10]);
+    await lab.until(async () => expect(await lab.pods(2)).toHaveLength(0));
+  });
+
+  it('returns to the stable version at once, and to an earlier one without steps', async () => {
+    await lab.deploy(1);
+    await healthy(1);
+    await lab.deploy(2);
+    await pausedAt(1);
+    await lab.deploy(1);
+    const back = await healthy(1);
+    expect(back.history?.slice(0, 2)).toMatchObject([
+      { number: 3, outcome: 'FastRolledBack' },
+      { number: 2, outcome: 'Superseded' },
+    ]);
+    await lab.deploy(2);
+    await pausedAt(1);
+    await lab.command('Promote', { to: 'End' });
+    const forward = await healthy(2);
+    await lab.deploy(1);
+    const again = await healthy(1);
+    expect(again.history?.[0]).toMatchObject({ outcome: 'FastRolledBack' });
+    expect(again.stable?.revision).toBeGreaterThan(forward.stable?.revision ?? 0);
+  });
+
+  it('is held by spec.paused, scales while it waits, and goes on', async () => {
+    await lab.deploy(1);
+    await healthy(1);
+    await lab.deploy(2);
+    await pausedAt(1);
+    await lab.edit({ paused: true, replicas: 12 });
+    await lab.until((status) =>
+      expect(status).toMatchObject({ stable: { readyReplicas: 12 }, canary: { readyReplicas: 2, weight: 10 } }),
+    );
+    const refused = await lab.command('Promote');
+    const answer = await lab.until(async () => {
+      const { status } = await lab.cluster.get<RolloutCommand>(ROLLOUTCOMMANDS, refused, 'speech');
+      expect(status).toMatchObject({ state: 'Refused', message: 'It is held by spec.paused: resume it first.' });
+      expect(status?.allowed).toEqual(['Resume', 'Abort', 'Rollback']);
+    });
+    expect(answer.rollout?.stepIndex).toBe(1);
+    await lab.edit({ paused: false });
+    await lab.command('Promote');
+    await pausedAt(3);
+  });
+
+  it('refuses a command for another rollout', async () => {
+    await lab.deploy(1);
+    await healthy(1);
+    await lab.deploy(2);
+    await pausedAt(1);
+    const old = await lab.command('Promote', { rollout: 1 });
+    await lab.until(async () => {
+      const { status } = await lab.cluster.get<RolloutCommand>(ROLLOUTCOMMANDS, old, 'speech');
+      expect(status).toMatchObject({ state: 'Refused', message: 'It is for rollout 1, and the current one is 2.' });
+    });
+  });
+
+  it('ends the same when the controller dies at every step', async () => {
+    await lab.deploy(1);
+    await lab.restart();
+    await healthy(1);
+    await lab.restart();
+    await lab.deploy(2);
+    await lab.restart();
+    await pausedAt(1);
+    await lab.restart();
+    await lab.command('Promote');
+    await lab.restart();
+    await pausedAt(3);
+    await lab.restart();
+    await lab.command('Promote');
+    await lab.restart();
+    await healthy(2);
+    expect(lab.weights.map(({ canary }) => canary)).toEqual([0, 10, 50, 100, 0]);
+  });
+});
+
+describe('what is wrong shows in its own words, and stable goes on', () => {
+  const progressing = (reason: string, words: RegExp) =>
+    lab.until(({ conditions, stable, canary }) => {
+      const condition = conditions?.find(({ type }) => type === 'Progressing');
+      expect(condition?.reason).toBe(reason);
+      expect(condition?.message).toMatch(words);
+      expect(stable).toMatchObject({ version: 1, weight: 100, readyReplicas: 2 });
+      expect(canary?.weight ?? 0).toBe(0);
+    });
+  beforeEach(async () => {
+    await lab.deploy(1);
+    await healthy(1);
+  });
+
+  it.each([
+    ['crashing', 'CrashLoopBackOff', /bad magic/],
+    ['unschedulable', 'Unschedulable', /Insufficient nvidia.com\/gpu/],
+    ['lying', 'ModelNotServed', /does not serve the version/],
+    ['badArtifact', 'CrashLoopBackOff', /the digest is sha256:aa/],
+  ] as const)('%s pods', async (fate, reason, words) => {
+    lab.fates.set(2, fate);
+    await lab.deploy(2);
+    await progressing(reason, words);
+    lab.fates.set(2, 'ready');
+    await lab.touch();
+    await pausedAt(1);
+    expect(lab.weights.map(({ canary }) => canary)).toEqual([0, 10]);
+  });
+
+  it('takes the share away when the canary dies', async () => {
+    await lab.deploy(2);
+    await pausedAt(1);
+    lab.fates.set(2, 'crashing');
+    await lab.touch();
+    await lab.until((status) => expect(status).toMatchObject({ stable: { weight: 100 }, canary: { weight: 0 } }));
+  });
+
+  it('does not step on while the gateway divides otherwise', async () => {
+    lab.requests.value = { stable: 500, canary: 500 };
+    await lab.deploy(2);
+    await lab.until(({ conditions, rollout }) => {
+      expect(conditions?.find(({ type }) => type === 'TrafficVerified')).toMatchObject({
+        status: 'False',
+        reason: 'WeightDrift',
+      });
+      expect(rollout).toMatchObject({ phase: 'Verifying', stepIndex: 0 });
+    });
+    lab.requests.value = 'fair';
+    await pausedAt(1);
+  });
+
+  it('goes on with too few requests, and says so', async () => {
+    lab.requests.value = 'none';
+    await lab.deploy(2);
+    const { conditions } = await pausedAt(1);
+    expect(conditions?.find(({ type }) => type === 'TrafficVerified')).toMatchObject({
+      status: 'Unknown',
+      reason: 'TooFewRequests',
+    });
+  });
+
+  it('a runtime that does not exist', async () => {
+    await lab.deploy(2, { runtime: 'nothing' });
+    await lab.until(({ conditions, phase }) => {
+      expect(phase).toBe('Degraded');
+      expect(conditions?.find(({ type }) => type === 'Progressing')).toMatchObject({
+        status: 'False',
+        reason: 'RuntimeNotFound',
+      });
+    });
+  });
+
+  it('no progress until the deadline aborts where that is wanted', async () => {
+    lab.fates.set(2, 'pending');
+    await lab.deploy(2, {
+      strategy: { canary: { steps: [{ setWeight: 50 }], progressDeadlineSeconds: 1, abortOnDeadline: true } },
+    });
+    await lab.until(({ rollout }) =>
+      expect(rollout).toMatchObject({ phase: 'Aborted', abort: { reason: 'No progress for 1 s.' } }),
+    );
+  });
+});
+
+describe('rolling', () => {
+  it('replaces pods a few at a time, and the share follows them', async () => {
+    const rolling = { strategy: { rolling: { maxSurge: 1, maxUnavailable: 0 } }, replicas: 4 };
+    await lab.deploy(1, rolling);
+    await healthy(1);
+    await lab.deploy(2, rolling);
+    await healthy(2);
+    const shares = lab.weights.map(({ canary }) => canary);
+    expect(shares.at(0)).toBe(0);
+    expect(shares.slice(0, -1)).toEqual([...shares.slice(0, -1)].sort((a, b) => a - b));
+    expect(shares.length).toBeGreaterThan(4);
+  });
+});
