@@ -7,16 +7,14 @@ import { createServer, type Server } from 'node:http';
 import { isIPv6 } from 'node:net';
 import { type Clock, systemClock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
-import { createInformer, type Informer } from '../../platform/cluster/informer.ts';
-import type { ClusterPort, KubeObject } from '../../platform/cluster/port.ts';
-import { ENDPOINTSLICES, GATEWAYCLASSES, GATEWAYS, HTTPROUTES, SERVICES } from '../../platform/cluster/resources.ts';
+import type { ClusterPort } from '../../platform/cluster/port.ts';
+import { createCaches } from './caches.ts';
 import { type Counters, createCounters } from './counters.ts';
 import { createEndpoints } from './endpoints.ts';
 import { createLive, type Live } from './live.ts';
 import { createPublisher } from './publish.ts';
 import { createGatewayServer, type ServerOptions } from './server.ts';
 import { buildState, type State } from './state.ts';
-import type { EndpointSlice, Gateway, GatewayClass, HttpRoute, Service } from './types.ts';
 
 export interface GatewayOptions {
   cluster: ClusterPort;
@@ -57,12 +55,15 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
 
   let state: State = buildState({ ...caches.observed(), classes: [] }, port);
   const address = options.address ?? (bind === '0.0.0.0' || bind === '::' ? '127.0.0.1' : bind);
-  const publisher = createPublisher({ cluster, state: () => state, port, address, metricsUrl, log, clock });
-  caches.start(() => {
-    state = buildState(caches.observed(), port);
-    live.adopt(state.table);
-    isReady = true;
-    publisher.publish();
+  const publisher = createPublisher({ cluster, caches, state: () => state, port, address, metricsUrl, log, clock });
+  caches.start({
+    rebuild() {
+      state = buildState(caches.observed(), port);
+      live.adopt(state.table);
+      isReady = true;
+      publisher.publish();
+    },
+    look: publisher.look,
   });
   const url = `http://${isIPv6(bind) ? `[${bind}]` : bind}:${port}`;
   log.info({ url, metricsUrl }, 'the gateway listens');
@@ -80,68 +81,6 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
       await endpoints.destroy();
       metrics.closeAllConnections();
       await closeServer(metrics);
-    },
-  };
-}
-
-interface Caches {
-  observed(): Parameters<typeof buildState>[0];
-  /** Calls back after the first complete read and after changes, once for many at a time. */
-  start(changed: () => void): void;
-  stop(): Promise<void>;
-}
-
-const SERVICE_NAME = 'kubernetes.io/service-name';
-
-function createCaches(cluster: ClusterPort, log: Log, clock: Clock): Caches {
-  const base = { cluster, log, clock };
-  const classes = createInformer<GatewayClass>({ ...base, resource: GATEWAYCLASSES });
-  const gateways = createInformer<Gateway>({ ...base, resource: GATEWAYS });
-  const routes = createInformer<HttpRoute>({ ...base, resource: HTTPROUTES });
-  const services = createInformer<Service>({ ...base, resource: SERVICES });
-  const slices = createInformer<EndpointSlice>({
-    ...base,
-    resource: ENDPOINTSLICES,
-    indexes: { service: ({ metadata }) => [`${metadata.namespace}/${metadata.labels?.[SERVICE_NAME]}`] },
-  });
-  const all: Pick<Informer<KubeObject>, 'isSynced' | 'synced' | 'start' | 'stop'>[] = [
-    classes,
-    gateways,
-    routes,
-    services,
-    slices,
-  ];
-  let scheduled: NodeJS.Immediate | undefined;
-
-  return {
-    observed: () => ({
-      classes: classes.list(),
-      gateways: gateways.list(),
-      routes: routes.list(),
-      service: (namespace, name) => services.get(`${namespace}/${name}`),
-      slices: (namespace, service) => slices.by('service', `${namespace}/${service}`),
-    }),
-    start(changed) {
-      const schedule = (): void => {
-        if (!all.every((informer) => informer.isSynced)) return;
-        scheduled ??= setImmediate(() => {
-          scheduled = undefined;
-          try {
-            changed();
-          } catch (error) {
-            log.error({ err: error }, 'the routes could not be read; the earlier ones stay');
-          }
-        });
-      };
-      for (const informer of [classes, gateways, routes, services, slices]) informer.onChange(schedule);
-      for (const informer of all) {
-        informer.start();
-        void informer.synced().then(schedule);
-      }
-    },
-    async stop() {
-      await Promise.all(all.map((informer) => informer.stop()));
-      clearImmediate(scheduled);
     },
   };
 }

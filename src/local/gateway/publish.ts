@@ -10,11 +10,13 @@ import { createWorkQueue } from '../../lib/workqueue.ts';
 import {
   apiVersionOf,
   type ClusterPort,
+  isConflict,
   isNotFound,
   type KubeObject,
   type Resource,
 } from '../../platform/cluster/port.ts';
 import { GATEWAYCLASSES, GATEWAYS, HTTPROUTES } from '../../platform/cluster/resources.ts';
+import type { Caches, Kind } from './caches.ts';
 import type { State } from './state.ts';
 import { gatewayClassStatus, gatewayStatus, routeParents } from './status.ts';
 
@@ -22,6 +24,7 @@ const FIELD_MANAGER = 'clops-gateway';
 
 export interface PublisherOptions {
   cluster: ClusterPort;
+  caches: Pick<Caches, 'gatewayClass' | 'gateway' | 'route'>;
   state: () => State;
   port: number;
   address: string;
@@ -33,42 +36,43 @@ export interface PublisherOptions {
 export interface Publisher {
   /** Looks at every object of ours. */
   publish(): void;
+  /** Looks at one. */
+  look(kind: Kind, key: string): void;
   stop(): Promise<void>;
 }
 
-export function createPublisher({
-  cluster,
-  state,
-  port,
-  address,
-  metricsUrl,
-  log,
-  clock,
-}: PublisherOptions): Publisher {
+export function createPublisher(options: PublisherOptions): Publisher {
+  const { cluster, caches, state, port, address, metricsUrl, log, clock } = options;
+  const write: Readonly<Record<string, (key: string) => Promise<void>>> = {
+    class: writeClass,
+    gateway: writeGateway,
+    route: writeRoute,
+  };
   const queue = createWorkQueue({
     clock,
-    work: async (key) => {
-      const [kind, id] = [key.slice(0, key.indexOf(' ')), key.slice(key.indexOf(' ') + 1)];
+    work: async (item) => {
+      const space = item.indexOf(' ');
       try {
-        if (kind === 'class') await writeClass(id);
-        else if (kind === 'gateway') await writeGateway(id);
-        else await writeRoute(id);
+        await write[item.slice(0, space)]?.(item.slice(space + 1));
       } catch (error) {
-        if (!isNotFound(error)) throw error; // deleted meanwhile: nobody is left to be told
+        // Deleted, or changed since we read it: the watch brings that, and with it the next look.
+        if (!isNotFound(error) && !isConflict(error)) throw error;
       }
       return undefined;
     },
-    onError: (error, key, retryInMs) => log.warn({ err: error, key, retryInMs }, 'a status could not be written'),
+    onError: (error, item, retryInMs) => log.warn({ err: error, item, retryInMs }, 'a status could not be written'),
   });
+  const look = (kind: Kind, key: string): void => queue.add(`${kind} ${key}`);
 
-  async function writeClass(id: string): Promise<void> {
-    const object = state().classes.get(id);
-    if (object) await writeStatus(GATEWAYCLASSES, object, { ...gatewayClassStatus(object, nowText()) });
+  async function writeClass(key: string): Promise<void> {
+    const object = caches.gatewayClass(key);
+    if (!object || !isSame(object, state().classes.get(key))) return;
+    await writeStatus(GATEWAYCLASSES, object, { ...gatewayClassStatus(object, nowText()) });
   }
 
-  async function writeGateway(id: string): Promise<void> {
-    const object = state().gateways.get(id);
-    if (!object) return;
+  async function writeGateway(key: string): Promise<void> {
+    const object = caches.gateway(key);
+    if (!object || !isSame(object, state().gateways.get(key))) return;
     if (object.metadata.annotations?.[GATEWAY_METRICS_ANNOTATION] !== metricsUrl) {
       const metadata = { ...identity(object), annotations: { [GATEWAY_METRICS_ANNOTATION]: metricsUrl } };
       const annotated = { apiVersion: apiVersionOf(GATEWAYS), kind: GATEWAYS.kind, metadata };
@@ -77,9 +81,11 @@ export function createPublisher({
     await writeStatus(GATEWAYS, object, { ...gatewayStatus(object, state(), { port, address, now: nowText() }) });
   }
 
-  async function writeRoute(id: string): Promise<void> {
-    const own = state().routes.get(id);
-    if (own) await writeStatus(HTTPROUTES, own.route, { parents: routeParents(own, nowText()) });
+  async function writeRoute(key: string): Promise<void> {
+    const own = state().routes.get(key);
+    const route = caches.route(key);
+    if (!own || !route || !isSame(route, own.route)) return;
+    await writeStatus(HTTPROUTES, route, { parents: routeParents({ ...own, route }, nowText()) });
   }
 
   async function writeStatus(resource: Resource, object: KubeObject, desired: Record<string, unknown>): Promise<void> {
@@ -98,13 +104,18 @@ export function createPublisher({
   return {
     publish() {
       const { classes, gateways, routes } = state();
-      for (const key of classes.keys()) queue.add(`class ${key}`);
-      for (const key of gateways.keys()) queue.add(`gateway ${key}`);
-      for (const key of routes.keys()) queue.add(`route ${key}`);
+      for (const key of classes.keys()) look('class', key);
+      for (const key of gateways.keys()) look('gateway', key);
+      for (const key of routes.keys()) look('route', key);
     },
+    look,
     stop: () => queue.stop(),
   };
 }
+
+/** Whether what is served was made from this spec; if not, a new table is on its way, and a status behind it. */
+const isSame = ({ metadata: a }: KubeObject, served: KubeObject | undefined): boolean =>
+  served !== undefined && a.uid === served.metadata.uid && a.generation === served.metadata.generation;
 
 /** The uid makes an apply that comes after a deletion fail, where it would otherwise create the object anew. */
 const identity = ({ metadata: { name, namespace, uid } }: KubeObject) => ({

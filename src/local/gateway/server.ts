@@ -28,18 +28,15 @@ export function createGatewayServer(options: ServerOptions): Server {
       headersTimeout: 60_000,
       // An upload may take as long as it takes: audio is streamed for minutes.
       requestTimeout: 0,
+      // Java's client offers h2c with its first request and is content with HTTP/1.1; a websocket is nothing without its upgrade.
+      shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === 'websocket',
     },
     (request, response) => serve(options, request, response),
   );
   server.maxConnections = MAX_CLIENTS;
-  server.on('upgrade', (request: IncomingMessage, socket: Duplex) => {
+  server.on('upgrade', (_request: IncomingMessage, socket: Duplex) => {
     observe(options.live.unrouted, 501, 0);
-    endRaw(
-      socket,
-      501,
-      'Not Implemented',
-      `this gateway does not serve upgrades to ${shown(request.headers.upgrade ?? '')}`,
-    );
+    endRaw(socket, 501, 'Not Implemented', 'this gateway does not serve websockets');
   });
   server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
     endRaw(socket, 501, 'Not Implemented', 'this gateway is no forward proxy: CONNECT is not served');

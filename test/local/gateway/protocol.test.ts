@@ -54,6 +54,12 @@ describe('protocol', () => {
     expect(await raw(`OPTIONS * HTTP/1.1\r\nHost: example\r\n${close}\r\n`)).toMatch(/^HTTP\/1.1 400 /);
   });
 
+  it('answers in HTTP/1.1 whoever offers HTTP/2', async () => {
+    const answer = await raw(`GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, close\r\nUpgrade: h2c\r\n\r\n`);
+    expect(answer).toMatch(/^HTTP\/1.1 200 OK\r\n/);
+    expect(answer).not.toContain('h2c');
+  });
+
   it('takes the host of an absolute target, and answers HEAD and HTTP/1.0', async () => {
     const absolute = await raw(`GET http://models.example/a?b HTTP/1.1\r\nHost: other\r\n${close}\r\n`);
     expect(absolute).toContain('"url":"/a?b"');
