@@ -4,10 +4,11 @@
  * names them, and what is removed last.
  */
 import { CONTROLLER_MANAGER, LABELS } from '../contract/names.ts';
+import { canonical } from '../contract/revision.ts';
 import { type ClusterPort, isNotFound, type KubeObject, type Resource } from '../platform/cluster/port.ts';
 import { CONTROLLERREVISIONS, DEPLOYMENTS, HTTPROUTES, SERVICES } from '../platform/cluster/resources.ts';
 import { desiredDeployment } from './desired/deployment.ts';
-import { canonical, desiredRevision, snapshotOf } from './desired/revision.ts';
+import { desiredRevision, snapshotOf } from './desired/revision.ts';
 import { desiredRoute, desiredService, type Role } from './desired/routing.ts';
 import type { ControllerRevision, Snapshot } from './kinds.ts';
 import type { Context } from './observe.ts';

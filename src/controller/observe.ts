@@ -1,11 +1,11 @@
 /** Gathers from the caches what concerns one ModelDeployment and names it. Reads only; asks nobody but the prober. */
 import type { ModelDeployment } from '../contract/modeldeployment.ts';
 import { ANNOTATIONS, LABELS } from '../contract/names.ts';
+import { hashOf } from '../contract/revision.ts';
 import type { RolloutCommand } from '../contract/rolloutcommand.ts';
 import type { ServingRuntime } from '../contract/servingruntime.ts';
 import { keyOf } from '../platform/cluster/informer.ts';
 import type { Caches } from './caches.ts';
-import { hashOf } from './desired/revision.ts';
 import { type Role, serviceName } from './desired/routing.ts';
 import { artifactOf, failureOf } from './failure.ts';
 import type { ControllerRevision, Deployment, HttpRoute, Pod, Service, Snapshot } from './kinds.ts';
