@@ -83,7 +83,6 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     refs,
     recorder,
     clock,
-    log,
     nodeAddress: network.nodeAddress,
     allocatable: capacityOf(node),
     backoff: options.backoff ?? KUBELET_BACKOFF,

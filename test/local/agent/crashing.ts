@@ -6,7 +6,7 @@ import { createApi } from '../../../src/local/apiserver/handler.ts';
 import { createInProcessCluster } from '../../../src/local/apiserver/inProcess.ts';
 import { PODS } from '../../../src/platform/cluster/resources.ts';
 import { eventually } from '../../support/eventually.ts';
-import { aNode } from './lab.ts';
+import { aNode } from './aNode.ts';
 
 const dataDir = process.argv[2] as string;
 const cluster = createInProcessCluster(createApi({ dataDir, clock: systemClock, log: silentLog }), 'test/1');
@@ -24,7 +24,7 @@ for (const name of ['kept', 'deleted', 'ended'])
         {
           name: 'main',
           image: 'test',
-          command: ['/bin/sh', '-c', 'trap "exit 7" USR1; echo begin; while :; do sleep 0.1; done'],
+          command: ['/bin/sh', '-c', 'trap "exit 7" USR1; echo begin; sleep 300 & wait'],
         },
       ],
     },

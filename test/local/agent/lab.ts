@@ -4,23 +4,11 @@ import { expect } from 'vitest';
 import { silentLog } from '../../../src/lib/log.ts';
 import { type Agent, type AgentOptions, startAgent } from '../../../src/local/agent/index.ts';
 import type { AgentPod, Container, ContainerStatus } from '../../../src/local/agent/types.ts';
-import type { NodeDeclaration } from '../../../src/local/declaration.ts';
 import { isNotFound, type KubeObject } from '../../../src/platform/cluster/port.ts';
 import { EVENTS, PODS } from '../../../src/platform/cluster/resources.ts';
 import { eventually } from '../../support/eventually.ts';
 import { startCore, type TestCore } from '../apiserver/harness.ts';
-
-export const NODE = 'gpu-1';
-
-export const aNode = (override: Partial<NodeDeclaration> = {}): NodeDeclaration => ({
-  name: NODE,
-  cpu: '8',
-  memory: '16Gi',
-  gpus: { product: 'NVIDIA-L4', memoryMib: 23_034, count: 2 },
-  labels: {},
-  taints: [],
-  ...override,
-});
+import { aNode, NODE } from './aNode.ts';
 
 export interface Lab {
   core: TestCore;

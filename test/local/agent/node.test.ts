@@ -14,7 +14,8 @@ import { createClientNodeCluster } from '../../../src/platform/cluster/clientNod
 import type { ClusterPort, KubeObject, LogOptions } from '../../../src/platform/cluster/port.ts';
 import { DEPLOYMENTS, ENDPOINTSLICES, LEASES, NODES, PODS, SERVICES } from '../../../src/platform/cluster/resources.ts';
 import { eventually } from '../../support/eventually.ts';
-import { aNode, condition, processesUnder, SERVER } from './lab.ts';
+import { aNode } from './aNode.ts';
+import { condition, processesUnder, SERVER } from './lab.ts';
 
 let dataDir: string;
 let control: LocalCluster;
@@ -145,9 +146,12 @@ test('kubectl logs: tail, since, timestamps, previous, follow', async () => {
   await expect(read({ previous: true })).rejects.toThrow(
     'previous terminated container "main" in pod "talker" not found',
   );
-  const followed = read({ follow: true, tailLines: 1 });
+  const followed = cluster.log('talker', 'default', { follow: true, tailLines: 1 })[Symbol.asyncIterator]();
+  const next = async (): Promise<string> => Buffer.from((await followed.next()).value ?? []).toString();
+  expect(await next()).toBe('three\n');
   await cluster.delete(PODS, 'talker', 'default');
-  expect(await followed).toBe('three\nbye\n');
+  expect(await next()).toBe('bye\n');
+  expect((await followed.next()).done).toBe(true);
 });
 
 test('kubectl itself reads the log', async ({ skip }) => {

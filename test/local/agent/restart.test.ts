@@ -13,7 +13,8 @@ import { createApi } from '../../../src/local/apiserver/handler.ts';
 import { createInProcessCluster } from '../../../src/local/apiserver/inProcess.ts';
 import { PODS } from '../../../src/platform/cluster/resources.ts';
 import { eventually } from '../../support/eventually.ts';
-import { aNode, condition, type Lab, processesUnder, startLab, statusOf } from './lab.ts';
+import { aNode } from './aNode.ts';
+import { condition, type Lab, processesUnder, startLab, statusOf } from './lab.ts';
 
 const cleanups: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -90,6 +91,18 @@ test('processes left running are adopted, neither restarted nor unready for a mo
   process.kill(-(before.pid as number), 'SIGKILL');
   const restarted = await lab.until('vad', (pod) => expect(statusOf(pod).restartCount).toBe(1));
   expect(statusOf(restarted).lastState.terminated).toMatchObject({ exitCode: 137, reason: 'ContainerStatusUnknown' });
+});
+
+test('starts and closes while no cluster answers', async () => {
+  const dataDir = await mkdtemp(join(tmpdir(), 'clops-alone-'));
+  cleanups.push(() => rm(dataDir, { recursive: true, force: true }));
+  const api = createApi({ dataDir, clock: systemClock, log: silentLog });
+  const cluster = createInProcessCluster(api, 'test/1');
+  await api.close();
+  const agent = await startAgent({ cluster, node: aNode(), images: {}, dataDir, log: silentLog });
+  const refused = expect(agent.registered).rejects.toThrow('was stopped before it was registered');
+  await agent.close();
+  await refused;
 });
 
 test('after kill -9 of the agent: keeps what is wanted, learns what ended, ends what is nobody’s', async () => {

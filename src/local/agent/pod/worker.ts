@@ -2,41 +2,26 @@
  * One pod on this node. `sync` looks at what is wanted and at what runs and takes the next steps; it is called again
  * whenever either changes, waits for nothing long, and can be cut off by the agent's death at any line.
  */
-import { mkdirSync } from 'node:fs';
-import type { Clock } from '../../../lib/clock.ts';
-import type { Log } from '../../../lib/log.ts';
 import { after, type Outcome } from '../../../lib/workqueue.ts';
 import { type ClusterPort, isConflict, isNotFound, type KubeObject } from '../../../platform/cluster/port.ts';
 import { PODS } from '../../../platform/cluster/resources.ts';
 import { isPodFinished, timeText } from '../../kinds.ts';
-import type { Recorder } from '../../recorder.ts';
-import type { ActionTarget } from '../container/action.ts';
-import { commandOf, unrunnable } from '../container/command.ts';
-import { Container } from '../container/container.ts';
-import { ConfigMissing, type PodFacts } from '../container/env.ts';
-import { ID_VARIABLE } from '../container/process.ts';
-import { type ContainerRecord, containerDirOf, type PodRecord, removeFolder } from '../records.ts';
+import { unrunnable } from '../container/command.ts';
+import type { Container } from '../container/container.ts';
+import { ConfigMissing } from '../container/env.ts';
+import { type ContainerRecord, type PodRecord, removeFolder } from '../records.ts';
 import { MANAGER } from '../registration.ts';
-import type { AgentPod, Container as ContainerSpec, Images, PodStatus } from '../types.ts';
+import type { AgentPod, PodStatus } from '../types.ts';
 import type { Admission } from './admission.ts';
 import { backoffMessage, type RestartBackoff, restartAfter } from './backoff.ts';
-import type { Refs } from './refs.ts';
+import { type BuildContext, type Builder, createBuilder, NotYetKnown, specGraceMs } from './build.ts';
 import { podStatus } from './status.ts';
-import { prepareVolumes, unservedVolume, volumeDir } from './volumes.ts';
+import { prepareVolumes, unservedVolume } from './volumes.ts';
 
-export interface WorkerContext {
+export interface WorkerContext extends BuildContext {
   cluster: ClusterPort;
-  images: Images;
-  refs: Refs;
-  recorder: Recorder;
-  clock: Clock;
-  log: Log;
-  nodeAddress: string;
-  allocatable: Readonly<Record<string, string>>;
-  backoff: RestartBackoff;
-  podDir: (uid: string) => string;
   admission: Admission;
-  wake: (uid: string) => void;
+  backoff: RestartBackoff;
   /** The pod is gone and nothing of it is left. */
   forget: (uid: string) => void;
 }
@@ -46,8 +31,6 @@ const GONE_GRACE_MS = 2_000;
 /** A stop of the platform must not take as long as the slowest pod asks for: who stops it waits six seconds. */
 const AGENT_STOP_GRACE_MS = 4_000;
 
-class NotYetKnown extends Error {}
-
 export class PodWorker {
   readonly uid: string;
   /** The newest version; undefined when it is gone from the API. */
@@ -56,6 +39,7 @@ export class PodWorker {
   #last: AgentPod;
   readonly #context: WorkerContext;
   #record: PodRecord | undefined;
+  #builder: Builder | undefined;
   #init: Container[] = [];
   #main: Container[] = [];
   #failure: { reason: string; message: string } | undefined;
@@ -126,9 +110,9 @@ export class PodWorker {
       return;
     }
     this.#record = answer;
-    const make = (spec: ContainerSpec): Container => this.#makeContainer(spec);
-    this.#init = (pod.spec.initContainers ?? []).map(make);
-    this.#main = pod.spec.containers.map(make);
+    this.#builder = createBuilder(this.#context, answer, () => this.#last);
+    this.#init = (pod.spec.initContainers ?? []).map(this.#builder.make);
+    this.#main = pod.spec.containers.map(this.#builder.make);
   }
 
   /** Containers that ended while no agent was looking are known as ended only after their last words were read. */
@@ -225,14 +209,14 @@ export class PodWorker {
 
   async #start(pod: AgentPod, container: Container, backoff: ContainerRecord['backoff']): Promise<void> {
     const { images } = this.#context;
+    const builder = this.#builder as Builder;
     const refusal = unrunnable(container.spec, images);
     if (refusal) {
       this.#waits(pod, container, refusal, refusal.message);
       return;
     }
     try {
-      const command = this.#commandOf(container.spec);
-      mkdirSync(containerDirOf(this.#context.podDir(this.uid), container.spec.name), { recursive: true, mode: 0o700 });
+      const command = builder.commandOf(container.spec);
       await container.start(command, backoff);
       container.waiting = { reason: 'ContainerCreating' };
     } catch (error) {
@@ -249,71 +233,9 @@ export class PodWorker {
     container.waiting = waiting;
   }
 
-  #commandOf(spec: ContainerSpec) {
-    const { images, refs, podDir } = this.#context;
-    const pod = this.#last;
-    const dir = podDir(this.uid);
-    return commandOf(spec, {
-      facts: this.#facts(),
-      lookup: (kind, name): KubeObject | undefined => {
-        const object = refs.get(this.uid, kind, pod.metadata.namespace ?? '', name);
-        if (object === 'unknown') throw new NotYetKnown();
-        return object === 'absent' ? undefined : object;
-      },
-      images,
-      dir: containerDirOf(dir, spec.name),
-      volumeDir: (name) => volumeDir(dir, name),
-      ports: new Map(Object.entries(this.#record?.ports ?? {}).map(([from, to]) => [Number(from), to])),
-    });
-  }
-
-  #facts(): PodFacts {
-    const { nodeAddress, allocatable } = this.#context;
-    return { pod: this.#last, podIp: this.#record?.address ?? '', hostIp: nodeAddress, allocatable };
-  }
-
-  #makeContainer(spec: ContainerSpec): Container {
-    const { clock, recorder, podDir, wake } = this.#context;
-    const ports = this.#record?.ports ?? {};
-    const target: ActionTarget = {
-      address: this.#record?.address ?? '',
-      portOf: (port) => {
-        const own = /^\d+$/.test(String(port))
-          ? Number(port)
-          : spec.ports?.find(({ name }) => name === port)?.containerPort;
-        return own === undefined ? undefined : (ports[own] ?? own);
-      },
-      exec: (command) => {
-        const { env, ...rest } = this.#commandOf({ ...spec, command: [...command], args: [] });
-        return { ...rest, env: { ...env, [ID_VARIABLE]: container.record?.id ?? '' } }; // ends with the container
-      },
-    };
-    const container: Container = new Container({
-      spec,
-      podDir: podDir(this.uid),
-      clock,
-      target,
-      events: {
-        changed: () => wake(this.uid),
-        normal: (reason, message) => recorder.normal(PODS, this.#last, reason, message),
-        warning: (reason, message) => recorder.warning(PODS, this.#last, reason, message),
-        mustRestart: (type, probe) => {
-          const seconds = probe.terminationGracePeriodSeconds;
-          const why = `Container ${spec.name} failed ${type.toLowerCase()} probe, will be restarted`;
-          container.stop(seconds === undefined ? this.#specGraceMs() : seconds * 1000, { why });
-        },
-      },
-    });
-    return container;
-  }
-
-  #specGraceMs(): number {
-    return (this.#last.spec.terminationGracePeriodSeconds ?? 30) * 1000;
-  }
-
   #graceMs(pod: AgentPod): number {
     const seconds = pod.metadata.deletionGracePeriodSeconds;
-    return seconds === undefined ? this.#specGraceMs() : seconds * 1000;
+    return seconds === undefined ? specGraceMs(this.#last) : seconds * 1000;
   }
 
   /** Writes the status when it is not what was written last. */
