@@ -178,6 +178,7 @@ async function build(root) {
 }
 
 const children = new Set();
+let interruptedBy = null;
 
 /** Runs a command; its output is shown only when it fails. */
 function step(doing, done, task) {
@@ -203,6 +204,10 @@ function step(doing, done, task) {
       if (code === 0) {
         say(`✓ ${done} (${seconds(began)})`);
         resolve();
+        return;
+      }
+      if (interruptedBy !== null) {
+        reject(new Refusal('Interrupted.'));
         return;
       }
       const lines = Buffer.concat(output).toString('utf8').trimEnd().split('\n');
@@ -314,10 +319,10 @@ async function setUp(root, purpose) {
     if (error.code !== 'EACCES' && error.code !== 'EROFS' && error.code !== 'EPERM') throw error;
     throw new Refusal(`${root} cannot be written by this user, and CLOps has to install or build itself there.`);
   }
+  // The lock is held until the child is gone: an npm that is still tidying up must not meet the next one.
   const interrupt = (signal) => {
+    interruptedBy = interruptedBy || signal;
     for (const child of children) child.kill(signal);
-    release();
-    process.exit(signal === 'SIGINT' ? 130 : 143);
   };
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
   try {
@@ -331,7 +336,7 @@ async function setUp(root, purpose) {
 if (require.main === module) {
   setUp(path.resolve(__dirname, '..'), process.argv[2]).catch((error) => {
     say(error instanceof Refusal ? error.message : error.stack);
-    process.exitCode = 1;
+    process.exitCode = interruptedBy === 'SIGINT' ? 130 : interruptedBy === 'SIGTERM' ? 143 : 1;
   });
 }
 
