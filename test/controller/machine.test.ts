@@ -1,0 +1,259 @@
+/** The engine alone: what it must never do, whatever happens and whenever it dies. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { StepSpec } from '../../src/contract/modeldeployment.ts';
+import { hashOf } from '../../src/contract/revision.ts';
+import { replicasOf } from '../../src/contract/strategy.ts';
+import { decide } from '../../src/controller/rollout/machine.ts';
+import { alive } from '../../src/controller/rollout/plan.ts';
+import { type Decision, NO_SIDE, type RolloutInput } from '../../src/controller/rollout/types.ts';
+import { aCommand, aWorld, inputOf, pass, settle, specOf, type World } from './world.ts';
+
+const STEPS: StepSpec[] = [{ setWeight: 10 }, { pause: { seconds: 5 } }, { setWeight: 50 }, { pause: {} }];
+
+type Move =
+  | { kind: 'pods'; version: number; verified: number }
+  | { kind: 'programmed' }
+  | { kind: 'drift'; on: boolean }
+  | { kind: 'time'; seconds: number }
+  | { kind: 'deploy'; version: number }
+  | { kind: 'scale'; replicas: number }
+  | { kind: 'pause'; on: boolean }
+  | { kind: 'steps'; weight: number }
+  | { kind: 'command'; verb: 'Promote' | 'SkipStep' | 'Abort' | 'Retry' | 'Restart'; to?: 'NextStep' | 'End' | 'Full' }
+  | { kind: 'pass'; writes?: number };
+
+const version = fc.integer({ min: 1, max: 3 });
+const move: fc.Arbitrary<Move> = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({ kind: fc.constant('pods' as const), version, verified: fc.integer({ min: 0, max: 6 }) }),
+  },
+  { weight: 4, arbitrary: fc.constant({ kind: 'programmed' as const }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('drift' as const), on: fc.boolean() }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('time' as const), seconds: fc.integer({ min: 1, max: 90 }) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('deploy' as const), version }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('scale' as const), replicas: fc.integer({ min: 0, max: 6 }) }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('pause' as const), on: fc.boolean() }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('steps' as const), weight: fc.integer({ min: 1, max: 50 }) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('command' as const),
+      verb: fc.constantFrom('Promote', 'SkipStep', 'Abort', 'Retry', 'Restart'),
+      to: fc.constantFrom('NextStep', 'End', 'Full'),
+    }),
+  },
+  { weight: 8, arbitrary: fc.constant({ kind: 'pass' as const }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('pass' as const), writes: fc.integer({ min: 0, max: 8 }) }) },
+);
+
+function play(world: World, step: Move): { input: RolloutInput; decision: Decision } | undefined {
+  switch (step.kind) {
+    case 'pods':
+      world.verified.set(hashOf(specOf(step.version, [])), step.verified);
+      return undefined;
+    case 'programmed':
+      world.isProgrammed = world.weights !== undefined;
+      return undefined;
+    case 'drift':
+      world.isDrifting = step.on;
+      return undefined;
+    case 'time':
+      world.now += step.seconds * 1000;
+      return undefined;
+    case 'deploy':
+      world.spec = { ...world.spec, model: specOf(step.version, []).model };
+      return undefined;
+    case 'scale':
+      world.spec = { ...world.spec, replicas: step.replicas };
+      return undefined;
+    case 'pause':
+      world.spec = { ...world.spec, paused: step.on };
+      return undefined;
+    case 'steps':
+      world.spec = specOfSteps(world, [{ setWeight: step.weight }, ...STEPS.slice(1)]);
+      return undefined;
+    case 'command':
+      if (world.status.rollout)
+        world.commands.push(aCommand(world, step.verb, step.verb === 'Promote' ? step.to : undefined));
+      return undefined;
+    case 'pass':
+      return pass(world, step.writes);
+  }
+}
+
+const specOfSteps = (world: World, steps: StepSpec[]): World['spec'] => {
+  const canary = world.spec.strategy?.canary;
+  return { ...world.spec, strategy: { canary: { ...canary, steps } } };
+};
+
+/** What must hold of every single decision. */
+function check({ input, decision }: { input: RolloutInput; decision: Decision }): void {
+  const { observed, status, spec } = input;
+  const { run, weights, answer } = decision;
+  const before = observed.route.weights;
+  if (weights) {
+    expect(weights.stable + weights.canary).toBe(100);
+    const hash = decision.services.canary;
+    const side = observed.sides.get(hash) ?? NO_SIDE;
+    const isMoving = run.canary?.hash === hash && run.stable !== undefined;
+    if (isMoving && weights.canary > 0) expect(alive(side)).toBeGreaterThan(0);
+    if (isMoving && weights.canary > (before?.canary ?? 0)) {
+      expect(side.verified).toBeGreaterThan(0);
+      expect(run.rollout.abort).toBeUndefined();
+      expect(spec.paused ?? false).toBe(false);
+    }
+  }
+  // A Service that receives requests does not move to other pods, unless those have all requests already.
+  if (observed.selectors.canary && observed.selectors.canary !== decision.services.canary && run.stable) {
+    expect(observed.route.state === 'Absent' || before?.canary === 0).toBe(true);
+  }
+  const was = status.rollout;
+  if (was?.number === run.rollout.number && answer?.state !== 'Done') {
+    const moved = run.rollout.stepIndex - was.stepIndex;
+    const isReset = run.rollout.stepHash !== was.stepHash;
+    if (!isReset) expect(moved === 0 || moved === 1).toBe(true);
+  }
+  if (spec.paused && was?.number === run.rollout.number && answer === undefined && was.outcome === undefined) {
+    expect(run.rollout.phase).not.toBe('Degraded');
+    if (run.rollout.stepHash === was.stepHash) expect(run.rollout.stepIndex).toBe(was.stepIndex);
+  }
+  // What receives requests keeps the pods they need.
+  if (before && run.stable && observed.selectors.stable === run.stable.hash) {
+    const kept = decision.deployments.find(({ hash }) => hash === run.stable?.hash)?.replicas ?? 0;
+    const needed = Math.ceil((replicasOf(spec) * before.stable) / 100) - 1;
+    const had = observed.sides.get(run.stable.hash)?.replicas ?? 0;
+    expect(kept).toBeGreaterThanOrEqual(Math.min(needed, had));
+  }
+  for (const hash of decision.remove) {
+    expect([run.stable?.hash, decision.services.stable]).not.toContain(hash);
+  }
+}
+
+describe('whatever happens', () => {
+  it('every decision keeps the invariants', () => {
+    fc.assert(
+      fc.property(fc.array(move, { maxLength: 80 }), (moves) => {
+        const world = aWorld(specOf(1, STEPS));
+        for (const step of moves) {
+          const made = play(world, step);
+          if (made) check(made);
+        }
+      }),
+      { numRuns: 1500 },
+    );
+  });
+
+  it('deciding is a function: the same input gives the same decision', () => {
+    fc.assert(
+      fc.property(fc.array(move, { maxLength: 40 }), (moves) => {
+        const world = aWorld(specOf(1, STEPS));
+        for (const step of moves) play(world, step);
+        const input = inputOf(world);
+        expect(decide(structuredClone(input))).toEqual(decide(input));
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('when all goes well in the end, what was asked for last is stable, or paused, or was aborted', () => {
+    fc.assert(
+      fc.property(fc.array(move, { maxLength: 60 }), (moves) => {
+        const world = aWorld(specOf(1, STEPS));
+        for (const step of moves) play(world, step);
+        world.spec = { ...specOfSteps(world, [{ setWeight: 10 }, { setWeight: 50 }]), paused: false, replicas: 4 };
+        world.commands = [];
+        settle(world);
+        const { rollout, stable, canary } = world.status;
+        if (rollout?.outcome === 'Aborted') {
+          expect(world.weights?.canary ?? 0).toBe(0);
+          expect(stable?.weight).toBe(100);
+        } else {
+          expect(rollout?.phase).toBe('Healthy');
+          expect(stable?.hash).toBe(hashOf(world.spec));
+          expect(canary).toBeUndefined();
+          expect([...world.deployments.keys()]).toEqual([stable?.hash]);
+        }
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it('a controller that dies between any two writes changes no outcome', () => {
+    const deaths = fc.array(fc.integer({ min: 0, max: 8 }), { minLength: 1, maxLength: 30 });
+    fc.assert(
+      fc.property(deaths, fc.boolean(), (writes, isAborted) => {
+        const run = (crashes: readonly number[]): World => {
+          const world = aWorld(specOf(1, [{ setWeight: 10 }, { setWeight: 50 }]));
+          settle(world);
+          world.spec = { ...world.spec, model: specOf(2, []).model };
+          const queue = [...crashes];
+          for (let i = 0; i < 40; i++) {
+            for (const [hash, replicas] of world.deployments) world.verified.set(hash, replicas);
+            world.isProgrammed = world.weights !== undefined;
+            world.now += 500;
+            if (i === 3 && isAborted)
+              world.commands.push(
+                aCommand({ ...world, status: { rollout: { ...world.status.rollout!, number: 2 } } }, 'Abort'),
+              );
+            pass(world, queue.shift());
+          }
+          settle(world);
+          return world;
+        };
+        const [calm, stormy] = [run([]), run(writes)];
+        // Slower, so an abort may meet it at another step or after its end; but what it then is, it is wholly.
+        if (!isAborted) expect(outcomeOf(stormy)).toEqual(outcomeOf(calm));
+        else expect(['Aborted', 'Promoted']).toContain(stormy.status.rollout?.outcome);
+        expect(stormy.status.rollout?.number).toBe(2);
+      }),
+      { numRuns: 200 },
+    );
+  });
+});
+
+const outcomeOf = ({ status, weights, deployments }: World): unknown => ({
+  outcome: status.rollout?.outcome,
+  number: status.rollout?.number,
+  history: status.history?.map(({ number, outcome, from, to }) => ({ number, outcome, from, to })),
+  stable: status.stable,
+  weights,
+  deployments: [...deployments],
+});
+
+describe('verbs', () => {
+  it('one command advances once, and two commands twice', () => {
+    const world = aWorld(specOf(1, [{ setWeight: 10 }, { pause: {} }, { pause: {} }, { pause: {} }]));
+    settle(world);
+    world.spec = { ...world.spec, model: specOf(2, []).model };
+    settle(world);
+    expect(world.status.rollout?.stepIndex).toBe(1);
+    world.commands = [aCommand(world, 'Promote'), aCommand(world, 'Promote')];
+    pass(world);
+    expect(world.status.rollout?.stepIndex).toBe(2);
+    settle(world);
+    expect(world.status.rollout?.stepIndex).toBe(3);
+  });
+
+  it('time in a pause does not consume the deadline', () => {
+    const world = aWorld(specOf(1, [{ setWeight: 10 }, { pause: {} }, { setWeight: 50 }]));
+    settle(world);
+    world.spec = { ...world.spec, model: specOf(2, []).model };
+    settle(world);
+    world.now += 3600_000;
+    pass(world);
+    expect(world.status.rollout?.phase).toBe('Paused');
+    world.commands = [aCommand(world, 'Promote')];
+    pass(world);
+    pass(world);
+    expect(world.status.rollout?.phase).not.toBe('Degraded');
+    expect(world.status.rollout?.pausedBeforeSeconds).toBeGreaterThanOrEqual(3600);
+    world.now += 61_000;
+    world.verified.clear();
+    expect(pass(world).decision.run.rollout.phase).toBe('Degraded');
+  });
+});

@@ -1,0 +1,154 @@
+/**
+ * The smallest world in which the pure engine can live: what it decides becomes true when the test says so, pods come when
+ * the test says so, and a controller may die between any two writes.
+ */
+import type { ModelDeploymentSpec, ModelDeploymentStatus, StepSpec } from '../../src/contract/modeldeployment.ts';
+import { hashOf } from '../../src/contract/revision.ts';
+import type { CommandVerb, PromoteTo, RolloutCommand } from '../../src/contract/rolloutcommand.ts';
+import { decide } from '../../src/controller/rollout/machine.ts';
+import {
+  type Decision,
+  NO_SIDE,
+  type Observed,
+  type RolloutInput,
+  type Side,
+} from '../../src/controller/rollout/types.ts';
+import { statusFor } from '../../src/controller/status.ts';
+import { aModelDeployment } from './lab.ts';
+
+export interface World {
+  spec: ModelDeploymentSpec;
+  status: ModelDeploymentStatus;
+  revisions: Map<string, number>;
+  deployments: Map<string, number>;
+  /** Verified pods by hash; the others are on their way. */
+  verified: Map<string, number>;
+  selectors: { stable?: string; canary?: string };
+  weights: { stable: number; canary: number } | undefined;
+  isProgrammed: boolean;
+  isDrifting: boolean;
+  commands: RolloutCommand[];
+  now: number;
+}
+
+export const specOf = (version: number, steps: StepSpec[], replicas = 4): ModelDeploymentSpec => ({
+  ...aModelDeployment(version).spec,
+  replicas,
+  strategy: { canary: { steps, scaleDownDelaySeconds: 1, progressDeadlineSeconds: 60 } },
+});
+
+export const aWorld = (spec: ModelDeploymentSpec): World => ({
+  spec,
+  status: {},
+  revisions: new Map(),
+  deployments: new Map(),
+  verified: new Map(),
+  selectors: {},
+  weights: undefined,
+  isProgrammed: false,
+  isDrifting: false,
+  commands: [],
+  now: Date.parse('2026-01-01T00:00:00Z'),
+});
+
+export function inputOf(world: World): RolloutInput {
+  const sides = new Map<string, Side>();
+  for (const [hash, replicas] of world.deployments) {
+    const verified = Math.min(replicas, world.verified.get(hash) ?? 0);
+    sides.set(hash, {
+      ...NO_SIDE,
+      exists: true,
+      replicas,
+      pods: replicas,
+      ready: verified,
+      available: verified,
+      verified,
+    });
+  }
+  const hash = hashOf(world.spec);
+  const newest = Math.max(0, ...world.revisions.values());
+  const own = world.revisions.get(hash);
+  const endpoints = (role: 'stable' | 'canary'): string[] => {
+    const selected = world.selectors[role] ?? '';
+    return new Array<string>(sides.get(selected)?.ready ?? 0).fill(selected);
+  };
+  const { weights } = world;
+  const state = !weights ? 'Absent' : world.isProgrammed ? 'Programmed' : 'Pending';
+  const observed: Observed = {
+    desired: { hash, revision: own === newest && newest > 0 ? own : newest + 1, version: world.spec.model.version },
+    revisions: world.revisions,
+    sides,
+    selectors: world.selectors,
+    endpoints: { stable: endpoints('stable'), canary: endpoints('canary') },
+    route: { state, reason: state, message: state, ...(weights && { weights }) },
+    traffic: {
+      programmedForMs: world.isProgrammed ? 5000 : 0,
+      ...(weights &&
+        world.isDrifting && { requests: { stable: weights.canary * 100, canary: weights.stable * 100 + 1 } }),
+    },
+  };
+  return { spec: world.spec, status: world.status, observed, commands: world.commands, now: world.now };
+}
+
+/** Writes that a controller makes of a decision, in its order. Dying after `writes` of them leaves the rest undone. */
+export function carryOut(
+  world: World,
+  input: RolloutInput,
+  decision: Decision,
+  writes = Number.POSITIVE_INFINITY,
+): void {
+  const { desired } = input.observed;
+  const all: (() => void)[] = [
+    () => world.revisions.set(desired.hash, desired.revision),
+    ...decision.deployments.map(
+      ({ hash, replicas }) =>
+        () =>
+          void world.deployments.set(hash, replicas),
+    ),
+    () => (world.selectors = { ...world.selectors, stable: decision.services.stable }),
+    () => (world.selectors = { ...world.selectors, canary: decision.services.canary }),
+    () => {
+      const { weights } = decision;
+      if (!weights || (world.weights?.canary === weights.canary && world.weights.stable === weights.stable)) return;
+      world.weights = weights;
+      world.isProgrammed = false;
+    },
+    ...decision.remove.map((hash) => () => void world.deployments.delete(hash)),
+    () => {
+      const handledCommands = decision.answer?.state === 'Done' ? [decision.answer.name] : [];
+      const md = { ...aModelDeployment(1), spec: world.spec };
+      world.status = statusFor({ md, input, decision, handledCommands });
+      if (decision.answer?.state === 'Done') world.commands = world.commands.slice(1);
+    },
+    () => {
+      if (decision.answer?.state === 'Refused') world.commands = world.commands.slice(1);
+    },
+  ];
+  for (const write of all.slice(0, writes)) write();
+}
+
+/** One pass: look, decide, do. */
+export function pass(world: World, writes?: number): { input: RolloutInput; decision: Decision } {
+  const input = inputOf(world);
+  const decision = decide(input);
+  carryOut(world, input, decision, writes);
+  return { input, decision };
+}
+
+let count = 0;
+export function aCommand(world: World, verb: CommandVerb, to?: PromoteTo): RolloutCommand {
+  const spec = { deployment: 'vad', rollout: world.status.rollout?.number ?? 1, verb, ...(to && { to }) };
+  const metadata = { name: `op-${count++}`, namespace: 'speech' };
+  return { apiVersion: 'serving.clops.dev/v1alpha1', kind: 'RolloutCommand', metadata, spec };
+}
+
+/** Everything goes well from here on: pods come, routes are programmed, time passes. */
+export function settle(world: World, passes = 60): void {
+  world.isDrifting = false;
+  for (let i = 0; i < passes; i++) {
+    for (const [hash, replicas] of world.deployments) world.verified.set(hash, replicas);
+    world.isProgrammed = world.weights !== undefined;
+    world.now += 500;
+    pass(world);
+  }
+}
