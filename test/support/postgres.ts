@@ -1,5 +1,5 @@
 /** One real Postgres for the files that need it, with a migrated template that each file copies in milliseconds. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
@@ -18,6 +18,8 @@ export const TEMPLATE = 'clops_template';
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const dataDir = await mkdtemp(join(tmpdir(), 'clops-test-postgres-'));
+  // Root's Postgres runs as another user, who could not enter a 0700 folder and would be given one in /var/lib.
+  await chmod(dataDir, 0o711);
   const postgres = await startEmbeddedPostgres({ dataDir, log: silentLog });
   const admin = createDb({ url: postgres.url, log: silentLog, maxConnections: 1 });
   await admin.read({ name: 'makeTemplate', text: `create database ${TEMPLATE}` });
