@@ -89,6 +89,8 @@ const MAX_BEHIND = 1024 * 1024;
 /** The same body for a mirror. The backend sets the pace: a mirror that falls more than 1 MiB behind is dropped. */
 export class BodyCopy implements AsyncIterableIterator<Buffer, undefined> {
   dropped = false;
+  /** Ends the mirrored request: one that waits for its socket to drain asks for no next chunk and would wait for ever. */
+  onDrop: (() => void) | undefined;
   readonly #chunks: Buffer[] = [];
   #bytes = 0;
   #ended = false;
@@ -109,9 +111,11 @@ export class BodyCopy implements AsyncIterableIterator<Buffer, undefined> {
 
   /** Ends it with an error, so that the mirror does not take a part for the whole. */
   drop(): void {
+    if (this.dropped || (this.#ended && this.#chunks.length === 0)) return;
     this.dropped = true;
     this.#chunks.length = 0;
     this.#wake();
+    this.onDrop?.();
   }
 
   [Symbol.asyncIterator](): this {

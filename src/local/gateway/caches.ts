@@ -13,7 +13,7 @@ import type { EndpointSlice, Gateway, GatewayClass, HttpRoute, Service } from '.
 
 export type Kind = 'class' | 'gateway' | 'route';
 
-export interface CacheListener {
+interface CacheListener {
   /** After the first complete read, and after changes. */
   rebuild(): void;
   /** The status or metadata of one object changed. */

@@ -13,7 +13,7 @@ import type { Backend, Rule, Target } from './rule.ts';
 import { createSwrr, type Swrr } from './swrr.ts';
 import { EMPTY_TABLE, type Entry, lookup, type Table } from './table.ts';
 
-export interface LiveTarget {
+interface LiveTarget {
   readonly service: string;
   problem: Outcome | undefined;
   endpoints: readonly Endpoint[];

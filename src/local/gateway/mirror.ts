@@ -52,7 +52,12 @@ class MirroredRequest implements Dispatcher.DispatchHandler {
     this.#body = body;
   }
 
-  onRequestStart(): void {}
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    if (!this.#body) return;
+    const abort = (): void => controller.abort(new Error('the copy of the request was dropped'));
+    if (this.#body.dropped) abort();
+    else this.#body.onDrop = abort;
+  }
 
   onResponseStart(_controller: Dispatcher.DispatchController, status: number): void {
     this.#status = status;

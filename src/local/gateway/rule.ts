@@ -54,7 +54,7 @@ export interface Backend extends Target {
   readonly responseEdits: readonly HeaderEdit[];
 }
 
-export interface Mirror extends Target {
+interface Mirror extends Target {
   /** Share of requests that is mirrored, 0 to 1. */
   readonly share: number;
 }

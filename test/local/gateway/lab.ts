@@ -31,7 +31,7 @@ export interface TestBackend {
   close(): Promise<void>;
 }
 
-export interface TestEndpoint {
+interface TestEndpoint {
   port: number;
   ready?: boolean;
   terminating?: boolean;

@@ -215,6 +215,25 @@ describe('traffic', () => {
     await single.close();
   });
 
+  it('drops the copy for a mirror that does not keep up, and not the request', async () => {
+    const counted = await lab.backend(async (request, response) => {
+      let bytes = 0;
+      for await (const chunk of request) bytes += (chunk as Buffer).length;
+      response.end(String(bytes));
+    });
+    const stuck = await lab.backend(() => {});
+    await lab.service('counting', [counted]);
+    await lab.service('stuck', [stuck]);
+    const filters = [{ type: 'RequestMirror', requestMirror: { backendRef: to('stuck') } }];
+    await lab.route('copied', [{ matches: at('/copied'), filters, backendRefs: [to('counting')] }]);
+    const bytes = 32 * 2 ** 20;
+    const answer = await pool.request({ method: 'POST', path: '/copied', body: Buffer.alloc(bytes) });
+    expect(await answer.body.text()).toBe(String(bytes));
+    await eventually(async () =>
+      expect(await metrics()).toContain('route="copied",backend="stuck",result="dropped"} 1'),
+    );
+  });
+
   it('ends the backend’s request when the client goes away, and counts 499', async () => {
     const closed = Promise.withResolvers<void>();
     const arrived = Promise.withResolvers<void>();
