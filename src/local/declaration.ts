@@ -90,7 +90,7 @@ const DEFAULT_NODES: NodeDeclaration[] = [
 /** The image in which this project ships itself. Here it is the running Node and the built program. */
 export const OWN_IMAGE = 'clops.invalid/clops:dev';
 
-export class DeclarationError extends Error {
+class DeclarationError extends Error {
   override readonly name = 'DeclarationError';
 }
 

@@ -108,6 +108,9 @@ test('starts and closes while no cluster answers', async () => {
 test('after kill -9 of the agent: keeps what is wanted, learns what ended, ends what is nobody’s', async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'clops-crash-'));
   cleanups.push(() => rm(dataDir, { recursive: true, force: true }));
+  cleanups.push(async () => {
+    for (const pid of processesUnder(dataDir)) process.kill(pid, 'SIGKILL'); // there are some only when this test failed
+  });
   const child = spawn(process.execPath, [join(import.meta.dirname, 'crashing.ts'), dataDir], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });

@@ -4,7 +4,7 @@ import type { Container, Image, Images } from '../types.ts';
 import { environmentOf, type Lookup, type PodFacts } from './env.ts';
 import { expand, pathRewrite, portRewrite } from './rewrite.ts';
 
-export const TERMINATION_LOG = '/dev/termination-log';
+const TERMINATION_LOG = '/dev/termination-log';
 
 /** Containers get nothing of the agent's own environment: it may hold tokens. */
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/homebrew/bin';

@@ -21,7 +21,7 @@ const MAX_TERMINATION_MESSAGE = 4096;
 /** Logs of how many attempts are kept: the present one and the one `kubectl logs --previous` shows. */
 const KEPT_ATTEMPTS = 2;
 
-export interface ContainerEvents {
+interface ContainerEvents {
   /** Something about it changed; look again. */
   changed(): void;
   normal(reason: string, message: string): void;

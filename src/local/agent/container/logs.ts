@@ -19,7 +19,7 @@ import {
 import { open, readFile } from 'node:fs/promises';
 import type { Clock } from '../../../lib/clock.ts';
 
-export const MAX_LOG_BYTES = 10 * 1024 * 1024;
+const MAX_LOG_BYTES = 10 * 1024 * 1024;
 const NOTE_MS = 20;
 
 const timesOf = (file: string): string => `${file}.times`;

@@ -6,9 +6,9 @@ import type { Clock } from '../../../lib/clock.ts';
 import type { Container, Probe } from '../types.ts';
 import { type ActionResult, type ActionTarget, perform } from './action.ts';
 
-export type ProbeType = 'Startup' | 'Readiness' | 'Liveness';
+type ProbeType = 'Startup' | 'Readiness' | 'Liveness';
 
-export interface ProberEvents {
+interface ProberEvents {
   started(): void;
   ready(isReady: boolean): void;
   /** A liveness or startup probe has failed for good. */

@@ -160,7 +160,7 @@ function endRest(group: number | undefined, id: string): void {
 }
 
 /** Every process that carries the id, also those that left the group. Empty where there is no /proc. */
-export function processesOf(id: string): number[] {
+function processesOf(id: string): number[] {
   if (!isLinux) return [];
   const mark = `${ID_VARIABLE}=${id}`;
   return readdirSync('/proc')
@@ -186,7 +186,7 @@ function isSame(pid: number, id: string, startTime: string | undefined): boolean
 }
 
 /** Cheap. A zombie whose new parent does not reap counts as dead. */
-export function isAlive(pid: number, startTime?: string): boolean {
+function isAlive(pid: number, startTime?: string): boolean {
   if (isLinux) {
     const fields = statOf(pid);
     if (!fields || fields[0] === 'Z' || fields[0] === 'X') return false;
@@ -201,7 +201,7 @@ export function isAlive(pid: number, startTime?: string): boolean {
 }
 
 /** Text that differs between two processes that had the same pid, or undefined when there is none. */
-export function startTimeOf(pid: number): string | undefined {
+function startTimeOf(pid: number): string | undefined {
   if (isLinux) return statOf(pid)?.[19];
   try {
     const text = execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { env: { LC_ALL: 'C' }, encoding: 'utf8' });

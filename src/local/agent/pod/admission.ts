@@ -14,7 +14,7 @@ import type { AgentPod } from '../types.ts';
 import { type Network, nextAddress, PORTS_ANNOTATION, portsAnnotation, portsFor } from './addresses.ts';
 import { assignDevices, devicesWanted, formatDevices, parseDevices } from './devices.ts';
 
-export interface Refusal {
+interface Refusal {
   reason: string;
   message: string;
 }
