@@ -28,7 +28,7 @@ export function followCrds(core: Core): () => void {
 const words = (value: unknown): string[] => (Array.isArray(value) ? value.map(String) : []);
 
 /** The row of the one version that is served and stored. */
-export function rowOf(crd: Plain): ServedRow | undefined {
+function rowOf(crd: Plain): ServedRow | undefined {
   const spec = objectAt(crd, 'spec');
   const names = objectAt(spec, 'names');
   const version = listAt(spec, 'versions').find((one) => isObject(one) && one.served === true && one.storage === true);

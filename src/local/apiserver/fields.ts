@@ -12,9 +12,9 @@ export type Path = readonly string[];
 export type Fields = Map<string, unknown>;
 
 const SEPARATOR = '\u0001';
-export const MEMBER = Symbol('member');
+const MEMBER = Symbol('member');
 
-export const keyOfPath = (path: Path): string => path.join(SEPARATOR);
+const keyOfPath = (path: Path): string => path.join(SEPARATOR);
 export const pathOfKey = (key: string): Path => key.split(SEPARATOR);
 
 export type ListKind = { kind: 'atomic' } | { kind: 'set' } | { kind: 'map'; keys: readonly string[] };
@@ -49,7 +49,7 @@ export function itemElement(item: unknown, list: ListKind, schema: StructuralSch
 }
 
 /** Every leaf of `object`. */
-export function fieldsOf(object: unknown, schema: StructuralSchema): Fields {
+function fieldsOf(object: unknown, schema: StructuralSchema): Fields {
   const fields: Fields = new Map();
   collect(object, schema, [], fields);
   return fields;

@@ -36,7 +36,7 @@ export interface CoreApi extends Api {
   close(): Promise<void>;
 }
 
-export const VERSION = {
+const VERSION = {
   major: '1',
   minor: '34',
   gitVersion: 'v1.34.4+clops',

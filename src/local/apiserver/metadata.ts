@@ -65,7 +65,7 @@ function validateName(row: ServedRow, name: string): FieldError[] {
   return pattern.test(name) ? [] : [{ type: 'Invalid', field, value: name, detail: rule }];
 }
 
-export function validateLabels(labels: unknown, field = 'metadata.labels'): FieldError[] {
+function validateLabels(labels: unknown, field = 'metadata.labels'): FieldError[] {
   if (labels === undefined) return [];
   if (!isObject(labels)) return [{ type: 'TypeInvalid', field, value: labels, detail: 'must be a map of strings' }];
   return Object.entries(labels).flatMap(([key, value]): FieldError[] => [

@@ -43,7 +43,7 @@ const SCALE = {
   labelSelectorPath: '.status.selector',
 };
 
-export const storageOf = (resource: Pick<Resource, 'group' | 'plural'>): string =>
+const storageOf = (resource: Pick<Resource, 'group' | 'plural'>): string =>
   resource.group ? `${resource.group}/${resource.plural}` : resource.plural;
 
 function row(resource: Resource, extra: Extra = {}): ServedRow {

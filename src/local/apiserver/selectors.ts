@@ -8,7 +8,7 @@ type Predicate = (object: KubeObject) => boolean;
 const KEY = /^([a-z0-9A-Z]([-a-z0-9A-Z.]*[a-z0-9A-Z])?\/)?[a-z0-9A-Z]([-a-z0-9A-Z_.]*[a-z0-9A-Z])?$/;
 
 /** `a=b,c!=d,e in (f,g),h notin (i),j,!k,n>1`. Empty text selects everything. */
-export function labelSelector(text: string): Predicate {
+function labelSelector(text: string): Predicate {
   const terms = splitTerms(text).map(labelTerm);
   return (object) => {
     const labels = object.metadata.labels ?? {};
@@ -68,7 +68,7 @@ function checkKey(key: string, text: string): void {
 }
 
 /** `a=b,c!=d` over the few paths that the row supports; another path is 400 as on a real server. */
-export function fieldSelector(text: string, row: ResourceRow): Predicate {
+function fieldSelector(text: string, row: ResourceRow): Predicate {
   const terms = text
     .split(',')
     .filter((term) => term.trim() !== '')

@@ -15,7 +15,7 @@ export class Refusal extends Error {
 type Details = Status['details'];
 
 /** `deployments.apps`, or `pods` for the core group. */
-export const qualified = (resource: Pick<Resource, 'plural' | 'group'>): string =>
+const qualified = (resource: Pick<Resource, 'plural' | 'group'>): string =>
   resource.group ? `${resource.plural}.${resource.group}` : resource.plural;
 
 const details = (resource: Resource, name: string): Details => ({
