@@ -65,7 +65,7 @@ export function startReplicaSetController(context: Context): Controller {
         failure = error;
       }
     }
-    await report(set, active, failure);
+    await report(set, active, mayAct ? { failure } : undefined);
     if (failure !== undefined) throw failure;
     return nextLook(set, active, mayAct);
   }
@@ -99,7 +99,6 @@ export function startReplicaSetController(context: Context): Controller {
       await inBatches(Array.from({ length: count }), () => createPod(set));
     } catch (error) {
       if (isTerminating(error)) return;
-      recorder.warning(REPLICASETS, set, 'FailedCreate', `Error creating: ${messageOf(error)}`);
       throw error;
     }
   }
@@ -112,6 +111,9 @@ export function startReplicaSetController(context: Context): Controller {
       await cluster.create(PODS, pod, { fieldManager: FIELD_MANAGER });
     } catch (error) {
       expectations.failed(uid, keyOf(pod));
+      // Without the pod's own name, so that a thousand failures are one Event with a count.
+      const why = messageOf(error).replaceAll(pod.metadata.name, pod.metadata.generateName ?? '');
+      if (!isTerminating(error)) recorder.warning(REPLICASETS, set, 'FailedCreate', `Error creating: ${why}`);
       throw error;
     }
     recorder.normal(REPLICASETS, set, 'SuccessfulCreate', `Created pod: ${pod.metadata.name}`);
@@ -139,8 +141,8 @@ export function startReplicaSetController(context: Context): Controller {
     return sets.flatMap(({ metadata }) => caches.pods.by('owner', metadata.uid ?? '')).filter(isPodActive);
   }
 
-  async function report(set: ReplicaSet, active: readonly Pod[], failure: unknown): Promise<void> {
-    const status = replicaSetStatus(set, active, failure, clock.now());
+  async function report(set: ReplicaSet, active: readonly Pod[], attempt: Attempt | undefined): Promise<void> {
+    const status = replicaSetStatus(set, active, attempt, clock.now());
     if (sameJson(status, set.status ?? {})) return;
     const { name, namespace } = set.metadata;
     try {
@@ -197,17 +199,22 @@ function podOf(set: ReplicaSet): Pod {
   };
 }
 
+/** How the last attempt to bring pods about went; absent while writes of an earlier one are waited for. */
+interface Attempt {
+  failure: unknown;
+}
+
 /** The status that follows from the active pods. Zero counts are left out, as Kubernetes leaves them out. */
 export function replicaSetStatus(
   set: ReplicaSet,
   active: readonly Pod[],
-  failure: unknown,
+  attempt: Attempt | undefined,
   nowMs: number,
 ): ReplicaSetStatus {
   const minReady = set.spec.minReadySeconds ?? 0;
   const template = Object.entries(set.spec.template?.metadata?.labels ?? {});
   const labelled = active.filter((pod) => template.every(([key, value]) => pod.metadata.labels?.[key] === value));
-  const conditions = failureConditions(set, failure, nowMs);
+  const conditions = attempt ? failureConditions(set, attempt.failure, nowMs) : (set.status?.conditions ?? []);
   const counts = {
     fullyLabeledReplicas: labelled.length,
     readyReplicas: active.filter(isPodReady).length,
@@ -224,15 +231,15 @@ export function replicaSetStatus(
 function failureConditions(set: ReplicaSet, failure: unknown, nowMs: number): Condition[] {
   const others = (set.status?.conditions ?? []).filter((condition) => condition.type !== 'ReplicaFailure');
   if (failure === undefined) return others;
+  // The first reason stays until things are well: were each new one written, every write would be a change of the set,
+  // every change a look at once instead of after its back-off, and every look another failure.
   const present = set.status?.conditions?.find((condition) => condition.type === 'ReplicaFailure');
-  const message = messageOf(failure);
-  if (present?.message === message) return [...others, present];
-  const condition: Condition = {
+  const condition: Condition = present ?? {
     type: 'ReplicaFailure',
     status: 'True',
-    lastTransitionTime: present?.lastTransitionTime ?? timeText(nowMs),
+    lastTransitionTime: timeText(nowMs),
     reason: 'FailedCreate',
-    message,
+    message: messageOf(failure),
   };
   return [...others, condition];
 }

@@ -10,7 +10,14 @@ import { EVENTS, PODS } from '../../../src/platform/cluster/resources.ts';
 import { startCore } from '../apiserver/harness.ts';
 
 /** Time that stands still until it is told to go on. */
-export function createTestClock(startMs = Date.now()): Clock & { advance(ms: number): void } {
+export interface TestClock extends Clock {
+  /** Time goes on, and what falls due on the way is called at its own time. */
+  advance(ms: number): void;
+  /** Time goes on while the process stands still: everything due is called late, at the end. */
+  leap(ms: number): void;
+}
+
+export function createTestClock(startMs = Date.now()): TestClock {
   let elapsed = 0;
   const timers = new Set<{ at: number; fn: () => void }>();
   return {
@@ -21,7 +28,10 @@ export function createTestClock(startMs = Date.now()): Clock & { advance(ms: num
       timers.add(timer);
       return () => timers.delete(timer);
     },
-    /** Fires what falls due on the way, each at its own time. */
+    leap(ms) {
+      elapsed += ms;
+      this.advance(0);
+    },
     advance(ms) {
       const end = elapsed + ms;
       for (;;) {
@@ -74,7 +84,7 @@ export async function startKubelet(cluster: ClusterPort, works: (pod: Pod) => bo
     try {
       if (deletionTimestamp) {
         await cluster.delete(PODS, name, namespace, { uid, gracePeriodSeconds: 0 });
-      } else if (works(pod) && pod.status?.phase !== 'Running') {
+      } else if (works(pod) && (pod.status?.phase ?? 'Pending') === 'Pending') {
         await setReady(cluster, pod, true, `10.1.${address >> 8}.${address++ & 255}`);
       }
     } catch (error) {
