@@ -3,32 +3,25 @@
  * role loads its own code alone, by `import()` inside it: a model server is started once per replica, and carries neither
  * a GraphQL server nor the configuration's schema (zod alone is 19 MB) in its memory.
  */
-import { mkdirSync, writeSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Config } from './config.ts';
-import { createLog, type Log } from './lib/log.ts';
+import { systemClock } from './lib/clock.ts';
+import type { ClusterPort } from './platform/cluster/port.ts';
+import { identityOf } from './platform/process/identity.ts';
 import { endLeftover } from './platform/process/leftover.ts';
-import { createLifetime, type Lifetime } from './platform/process/lifetime.ts';
 import { takeLock } from './platform/process/lock.ts';
-import { openLogFile } from './platform/process/logFile.ts';
 import { refusedPorts, type WantedPort } from './platform/process/ports.ts';
-import { sayFailed, sayReady, supervise } from './platform/process/supervise.ts';
-import { createReport, Refusal, type Report, seconds } from './start/report.ts';
+import { supervise } from './platform/process/supervise.ts';
+import { Refusal } from './start/report.ts';
+import { type Parts, type Role, runRole } from './start/run.ts';
 
 const MAIN = fileURLToPath(import.meta.url);
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
-interface Parts {
-  config: Config;
-  log: Log;
-  lifetime: Lifetime;
-  report: Report;
-}
-
-/** Starts and answers what a supervisor should know. Registers with `lifetime` how it ends. */
-type Role = (parts: Parts) => Promise<unknown>;
-
-const ROLES: Record<string, Role> = { all, cluster, node };
+const ROLES: Record<string, Role> = { all, api, controller, cluster, node };
 
 // --- The roles -----------------------------------------------------------------------------------------------------
 
@@ -37,7 +30,7 @@ async function cluster({ config, log, lifetime }: Parts): Promise<unknown> {
   const { dataDir, clusterPort } = config;
   const local = await startCluster({ dataDir, port: clusterPort, bind: '127.0.0.1', log });
   lifetime.atEnd('cluster', () => local.close());
-  return { url: local.url, kubeconfig: local.kubeconfigPath };
+  return { url: local.url };
 }
 
 async function node({ config, log, lifetime }: Parts): Promise<unknown> {
@@ -53,7 +46,28 @@ async function node({ config, log, lifetime }: Parts): Promise<unknown> {
   const clientCa = authorityOf(kubeconfig);
   const local = await startNode({ cluster, nodes, images, dataDir, gateway: { port, bind }, clientCa, log });
   lifetime.atEnd('node', () => local.close());
-  return { gateway: local.gateway.url };
+  return { url: local.gateway.url };
+}
+
+async function controller({ config, log, lifetime }: Parts): Promise<unknown> {
+  const [{ startController }, { createTrafficCounts }] = await Promise.all([
+    import('./controller/run.ts'),
+    import('./platform/metrics/gateway.ts'),
+  ]);
+  const cluster = await clusterOf(config, 'clops-controller');
+  const running = startController({
+    cluster,
+    traffic: createTrafficCounts(),
+    log,
+    identity: identityHere(process.pid),
+    isDead,
+  });
+  lifetime.atEnd('controller', () => running.close());
+  return {};
+}
+
+async function api(parts: Parts): Promise<unknown> {
+  return { url: await serveApi(parts, await database(parts)) };
 }
 
 /** Everything on one machine: Postgres, the local cluster and its node as children, the platform in this process. */
@@ -61,15 +75,18 @@ async function all(parts: Parts): Promise<unknown> {
   const { config, lifetime, report } = parts;
   const { dataDir } = config;
   await claim(parts);
-  const { adminToken } = await import('./start/adminToken.ts');
-  const { token, file: tokenFile } = adminToken(dataDir);
-  await allOf([database(parts), localCluster(parts)]);
+  const local = config.cluster === 'local';
+  const [databaseUrl, gateway] = await bothOf(database(parts), local ? localCluster(parts) : undefined);
   if (lifetime.signal.aborted) return undefined;
+  await controller(parts);
+  const url = await report.step('api ready', serveApi(parts, databaseUrl));
+  const { adminToken } = await import('./start/secrets.ts');
+  const { token, file: tokenFile } = adminToken(dataDir);
   report.table({
-    graphql: `http://127.0.0.1:${config.httpPort}/graphql`,
+    graphql: `${url}/graphql`,
     token,
-    gateway: `http://127.0.0.1:${config.gatewayPort}`,
-    kubeconfig: join(dataDir, 'kubeconfig'),
+    gateway,
+    kubeconfig: local ? join(dataDir, 'kubeconfig') : config.kubeconfig,
     tokenFile,
     logs: join(dataDir, 'logs'),
     tookMs: performance.now(),
@@ -77,6 +94,8 @@ async function all(parts: Parts): Promise<unknown> {
   });
   return undefined;
 }
+
+// --- What they are made of -----------------------------------------------------------------------------------------
 
 /** Makes sure that the data folder and the ports are ours before anything is started. */
 async function claim({ config, lifetime, report }: Parts): Promise<void> {
@@ -99,22 +118,6 @@ async function claim({ config, lifetime, report }: Parts): Promise<void> {
   if (refusals.length > 0) throw new Refusal(refusals.join('\n'));
 }
 
-/** The local cluster with what CLOps needs in it, and its node. */
-async function localCluster(parts: Parts): Promise<void> {
-  const [{ install }, { createClientNodeCluster }] = await Promise.all([
-    import('./controller/install.ts'),
-    import('./platform/cluster/clientNode.ts'),
-    child(parts, 'cluster'),
-  ]);
-  const { dataDir, gatewayPort } = parts.config;
-  const { signal } = parts.lifetime;
-  if (signal.aborted) return;
-  const kubeconfig = join(dataDir, 'kubeconfig');
-  const cluster = createClientNodeCluster({ kubeconfig, userAgent: 'clops-install' });
-  await parts.report.step('custom resources installed', install(cluster, { gateway: true, gatewayPort, signal }));
-  if (!signal.aborted) await child(parts, 'node');
-}
-
 /** The URL of the person's own Postgres, or of the embedded one, started. */
 async function database({ config, log, lifetime, report }: Parts): Promise<string> {
   if (config.databaseUrl !== undefined) return config.databaseUrl;
@@ -131,8 +134,19 @@ async function database({ config, log, lifetime, report }: Parts): Promise<strin
   return postgres.url;
 }
 
-/** Another role as a supervised child process. */
-async function child({ config, log, lifetime, report }: Parts, name: 'cluster' | 'node'): Promise<unknown> {
+/** The local cluster with what CLOps needs in it, and its node. Answers the gateway's address. */
+async function localCluster(parts: Parts): Promise<string | undefined> {
+  const { signal } = parts.lifetime;
+  const [{ install }] = await Promise.all([import('./controller/install.ts'), child(parts, 'cluster')]);
+  if (signal.aborted) return undefined;
+  const cluster = await clusterOf(parts.config, 'clops-install');
+  const { gatewayPort } = parts.config;
+  await parts.report.step('custom resources installed', install(cluster, { gateway: true, gatewayPort, signal }));
+  return signal.aborted ? undefined : await child(parts, 'node');
+}
+
+/** Another role as a supervised child process. Answers its address. */
+async function child({ config, log, lifetime, report }: Parts, name: 'cluster' | 'node'): Promise<string | undefined> {
   const options = {
     name,
     command: process.execPath,
@@ -143,81 +157,102 @@ async function child({ config, log, lifetime, report }: Parts, name: 'cluster' |
   };
   const running = await report.step(`${name} ready`, supervise(options));
   lifetime.atEnd(name, (hurry) => running.stop(6_000, hurry));
-  return running.info;
+  const { info } = running;
+  return typeof info === 'object' && info !== null && 'url' in info ? String(info.url) : undefined;
+}
+
+/** The local cluster, or the one that KUBECONFIG or the pod's service account names. */
+async function clusterOf({ cluster, dataDir, kubeconfig }: Config, userAgent: string): Promise<ClusterPort> {
+  const { createClientNodeCluster } = await import('./platform/cluster/clientNode.ts');
+  if (cluster === 'local') {
+    return createClientNodeCluster({ kubeconfig: join(dataDir, 'cluster', 'controller.kubeconfig'), userAgent });
+  }
+  return createClientNodeCluster({ ...(kubeconfig === undefined ? { inCluster: true } : { kubeconfig }), userAgent });
+}
+
+/** GraphQL, artifacts and health on one port. Answers its URL. */
+async function serveApi({ config, log, lifetime }: Parts, databaseUrl: string): Promise<string> {
+  await import('reflect-metadata'); // type-graphql wants it before the first decorator.
+  const [{ startApi }, { adminTokenStrategy }, { registerGraphiql }, { ensureActor }] = await Promise.all([
+    import('./api/index.ts'),
+    import('./api/authenticate.ts'),
+    import('./api/graphiql.ts'),
+    import('./modules/identity/index.ts'),
+  ]);
+  const [{ createDb }, { migrate }, { createEventLog }, { createClusterView }, { createTrafficCounts }] =
+    await Promise.all([
+      import('./platform/db/db.ts'),
+      import('./platform/db/migrate.ts'),
+      import('./platform/events/log.ts'),
+      import('./platform/cluster/view.ts'),
+      import('./platform/metrics/gateway.ts'),
+    ]);
+  const [{ createFileArtifacts }, { createUrlSigner }, { adminToken, signingKey }] = await Promise.all([
+    import('./platform/artifacts/files.ts'),
+    import('./platform/artifacts/sign.ts'),
+    import('./start/secrets.ts'),
+  ]);
+  const { dataDir, maxArtifactBytes } = config;
+
+  const db = createDb({ url: databaseUrl, log });
+  lifetime.atEnd('database', () => db.close());
+  await migrate(db, join(ROOT, 'drizzle'));
+  const events = createEventLog({ db, log });
+  await events.start();
+  lifetime.atEnd('event log', () => events.close());
+  const view = createClusterView(await clusterOf(config, 'clops-api'), log);
+  view.start();
+  lifetime.atEnd('caches', () => view.stop());
+
+  const admin = await ensureActor(db, 'PERSON', 'admin', true);
+  const artifactsUrl = `${config.url}/artifacts`;
+  const running = await startApi({
+    services: {
+      db,
+      events,
+      cluster: view,
+      traffic: createTrafficCounts(),
+      artifacts: createFileArtifacts({ dir: join(dataDir, 'artifacts'), maxBytes: maxArtifactBytes }),
+      clock: systemClock,
+      log,
+      settings: { version: version(), artifactsUrl, maxArtifactBytes, clusterName: config.cluster },
+    },
+    signer: createUrlSigner({ key: signingKey(dataDir), artifactsUrl }),
+    strategies: [
+      adminTokenStrategy(adminToken(dataDir).token, { actorId: admin.id, name: admin.name, isPlatformAdmin: true }),
+    ],
+    port: config.httpPort,
+    bind: config.bind,
+    corsOrigins: config.production ? config.corsOrigins : [...config.corsOrigins, 'localhost'],
+    explorer: (app) => registerGraphiql(app, { tabs: [] }),
+  });
+  lifetime.atEnd('api', () => running.close());
+  return running.url;
+}
+
+function version(): string {
+  const text: unknown = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  return typeof text === 'object' && text !== null && 'version' in text ? String(text.version) : '';
+}
+
+const identityHere = (pid: number): string => `${hostname()}_${identityOf(pid)?.replaceAll(' ', '_')}`;
+
+/** A holder on this machine whose process is gone: after a kill -9 the next start need not wait for its lease to end. */
+function isDead(identity: string): boolean {
+  const here = `${hostname()}_`;
+  return identity.startsWith(here) && identity !== identityHere(Number.parseInt(identity.slice(here.length), 10));
 }
 
 const pidFile = (dataDir: string, name: string): string => join(dataDir, 'run', `${name}.pid`);
 
-/** Like Promise.all, but a failure is told only when the others have come to rest, so that they can be stopped in order. */
-async function allOf(work: readonly Promise<unknown>[]): Promise<void> {
-  const results = await Promise.allSettled(work);
-  for (const result of results) if (result.status === 'rejected') throw result.reason;
-}
-
-// --- The process ---------------------------------------------------------------------------------------------------
-
-async function run(name: string, role: Role): Promise<number> {
-  const { ConfigError, readConfig } = await import('./config.ts');
-  const forPeople = name === 'all';
-  const report = createReport(forPeople ? process.stdout : process.stderr);
-  try {
-    const config = readConfig();
-    const log = forPeople ? logFor(name, config) : createLog({ role: name, level: config.logLevel });
-    const onStop = (part: string): void => {
-      if (forPeople && part !== 'lock') report.line(`  stopping ${part} …`);
-    };
-    const lifetime = createLifetime({ log, onStop });
-    obeySignals(lifetime, log);
-    const { code, tookMs } = await live(role({ config, log, lifetime, report }), lifetime, log);
-    if (forPeople) report.line(`Stopped in ${seconds(tookMs)}.`);
-    return code;
-  } catch (error) {
-    report.refusal(error instanceof Error ? error.message : String(error));
-    return error instanceof ConfigError ? 2 : 1;
-  }
-}
-
-/** From the start to the end. @throws what the start failed with, once everything that had been started is stopped. */
-async function live(start: Promise<unknown>, lifetime: Lifetime, log: Log): Promise<{ code: number; tookMs: number }> {
-  let failure: { error: unknown } | undefined;
-  lifetime.starting(start);
-  start.then(sayReady, (error: unknown) => {
-    failure = { error };
-    log[error instanceof Refusal ? 'warn' : 'fatal']({ err: error }, 'could not start');
-    lifetime.end(1, 'the start failed');
-  });
-  const end = await lifetime.done;
-  if (!failure) return end;
-  await sayFailed(failure.error instanceof Error ? failure.error.message : String(failure.error));
-  throw failure.error;
-}
-
-/** The terminal is for people; the platform's own lines go where its children's go. */
-function logFor(name: string, { dataDir, logLevel }: Config): Log {
-  try {
-    mkdirSync(dataDir, { recursive: true });
-    const file = openLogFile(join(dataDir, 'logs', 'platform.log'));
-    return createLog({ role: name, level: logLevel, destination: { write: (line) => void writeSync(file, line) } });
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : error;
-    throw new Refusal(`${dataDir} cannot be written (${code}): choose another folder with CLOPS_DATA_DIR.`);
-  }
-}
-
-function obeySignals(lifetime: Lifetime, log: Log): void {
-  process.on('SIGINT', () => lifetime.end(130, 'SIGINT'));
-  process.on('SIGTERM', () => lifetime.end(0, 'SIGTERM'));
-  process.on('SIGHUP', () => lifetime.end(0, 'SIGHUP'));
-  process.on('disconnect', () => lifetime.end(0, 'the parent process is gone'));
-  const fault = (error: unknown): void => {
-    log.fatal({ err: error }, 'a fault that nothing caught');
-    lifetime.end(1, 'a fault that nothing caught');
-  };
-  process.on('uncaughtException', fault).on('unhandledRejection', fault);
+/** Like Promise.all, but a failure is told only when the other has come to rest, so that it can be stopped in order. */
+async function bothOf<A, B>(first: Promise<A>, second: B): Promise<[A, Awaited<B>]> {
+  await Promise.allSettled([first, second]);
+  return Promise.all([first, second]);
 }
 
 const [name = 'all'] = process.argv.slice(2);
 const role = ROLES[name];
-if (role) process.exit(await run(name, role));
+if (role) process.exit(await runRole(name, role));
 process.stderr.write(`There is no role "${name}". The roles are: ${Object.keys(ROLES).join(', ')}.\n`);
 process.exit(2);

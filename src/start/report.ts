@@ -19,8 +19,9 @@ export interface Report {
 export interface StartFacts {
   graphql: string;
   token: string;
-  gateway: string;
-  kubeconfig: string;
+  /** Absent where the cluster is not ours. */
+  gateway: string | undefined;
+  kubeconfig: string | undefined;
   tokenFile: string;
   logs: string;
   /** Since the process began, in milliseconds. */
@@ -56,12 +57,12 @@ export const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
  */
 export function startTable(facts: StartFacts): string {
   const { graphql, token, gateway, kubeconfig, tokenFile, logs, tries, tookMs } = facts;
-  const places: [string, string][] = [
-    ['Gateway', gateway],
-    ['Kubeconfig', kubeconfig],
-    ['Token', tokenFile],
-    ['Logs', logs],
-  ];
+  const places = [
+    ['Gateway', gateway] as const,
+    ['Kubeconfig', kubeconfig] as const,
+    ['Token', tokenFile] as const,
+    ['Logs', logs] as const,
+  ].filter(([, value]) => value !== undefined);
   const width = Math.max(...places.map(([label]) => label.length));
   return [
     '',

@@ -1,0 +1,90 @@
+/**
+ * One role as a process: configuration, log, signals, the handshake with a supervisor, the end. Knows nothing of what a
+ * role consists of, and does not end the process itself: that is for main, with the code answered here.
+ */
+import { mkdirSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Config } from '../config.ts';
+import { createLog, type Log } from '../lib/log.ts';
+import { createLifetime, type Lifetime } from '../platform/process/lifetime.ts';
+import { openLogFile } from '../platform/process/logFile.ts';
+import { sayFailed, sayReady } from '../platform/process/supervise.ts';
+import { createReport, Refusal, type Report, seconds } from './report.ts';
+
+export interface Parts {
+  config: Config;
+  log: Log;
+  lifetime: Lifetime;
+  /** The terminal of the person who started it. */
+  report: Report;
+}
+
+/** Starts and answers what a supervisor should know. Registers with `lifetime` how it ends. */
+export type Role = (parts: Parts) => Promise<unknown>;
+
+/** The role that people start by hand: its progress goes to the terminal, its log to a file. */
+const FOR_PEOPLE = 'all';
+
+/** Resolves with the exit code when the role has ended. */
+export async function runRole(name: string, role: Role): Promise<number> {
+  const { ConfigError, readConfig } = await import('../config.ts');
+  const forPeople = name === FOR_PEOPLE;
+  const report = createReport(forPeople ? process.stdout : process.stderr);
+  try {
+    const config = readConfig();
+    const log = forPeople ? logFor(name, config) : createLog({ role: name, level: config.logLevel });
+    const onStop = (part: string): void => {
+      if (forPeople && part !== 'lock') report.line(`  stopping ${part} …`);
+    };
+    const lifetime = createLifetime({ log, onStop });
+    obeySignals(lifetime, log);
+    const { code, tookMs } = await live(role({ config, log, lifetime, report }), lifetime, log);
+    if (forPeople) report.line(`Stopped in ${seconds(tookMs)}.`);
+    return code;
+  } catch (error) {
+    report.refusal(error instanceof Error ? error.message : String(error));
+    return error instanceof ConfigError ? 2 : 1;
+  }
+}
+
+/** From the start to the end. @throws what the start failed with, once everything that had been started is stopped. */
+async function live(start: Promise<unknown>, lifetime: Lifetime, log: Log): Promise<{ code: number; tookMs: number }> {
+  let failure: { error: unknown } | undefined;
+  lifetime.starting(start);
+  start.then(sayReady, (error: unknown) => {
+    // What fails because the end has come is no failure of the start.
+    if (lifetime.signal.aborted) return;
+    failure = { error };
+    log[error instanceof Refusal ? 'warn' : 'fatal']({ err: error }, 'could not start');
+    lifetime.end(1, 'the start failed');
+  });
+  const end = await lifetime.done;
+  if (!failure) return end;
+  await sayFailed(failure.error instanceof Error ? failure.error.message : String(failure.error));
+  throw failure.error;
+}
+
+/** The terminal is for people; the platform's own lines go where its children's go. */
+function logFor(name: string, { dataDir, logLevel }: Config): Log {
+  try {
+    mkdirSync(dataDir, { recursive: true });
+    const file = openLogFile(join(dataDir, 'logs', 'platform.log'));
+    return createLog({ role: name, level: logLevel, destination: { write: (line) => void writeSync(file, line) } });
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : error;
+    throw new Refusal(`${dataDir} cannot be written (${code}): choose another folder with CLOPS_DATA_DIR.`);
+  }
+}
+
+/** 130 is what a shell expects of a program that Ctrl-C ended. */
+function obeySignals(lifetime: Lifetime, log: Log): void {
+  process.on('SIGINT', () => lifetime.end(130, 'SIGINT'));
+  process.on('SIGTERM', () => lifetime.end(0, 'SIGTERM'));
+  process.on('SIGHUP', () => lifetime.end(0, 'SIGHUP'));
+  process.on('disconnect', () => lifetime.end(0, 'the parent process is gone'));
+  const fault = (error: unknown): void => {
+    log.fatal({ err: error }, 'a fault that nothing caught');
+    lifetime.end(1, 'a fault that nothing caught');
+  };
+  process.on('uncaughtException', fault).on('unhandledRejection', fault);
+}

@@ -1,0 +1,30 @@
+/** Secrets of this data folder: files that only their owner can read, made when they are first asked for. */
+import { randomBytes } from 'node:crypto';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { isToken, newToken } from '../lib/token.ts';
+import { Refusal } from './report.ts';
+
+/** The administrator's token. */
+export function adminToken(dataDir: string): { token: string; file: string } {
+  const file = join(dataDir, 'token');
+  const token = secretIn(file, newToken);
+  if (!isToken(token))
+    throw new Refusal(`${file} holds no valid token: delete it, and the next start makes a new one.`);
+  return { token, file };
+}
+
+/** Signs the addresses that artifacts are put to and got from. */
+export function signingKey(dataDir: string): string {
+  return secretIn(join(dataDir, 'signing.key'), () => randomBytes(32).toString('base64url'));
+}
+
+function secretIn(file: string, make: () => string): string {
+  try {
+    writeFileSync(file, `${make()}\n`, { mode: 0o600, flag: 'wx' });
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+  }
+  chmodSync(file, 0o600);
+  return readFileSync(file, 'utf8').trim();
+}
