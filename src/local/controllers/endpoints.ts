@@ -3,6 +3,7 @@
  * each pod. That is how pods that share an address are told apart. Pure.
  */
 import { isIPv6 } from 'node:net';
+import { ANNOTATIONS } from '../../contract/names.ts';
 import {
   type ContainerPort,
   type Endpoint,
@@ -15,11 +16,6 @@ import {
   type ServicePort,
 } from '../kinds.ts';
 
-/**
- * On a pod whose node had no address of its own for it: the ports it really listens on, `{"http": 43121}`, by the
- * container port's name, or by its number in text where it has no name.
- */
-export const PORTS_ANNOTATION = 'clops.dev/ports';
 /** Kubernetes takes no more in one slice. */
 export const MAX_ENDPOINTS = 1000;
 
@@ -34,9 +30,12 @@ export interface SliceContent {
 const isPort = (value: unknown): value is number =>
   typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= 65_535;
 
-/** What the annotation says; an unreadable one says nothing. */
+/**
+ * The ports a pod really listens on where its node had no address of its own for it: `{"http": 43121}`, by the container
+ * port's name, or by its number in text where it has no name. An unreadable annotation says nothing.
+ */
 export function givenPorts(pod: Pod): Record<string, number> {
-  const text = pod.metadata.annotations?.[PORTS_ANNOTATION];
+  const text = pod.metadata.annotations?.[ANNOTATIONS.ports];
   if (text === undefined) return {};
   try {
     const parsed: unknown = JSON.parse(text);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { desiredSlices, PORTS_ANNOTATION, portOn } from '../../../src/local/controllers/endpoints.ts';
+import { ANNOTATIONS } from '../../../src/contract/names.ts';
+import { desiredSlices, portOn } from '../../../src/local/controllers/endpoints.ts';
 import type { Pod } from '../../../src/local/kinds.ts';
 import { aPod, aService, ready } from './builders.ts';
 
@@ -11,7 +12,7 @@ function served(
   parts: { meta?: object; status?: Pod['status']; ports?: unknown } = {},
 ): Pod {
   const annotations =
-    parts.ports === undefined ? {} : { annotations: { [PORTS_ANNOTATION]: JSON.stringify(parts.ports) } };
+    parts.ports === undefined ? {} : { annotations: { [ANNOTATIONS.ports]: JSON.stringify(parts.ports) } };
   return aPod(name, {
     meta: { ...annotations, ...parts.meta },
     spec: { nodeName: 'n1', containers },
@@ -36,7 +37,7 @@ describe('portOn', () => {
   });
 
   it('ignores an annotation that is no JSON', () => {
-    const pod = served('p', '10.0.0.1', { meta: { annotations: { [PORTS_ANNOTATION]: '{' } } });
+    const pod = served('p', '10.0.0.1', { meta: { annotations: { [ANNOTATIONS.ports]: '{' } } });
     expect(portOn(pod, { port: 80, targetPort: 'http' })).toBe(8080);
   });
 });
