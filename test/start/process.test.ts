@@ -1,0 +1,204 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { silentLog } from '../../src/lib/log.ts';
+import { identityOf, startedAt } from '../../src/platform/process/identity.ts';
+import { endLeftover } from '../../src/platform/process/leftover.ts';
+import { createLifetime } from '../../src/platform/process/lifetime.ts';
+import { takeLock } from '../../src/platform/process/lock.ts';
+import { refusedPorts } from '../../src/platform/process/ports.ts';
+import { type Supervised, supervise } from '../../src/platform/process/supervise.ts';
+import { eventually } from '../support/eventually.ts';
+
+let folder: string;
+const closing: (() => unknown)[] = [];
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'clops process '));
+});
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function options(body: string) {
+  const script = join(folder, 'child.mjs');
+  writeFileSync(script, body);
+  return {
+    name: 'child',
+    command: process.execPath,
+    args: [script],
+    logFile: join(folder, 'logs', 'child.log'),
+    pidFile: join(folder, 'run', 'child.pid'),
+    log: silentLog,
+    restartAfterMs: 20,
+  };
+}
+
+async function supervised(body: string): Promise<Supervised> {
+  const child = await supervise(options(body));
+  closing.push(() => child.stop(100));
+  return child;
+}
+
+const WELL = `console.log('hello'); process.send({ ready: { url: 'here' } }); process.on('disconnect', () => process.exit(0));`;
+
+describe('a supervised child', () => {
+  test('is waited for, answers with what it said, and writes to its file', async () => {
+    const child = await supervised(WELL);
+    expect(child.info).toEqual({ url: 'here' });
+    expect(readFileSync(join(folder, 'logs', 'child.log'), 'utf8')).toBe('hello\n');
+  });
+
+  test('is started again when it dies, and not when it was stopped', async () => {
+    const child = await supervised(WELL);
+    for (let deaths = 1; deaths <= 2; deaths++) {
+      const before = child.pid();
+      process.kill(before ?? 0, 'SIGKILL');
+      await eventually(() => {
+        expect(child.restarts()).toBe(deaths);
+        expect(child.pid()).toBeDefined();
+        expect(child.pid()).not.toBe(before);
+      });
+    }
+    await child.stop(2_000);
+    expect(child.pid()).toBeUndefined();
+    expect(child.restarts()).toBe(2);
+    expect(existsSync(join(folder, 'run', 'child.pid'))).toBe(false);
+  });
+
+  test('that does not start says why, and is not tried again', async () => {
+    const said = `process.send({ failed: 'Port 1 is in use.' }, () => process.exit(1));`;
+    await expect(supervise(options(said))).rejects.toThrow('child did not start: Port 1 is in use.');
+    await expect(supervise(options(`console.error('no module'); process.exit(3);`))).rejects.toThrow(
+      /ended with code 3. no module/,
+    );
+    const silent = { ...options('setInterval(() => {}, 1000);'), readyWithinMs: 300 };
+    await expect(supervise(silent)).rejects.toThrow(/not ready within 0.3 s/);
+  });
+
+  test('that ignores SIGTERM is killed after its grace, or at once when there is a hurry', async () => {
+    const child = await supervised(
+      `process.on('SIGTERM', () => {}); process.send({ ready: 1 }); setInterval(() => {}, 1000);`,
+    );
+    const hurry = new AbortController();
+    const stopped = child.stop(60_000, hurry.signal);
+    hurry.abort();
+    await stopped;
+    expect(child.pid()).toBeUndefined();
+  });
+
+  test('ends when its parent is killed, and what does not is ended by the next start', async () => {
+    const stubborn = `process.send({ ready: 1 }); process.on('disconnect', () => {}); setInterval(() => {}, 1000);`;
+    for (const [body, endsItself] of [[WELL, true] as const, [stubborn, false] as const]) {
+      const { parent, pid } = await parentOf(options(body));
+      parent.kill('SIGKILL');
+      if (endsItself) await eventually(() => expect(identityOf(pid)).toBeNull());
+      else expect(identityOf(pid)).not.toBeNull();
+      await endLeftover(join(folder, 'run', 'child.pid'));
+      expect(identityOf(pid)).toBeNull();
+    }
+  });
+
+  test('a leftover file that names somebody else harms nobody', async () => {
+    const bystander = spawn('sleep', ['60']);
+    closing.push(() => bystander.kill());
+    const file = join(folder, 'child.pid');
+    writeFileSync(file, `${bystander.pid} 1`);
+    await endLeftover(file);
+    expect(bystander.exitCode ?? bystander.signalCode).toBeNull();
+    expect(existsSync(file)).toBe(false);
+  });
+});
+
+/** A process that supervises a child and can be killed. */
+async function parentOf(child: ReturnType<typeof options>): Promise<{ parent: ChildProcess; pid: number }> {
+  const module = join(import.meta.dirname, '..', '..', 'src', 'platform', 'process', 'supervise.ts');
+  const { log: _, ...rest } = child;
+  const script = `const { supervise } = await import(${JSON.stringify(module)});
+    const log = { info() {}, warn() {}, error() {} };
+    const child = await supervise({ ...${JSON.stringify(rest)}, log });
+    console.log(child.pid());
+    setInterval(() => {}, 1000);`;
+  const parent = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  closing.push(() => parent.kill('SIGKILL'));
+  const pid = await new Promise<number>((resolve) => parent.stdout.once('data', (text) => resolve(Number(text))));
+  return { parent, pid };
+}
+
+describe('the lock of a data folder', () => {
+  test('has one holder, goes back, and is taken over from the dead', async () => {
+    const file = join(folder, 'lock');
+    const lock = takeLock(file);
+    expect(takeLock(file)).toEqual({ heldBy: process.pid });
+    if ('release' in lock) lock.release();
+    expect(existsSync(file)).toBe(false);
+    // This process' pid with another start: as after a restart of a container, where all pids come again.
+    writeFileSync(file, `${process.pid} 1`);
+    expect(takeLock(file)).toHaveProperty('release');
+  });
+});
+
+test('the start of a process is known to a second', () => {
+  const since = startedAt(process.pid) ?? 0;
+  expect(Math.abs(since - (Date.now() / 1000 - process.uptime()))).toBeLessThan(3);
+  expect(identityOf(2 ** 22 + 1)).toBeNull();
+});
+
+test('ports that cannot be had are named with the variable to set', async () => {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  closing.push(() => new Promise((resolve) => server.close(resolve)));
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const wanted = { bind: '127.0.0.1', purpose: 'the API', setting: 'CLOPS_HTTP_PORT' };
+  expect(await refusedPorts([{ ...wanted, port }])).toEqual([
+    `Port ${port} for the API is in use by another program: stop that one, or choose another port with CLOPS_HTTP_PORT.`,
+  ]);
+  expect(await refusedPorts([{ ...wanted, port: 0, bind: '192.0.2.1' }])).toEqual([]);
+  expect(await refusedPorts([{ ...wanted, port: 1024, bind: '192.0.2.1' }])).toEqual([
+    '192.0.2.1 is no address of this machine: set CLOPS_BIND to one that is.',
+  ]);
+});
+
+describe('the end of a process', () => {
+  test('stops parts in reverse order, goes on after a failure, and answers the code', async () => {
+    const lifetime = createLifetime({ log: silentLog });
+    const order: string[] = [];
+    lifetime.atEnd('first', () => void order.push('first'));
+    lifetime.atEnd('broken', () => Promise.reject(new Error('no')));
+    lifetime.atEnd('last', () => void order.push('last'));
+    lifetime.end(0, 'test');
+    expect((await lifetime.done).code).toBe(0);
+    expect(order).toEqual(['last', 'first']);
+  });
+
+  test('waits for a start under way, and stops what that had started', async () => {
+    const lifetime = createLifetime({ log: silentLog });
+    let stopped = false;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    lifetime.starting(promise);
+    lifetime.end(130, 'test');
+    lifetime.atEnd('late', () => {
+      stopped = true;
+    });
+    resolve();
+    expect((await lifetime.done).code).toBe(130);
+    expect(stopped).toBe(true);
+  });
+
+  test('a part that hangs is hurried and then given up', async () => {
+    const lifetime = createLifetime({ log: silentLog, withinMs: 100 });
+    let hurried = false;
+    lifetime.atEnd('fine', () => {});
+    lifetime.atEnd('hangs', (hurry) => new Promise(() => hurry.addEventListener('abort', () => (hurried = true))));
+    lifetime.end(0, 'test');
+    expect((await lifetime.done).tookMs).toBeLessThan(3_000);
+    expect(hurried).toBe(true);
+  });
+});
