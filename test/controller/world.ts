@@ -21,8 +21,9 @@ export interface World {
   status: ModelDeploymentStatus;
   revisions: Map<string, number>;
   deployments: Map<string, number>;
-  /** Verified pods by hash; the others are on their way. */
-  verified: Map<string, number>;
+  /** Ready pods by hash, the others are on their way; and what the ready ones say of their model. */
+  ready: Map<string, number>;
+  said: Map<string, 'Verified' | 'Refuted' | 'Pending'>;
   selectors: { stable?: string; canary?: string };
   weights: { stable: number; canary: number } | undefined;
   isProgrammed: boolean;
@@ -42,7 +43,8 @@ export const aWorld = (spec: ModelDeploymentSpec): World => ({
   status: {},
   revisions: new Map(),
   deployments: new Map(),
-  verified: new Map(),
+  ready: new Map(),
+  said: new Map(),
   selectors: {},
   weights: undefined,
   isProgrammed: false,
@@ -54,16 +56,11 @@ export const aWorld = (spec: ModelDeploymentSpec): World => ({
 export function inputOf(world: World): RolloutInput {
   const sides = new Map<string, Side>();
   for (const [hash, replicas] of world.deployments) {
-    const verified = Math.min(replicas, world.verified.get(hash) ?? 0);
-    sides.set(hash, {
-      ...NO_SIDE,
-      exists: true,
-      replicas,
-      pods: replicas,
-      ready: verified,
-      available: verified,
-      verified,
-    });
+    const ready = Math.min(replicas, world.ready.get(hash) ?? 0);
+    const said = world.said.get(hash) ?? 'Verified';
+    const verified = said === 'Verified' ? ready : 0;
+    const refuted = said === 'Refuted' ? ready : 0;
+    sides.set(hash, { ...NO_SIDE, exists: true, replicas, pods: replicas, ready, available: ready, verified, refuted });
   }
   const hash = hashOf(world.spec);
   const newest = Math.max(0, ...world.revisions.values());
@@ -143,10 +140,11 @@ export function aCommand(world: World, verb: CommandVerb, to?: PromoteTo): Rollo
 }
 
 /** Everything goes well from here on: pods come, routes are programmed, time passes. */
-export function settle(world: World, passes = 60): void {
+export function settle(world: World, passes = 40): void {
   world.isDrifting = false;
   for (let i = 0; i < passes; i++) {
-    for (const [hash, replicas] of world.deployments) world.verified.set(hash, replicas);
+    world.said.clear();
+    for (const [hash, replicas] of world.deployments) world.ready.set(hash, replicas);
     world.isProgrammed = world.weights !== undefined;
     world.now += 500;
     pass(world);

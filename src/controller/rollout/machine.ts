@@ -78,9 +78,19 @@ function planOf(input: RolloutInput, strategy: FilledStrategy, run: Run): Plan {
     run,
     stable: sideOf(input, run.stable?.hash),
     canary: sideOf(input, run.canary?.hash),
-    weight: input.status.canary?.hash === run.canary?.hash ? (input.status.canary?.weight ?? 0) : 0,
+    weight: heldWeight(input, run),
     programmed: route.state === 'Programmed' ? route.weights?.canary : undefined,
   });
+}
+
+/**
+ * The share that may be kept without new proof: the last decided and the programmed one, whichever is less. A controller
+ * that died after it took a share away and before it said so must not give it back.
+ */
+function heldWeight({ status, observed }: RolloutInput, run: Run): number {
+  const { canary } = status;
+  if (!canary || canary.hash !== run.canary?.hash) return 0;
+  return Math.min(canary.weight, observed.route.weights?.canary ?? 0);
 }
 
 /** A pod more that is ready is progress. */
