@@ -2,12 +2,12 @@
 import type { Node, Taint, Toleration } from './kinds.ts';
 import { conditionOf } from './kinds.ts';
 
-export const UNREACHABLE = 'node.kubernetes.io/unreachable';
-export const NOT_READY = 'node.kubernetes.io/not-ready';
+const UNREACHABLE = 'node.kubernetes.io/unreachable';
+const NOT_READY = 'node.kubernetes.io/not-ready';
 export const UNSCHEDULABLE = 'node.kubernetes.io/unschedulable';
 
 /** Kubernetes adds this toleration to each pod at admission; a pod that came another way is treated as if it had it. */
-export const DEFAULT_TOLERATION_SECONDS = 300;
+const DEFAULT_TOLERATION_SECONDS = 300;
 
 export function tolerates(tolerations: readonly Toleration[] | undefined, taint: Taint): boolean {
   return (tolerations ?? []).some((toleration) => toleratesTaint(toleration, taint));

@@ -17,7 +17,7 @@ import {
 } from '../kinds.ts';
 
 /** Kubernetes takes no more in one slice. */
-export const MAX_ENDPOINTS = 1000;
+const MAX_ENDPOINTS = 1000;
 
 export interface SliceContent {
   addressType: EndpointSlice['addressType'];
@@ -34,7 +34,7 @@ const isPort = (value: unknown): value is number =>
  * The ports a pod really listens on where its node had no address of its own for it: `{"http": 43121}`, by the container
  * port's name, or by its number in text where it has no name. An unreadable annotation says nothing.
  */
-export function givenPorts(pod: Pod): Record<string, number> {
+function givenPorts(pod: Pod): Record<string, number> {
   const text = pod.metadata.annotations?.[ANNOTATIONS.ports];
   if (text === undefined) return {};
   try {

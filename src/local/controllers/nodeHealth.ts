@@ -14,7 +14,7 @@ import { desiredTaints } from '../taints.ts';
 import { type Context, type Controller, FIELD_MANAGER, LEASE_NAMESPACE } from './context.ts';
 
 /** Of Kubernetes: --node-monitor-grace-period. */
-export const GRACE_MS = 40_000;
+const GRACE_MS = 40_000;
 /** A look that comes this much late means that this process stood still, and so perhaps did the nodes: count anew. */
 const LATE_MS = 5_000;
 

@@ -17,7 +17,7 @@ const readySince = (pod: Pod): string => conditionOf(pod, 'Ready')?.lastTransiti
 const text = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /** `podsOnNode`: how many pods of the same owner run on a node. Negative when `a` goes first. */
-export function deletedFirst(a: Pod, b: Pod, podsOnNode: (node: string) => number): number {
+function deletedFirst(a: Pod, b: Pod, podsOnNode: (node: string) => number): number {
   const ready = Number(isPodReady(a)) - Number(isPodReady(b));
   return (
     Number(Boolean(a.spec.nodeName)) - Number(Boolean(b.spec.nodeName)) ||

@@ -205,7 +205,7 @@ interface Attempt {
 }
 
 /** The status that follows from the active pods. Zero counts are left out, as Kubernetes leaves them out. */
-export function replicaSetStatus(
+function replicaSetStatus(
   set: ReplicaSet,
   active: readonly Pod[],
   attempt: Attempt | undefined,

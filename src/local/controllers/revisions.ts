@@ -9,7 +9,7 @@ import { shortHash } from './names.ts';
 import { ownedBy } from './ownership.ts';
 import { fencesOf, type SetSize } from './sizes.ts';
 
-export const HASH_LABEL = 'pod-template-hash';
+const HASH_LABEL = 'pod-template-hash';
 export const REVISION = 'deployment.kubernetes.io/revision';
 const REVISION_HISTORY = 'deployment.kubernetes.io/revision-history';
 const DESIRED = 'deployment.kubernetes.io/desired-replicas';
@@ -25,10 +25,10 @@ const withoutHash = ({ metadata, spec }: PodTemplate): string => {
 };
 
 /** Collisions are counted into the hash, so that a name taken by somebody else's set leads to another name. */
-export const templateHash = ({ spec, status }: Deployment): string =>
+const templateHash = ({ spec, status }: Deployment): string =>
   shortHash(`${withoutHash(spec.template)}${status?.collisionCount ? `#${status.collisionCount}` : ''}`);
 
-export const byAge = (a: ReplicaSet, b: ReplicaSet): number =>
+const byAge = (a: ReplicaSet, b: ReplicaSet): number =>
   (a.metadata.creationTimestamp ?? '').localeCompare(b.metadata.creationTimestamp ?? '') ||
   a.metadata.name.localeCompare(b.metadata.name);
 

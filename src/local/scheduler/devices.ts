@@ -9,7 +9,7 @@ import { allocatableOf, podRequests } from './requests.ts';
 /** Resources with a domain that is not Kubernetes' own are counted devices. */
 const isDevice = (resource: string): boolean => resource.includes('/') && !/(^|\.)kubernetes\.io\//.test(resource);
 
-export function parseDevices(text: string | undefined): Map<string, number[]> {
+function parseDevices(text: string | undefined): Map<string, number[]> {
   const devices = new Map<string, number[]>();
   for (const part of (text ?? '').split(';')) {
     const [resource = '', indexes = ''] = part.split('=');

@@ -32,7 +32,7 @@ export function findNode(pod: Pod, nodes: readonly Node[], podsByNode: PodsByNod
 }
 
 /** The first filter that fails says why; the filter of resources names all that are short. */
-export function reasonsAgainst(pod: Pod, node: Node, present: readonly Pod[]): string[] {
+function reasonsAgainst(pod: Pod, node: Node, present: readonly Pod[]): string[] {
   if (node.spec?.unschedulable && !tolerates(pod.spec.tolerations, { key: UNSCHEDULABLE, effect: 'NoSchedule' })) {
     return ['node(s) were unschedulable'];
   }
