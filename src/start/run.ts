@@ -24,6 +24,8 @@ export type Role = (parts: Parts) => Promise<unknown>;
 
 /** The role that people start by hand: its progress goes to the terminal, its log to a file. */
 const FOR_PEOPLE = 'all';
+/** The parts whose end a person waits for; pools and caches end with them. */
+const PROGRAMS = new Set(['api', 'controller', 'node', 'cluster', 'postgres']);
 
 /** Resolves with the exit code when the role has ended. */
 export async function runRole(name: string, role: Role): Promise<number> {
@@ -34,7 +36,7 @@ export async function runRole(name: string, role: Role): Promise<number> {
     const config = readConfig();
     const log = forPeople ? logFor(name, config) : createLog({ role: name, level: config.logLevel });
     const onStop = (part: string): void => {
-      if (forPeople && part !== 'lock') report.line(`  stopping ${part} …`);
+      if (forPeople && PROGRAMS.has(part)) report.line(`  stopping ${part} …`);
     };
     const lifetime = createLifetime({ log, onStop });
     obeySignals(lifetime, log);
