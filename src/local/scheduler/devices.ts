@@ -3,7 +3,7 @@
  * container; a simulated one has no plugin, so the scheduler numbers them: `nvidia.com/gpu=0,1`, resources joined by `;`.
  */
 import { ANNOTATIONS, LABELS } from '../../contract/names.ts';
-import type { Node, Pod } from '../kinds.ts';
+import { isPodFinished, type Node, type Pod } from '../kinds.ts';
 import { allocatableOf, podRequests } from './requests.ts';
 
 /** Resources with a domain that is not Kubernetes' own are counted devices. */
@@ -22,7 +22,9 @@ function parseDevices(text: string | undefined): Map<string, number[]> {
 /** The lowest free indexes, as the annotation's text; undefined when the pod asks for no device or the node is real. */
 export function assignDevices(pod: Pod, node: Node, present: readonly Pod[]): string | undefined {
   if (node.metadata.labels?.[LABELS.simulated] !== 'true') return undefined;
-  const held = present.map(({ metadata }) => parseDevices(metadata.annotations?.[ANNOTATIONS.devices]));
+  const held = present
+    .filter((other) => !isPodFinished(other))
+    .map(({ metadata }) => parseDevices(metadata.annotations?.[ANNOTATIONS.devices]));
   const allocatable = allocatableOf(node);
   const assigned = [...podRequests(pod)]
     .filter(([resource, count]) => isDevice(resource) && count > 0)

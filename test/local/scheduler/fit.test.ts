@@ -164,6 +164,11 @@ describe('assignDevices', () => {
 
   it.each([
     ['the first ones', [], 'nvidia.com/gpu=0,1'],
+    [
+      'those of a pod that has finished',
+      [{ ...holding('nvidia.com/gpu=0,1'), status: { phase: 'Failed' } }],
+      'nvidia.com/gpu=0,1',
+    ],
     ['those that nobody holds', [holding('nvidia.com/gpu=0,2')], 'nvidia.com/gpu=1,3'],
     [
       'whatever is written where it makes no sense',
