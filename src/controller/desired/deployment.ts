@@ -2,16 +2,16 @@
 
 import type { ModelDeployment } from '../../contract/modeldeployment.ts';
 import { ANNOTATIONS } from '../../contract/names.ts';
-import type { EnvVar } from '../../contract/servingruntime.ts';
 import { strategyOf } from '../../contract/strategy.ts';
 import type { KubeObject } from '../../platform/cluster/port.ts';
 import type { Snapshot } from '../kinds.ts';
 import { childOf, labelsOf, selectorOf } from './child.ts';
 import { fill, type Values, valuesOf } from './placeholders.ts';
 
-export const MODELS_DIR = '/models';
-/** The environment variable in which the fetch step finds the URL. From a Secret where there is one: it may be signed. */
-export const URL_VARIABLE = 'ARTIFACT_URL';
+const MODELS_DIR = '/models';
+const MODELS_MOUNT = { name: 'models', mountPath: MODELS_DIR };
+/** Where the fetch step finds the Secret with the artifact's URL: signed, so it is in no pod's arguments. */
+const SECRET_DIR = '/var/run/clops/artifact';
 
 export interface DeploymentInput {
   owner: ModelDeployment;
@@ -45,7 +45,7 @@ function podSpec(owner: ModelDeployment, snapshot: Snapshot): Record<string, unk
   const { terminationGracePeriodSeconds, ...container } = runtime.container;
   const product = resources?.gpus?.product;
   const nodeSelector = { ...placement.nodeSelector, ...(product && { 'nvidia.com/gpu.product': product }) };
-  const mount = { name: 'models', mountPath: MODELS_DIR };
+  const { secretName } = snapshot.model.artifact;
   return {
     automountServiceAccountToken: false,
     enableServiceLinks: false,
@@ -53,15 +53,18 @@ function podSpec(owner: ModelDeployment, snapshot: Snapshot): Record<string, unk
     ...(Object.keys(nodeSelector).length > 0 && { nodeSelector }),
     ...(placement.tolerations?.length && { tolerations: placement.tolerations }),
     ...(placement.priorityClassName && { priorityClassName: placement.priorityClassName }),
-    initContainers: [{ ...fetchStep(snapshot, values), volumeMounts: [mount] }],
+    initContainers: [fetchStep(snapshot, values)],
     containers: [
       {
         ...(fill(container, values) as object),
         resources: resourcesOf(snapshot),
-        volumeMounts: [{ ...mount, readOnly: true }],
+        volumeMounts: [{ ...MODELS_MOUNT, readOnly: true }],
       },
     ],
-    volumes: [{ name: 'models', emptyDir: {} }],
+    volumes: [
+      { name: 'models', emptyDir: {} },
+      ...(secretName ? [{ name: 'artifact-url', secret: { secretName } }] : []),
+    ],
   };
 }
 
@@ -71,15 +74,14 @@ const artifactPath = ({ model }: Snapshot): string =>
 function fetchStep({ runtime, model }: Snapshot, values: Values): Record<string, unknown> {
   const { image, command, args = [] } = runtime.fetch;
   const { uri, digest, secretName } = model.artifact;
-  const url: EnvVar = secretName
-    ? { name: URL_VARIABLE, valueFrom: { secretKeyRef: { name: secretName, key: 'url' } } }
-    : { name: URL_VARIABLE, value: uri };
+  const url = secretName ? `--url-file=${SECRET_DIR}/url` : `--url=${uri}`;
+  const secret = secretName ? [{ name: 'artifact-url', mountPath: SECRET_DIR, readOnly: true }] : [];
   return {
     name: 'fetch',
     image,
     ...(command && { command: fill(command, values) }),
-    args: [...(fill(args, values) as string[]), `--digest=${digest}`, `--path=${values['artifact.path']}`],
-    env: [url],
+    args: [...(fill(args, values) as string[]), url, `--digest=${digest}`, `--path=${values['artifact.path']}`],
+    volumeMounts: [MODELS_MOUNT, ...secret],
   };
 }
 
