@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Config } from './config.ts';
 import { systemClock } from './lib/clock.ts';
+import type { Log } from './lib/log.ts';
 import type { ClusterPort } from './platform/cluster/port.ts';
 import { identityOf } from './platform/process/identity.ts';
 import { endLeftover } from './platform/process/leftover.ts';
@@ -16,12 +17,13 @@ import { takeLock } from './platform/process/lock.ts';
 import { refusedPorts, type WantedPort } from './platform/process/ports.ts';
 import { supervise } from './platform/process/supervise.ts';
 import { Refusal } from './start/report.ts';
-import { type Parts, type Role, runRole } from './start/run.ts';
+import { type Parts, type Program, type Role, runProgram, runRole } from './start/run.ts';
 
 const MAIN = fileURLToPath(import.meta.url);
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 const ROLES: Record<string, Role> = { all, api, controller, cluster, node };
+const PROGRAMS: Record<string, Program> = { 'model-server': modelServer, 'fetch-artifact': fetchArtifact };
 
 // --- The roles -----------------------------------------------------------------------------------------------------
 
@@ -64,6 +66,17 @@ async function controller({ config, log, lifetime }: Parts): Promise<unknown> {
   });
   lifetime.atEnd('controller', () => running.close());
   return {};
+}
+
+async function modelServer(argv: readonly string[], log: Log): Promise<() => Promise<void>> {
+  const { runModelServer } = await import('./modelserver/index.ts');
+  const running = await runModelServer(argv, { log, programVersion: version() });
+  return () => running.close();
+}
+
+async function fetchArtifact(argv: readonly string[], log: Log): Promise<undefined> {
+  const { runFetchArtifact } = await import('./modelserver/fetchArtifact.ts');
+  await runFetchArtifact(argv, { log });
 }
 
 async function api(parts: Parts): Promise<unknown> {
@@ -251,8 +264,11 @@ async function bothOf<A, B>(first: Promise<A>, second: B): Promise<[A, Awaited<B
   return Promise.all([first, second]);
 }
 
-const [name = 'all'] = process.argv.slice(2);
+const [name = 'all', ...argv] = process.argv.slice(2);
 const role = ROLES[name];
+const program = PROGRAMS[name];
 if (role) process.exit(await runRole(name, role));
-process.stderr.write(`There is no role "${name}". The roles are: ${Object.keys(ROLES).join(', ')}.\n`);
+if (program) process.exit(await runProgram(name, program, argv));
+const known = [...Object.keys(ROLES), ...Object.keys(PROGRAMS)];
+process.stderr.write(`There is no role "${name}". The roles are: ${known.join(', ')}.\n`);
 process.exit(2);

@@ -68,11 +68,11 @@ export function startTable(facts: StartFacts): string {
     '',
     `${pc.bold('CLOps is ready')} ${pc.dim(`(${seconds(tookMs)}). Ctrl-C stops it.`)}`,
     '',
-    `  GraphQL, signed in:`,
-    `  ${pc.cyan(`${graphql}#token=${token}`)}`,
+    ' GraphQL, signed in:',
+    ` ${pc.cyan(`${graphql}#token=${token}`)}`,
     '',
-    ...places.map(([label, value]) => `  ${label.padEnd(width)}  ${pc.cyan(value)}`),
+    ...places.map(([label, value]) => ` ${label.padEnd(width)}  ${pc.cyan(value)}`),
     '',
-    ...tries.flatMap(({ what, command }) => [`  ${pc.dim(`# ${what}`)}`, `  ${command}`, '']),
+    ...tries.flatMap(({ what, command }) => [` ${pc.dim(`# ${what}`)}`, ` ${command}`, '']),
   ].join('\n');
 }

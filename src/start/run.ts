@@ -27,7 +27,7 @@ const FOR_PEOPLE = 'all';
 /** The parts whose end a person waits for; pools and caches end with them. */
 const PROGRAMS = new Set(['api', 'controller', 'node', 'cluster', 'postgres']);
 
-/** Resolves with the exit code when the role has ended. */
+/** Resolves with the exit code when a role of the platform has ended. */
 export async function runRole(name: string, role: Role): Promise<number> {
   const { ConfigError, readConfig } = await import('../config.ts');
   const forPeople = name === FOR_PEOPLE;
@@ -36,7 +36,7 @@ export async function runRole(name: string, role: Role): Promise<number> {
     const config = readConfig();
     const log = forPeople ? logFor(name, config) : createLog({ role: name, level: config.logLevel });
     const onStop = (part: string): void => {
-      if (forPeople && PROGRAMS.has(part)) report.line(`  stopping ${part} …`);
+      if (forPeople && PROGRAMS.has(part)) report.line(` stopping ${part} …`);
     };
     const lifetime = createLifetime({ log, onStop });
     obeySignals(lifetime, log);
@@ -46,6 +46,32 @@ export async function runRole(name: string, role: Role): Promise<number> {
   } catch (error) {
     report.refusal(error instanceof Error ? error.message : String(error));
     return error instanceof ConfigError ? 2 : 1;
+  }
+}
+
+/**
+ * A program without the platform's configuration: it runs in pods and is told everything by its flags. Answers how to
+ * stop it, or nothing when it has done what it was for.
+ */
+export type Program = (argv: readonly string[], log: Log) => Promise<(() => Promise<void>) | undefined>;
+
+/**
+ * Resolves with the exit code. The end takes as long as the program's own flags allow: whoever stops it, a kubelet, has a
+ * limit of his own. A failure is the last line on stderr, which becomes the container's termination message.
+ */
+export async function runProgram(name: string, program: Program, argv: readonly string[]): Promise<number> {
+  const log = createLog({ role: name, level: 'info' });
+  const lifetime = createLifetime({ log, withinMs: 3_600_000 });
+  obeySignals(lifetime, log);
+  try {
+    // A signal while a large model is loading, or while bytes are fetched, ends that at once: there is nothing to drain.
+    const stop = await Promise.race([program(argv, log), lifetime.done]);
+    if (stop === undefined) return 0;
+    if (typeof stop === 'function') lifetime.atEnd(name, stop);
+    return (await lifetime.done).code;
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    return error instanceof Error && error.name === 'FlagError' ? 2 : 1;
   }
 }
 

@@ -23,7 +23,7 @@ test('a token is recognised, and a typing error in it as well', () => {
 
 test('the table fits 80 columns, and every address and command stands whole on a line', () => {
   const facts = {
-    graphql: 'http://127.0.0.1:4000/graphql',
+    graphql: 'http://127.0.0.1:14000/graphql',
     token: newToken(),
     gateway: 'http://127.0.0.1:8080',
     kubeconfig: '/home/ada/clops/.clops/kubeconfig',
@@ -34,8 +34,8 @@ test('the table fits 80 columns, and every address and command stands whole on a
   };
   const lines = stripVTControlCharacters(startTable(facts)).split('\n');
   expect(Math.max(...lines.map((line) => stringWidth(line)))).toBeLessThanOrEqual(80);
-  expect(lines).toContain(`  ${facts.graphql}#token=${facts.token}`);
-  expect(lines).toContain('  npx clops rollouts watch vad');
-  expect(lines).toContain('  Kubeconfig  /home/ada/clops/.clops/kubeconfig');
+  expect(lines).toContain(` ${facts.graphql}#token=${facts.token}`);
+  expect(lines).toContain(' npx clops rollouts watch vad');
+  expect(lines).toContain(' Kubeconfig  /home/ada/clops/.clops/kubeconfig');
   expect(startTable({ ...facts, gateway: undefined })).not.toContain('Gateway');
 });
