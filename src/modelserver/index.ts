@@ -101,8 +101,10 @@ async function shutDown(
   // Answers are written but perhaps not sent yet; idle connections are closed by close() itself.
   if (!finished) server.closeAllConnections();
   await closed;
-  // An inference cannot be interrupted: whoever waited for the grace does not wait for it.
-  if (finished) await model.close();
+  const released = model.close();
+  // An inference cannot be interrupted: who has waited for the grace does not wait for it.
+  if (finished) await released;
+  else released.catch(() => undefined);
 }
 
 function listen(server: ReturnType<typeof createModelServer>, port: number, host: string): Promise<string> {

@@ -88,6 +88,18 @@ write(
 )
 
 
+# A sequence beside a tensor, as scikit-learn's converter makes of probabilities.
+write(
+    "sequence",
+    [helper.make_node("SequenceConstruct", ["x"], ["probabilities"]), helper.make_node("Identity", ["x"], ["label"])],
+    [value("x", TensorProto.FLOAT, ["n"])],
+    [
+        helper.make_tensor_sequence_value_info("probabilities", TensorProto.FLOAT, ["n"]),
+        value("label", TensorProto.FLOAT, ["n"]),
+    ],
+)
+
+
 # `rounds` times x := tanh(x + x.W), with a W that the graph makes from two factors: as slow as wanted in a small file.
 def rounds(name, count=None, size=256):
     column = np.sin(np.arange(size, dtype=np.float32)).reshape(size, 1) / size
