@@ -8,8 +8,11 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Config } from './config.ts';
+import { GATEWAY_NAME, SYSTEM_NAMESPACE } from './contract/names.ts';
+import type { Services } from './graphql/context.ts';
 import { systemClock } from './lib/clock.ts';
 import type { Log } from './lib/log.ts';
+import type { UrlSigner } from './platform/artifacts/sign.ts';
 import type { ClusterPort } from './platform/cluster/port.ts';
 import { identityOf } from './platform/process/identity.ts';
 import { endLeftover } from './platform/process/leftover.ts';
@@ -18,12 +21,18 @@ import { refusedPorts, type WantedPort } from './platform/process/ports.ts';
 import { supervise } from './platform/process/supervise.ts';
 import { Refusal } from './start/report.ts';
 import { type Parts, type Program, type Role, runProgram, runRole } from './start/run.ts';
+import { GRAPHIQL_TABS } from './start/tabs.ts';
 
 const MAIN = fileURLToPath(import.meta.url);
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 const ROLES: Record<string, Role> = { all, api, controller, cluster, node };
 const PROGRAMS: Record<string, Program> = { 'model-server': modelServer, 'fetch-artifact': fetchArtifact };
+
+interface Platform {
+  services: Services;
+  signer: UrlSigner;
+}
 
 // --- The roles -----------------------------------------------------------------------------------------------------
 
@@ -80,7 +89,7 @@ async function fetchArtifact(argv: readonly string[], log: Log): Promise<undefin
 }
 
 async function api(parts: Parts): Promise<unknown> {
-  return { url: await serveApi(parts, await database(parts)) };
+  return { url: await serveApi(parts, await servicesOf(parts, await database(parts))) };
 }
 
 /** Everything on one machine: Postgres, the local cluster and its node as children, the platform in this process. */
@@ -92,7 +101,8 @@ async function all(parts: Parts): Promise<unknown> {
   const [databaseUrl, gateway] = await bothOf(database(parts), local ? localCluster(parts) : undefined);
   if (lifetime.signal.aborted) return undefined;
   await controller(parts);
-  const url = await report.step('api ready', serveApi(parts, databaseUrl));
+  const platform = await report.step('database migrated, caches open', servicesOf(parts, databaseUrl));
+  const url = await report.step('api ready', serveApi(parts, platform));
   const { adminToken } = await import('./start/secrets.ts');
   const { token, file: tokenFile } = adminToken(dataDir);
   report.table({
@@ -183,29 +193,25 @@ async function clusterOf({ cluster, dataDir, kubeconfig }: Config, userAgent: st
   return createClientNodeCluster({ ...(kubeconfig === undefined ? { inCluster: true } : { kubeconfig }), userAgent });
 }
 
-/** GraphQL, artifacts and health on one port. Answers its URL. */
-async function serveApi({ config, log, lifetime }: Parts, databaseUrl: string): Promise<string> {
-  await import('reflect-metadata'); // type-graphql wants it before the first decorator.
-  const [{ startApi }, { adminTokenStrategy }, { registerGraphiql }, { ensureActor }] = await Promise.all([
-    import('./api/index.ts'),
-    import('./api/authenticate.ts'),
-    import('./api/graphiql.ts'),
-    import('./modules/identity/index.ts'),
+/** What the API and the relay share. Registers how each part ends. */
+async function servicesOf({ config, log, lifetime }: Parts, databaseUrl: string): Promise<Platform> {
+  const [{ createDb }, { migrate }, { createEventLog }] = await Promise.all([
+    import('./platform/db/db.ts'),
+    import('./platform/db/migrate.ts'),
+    import('./platform/events/log.ts'),
   ]);
-  const [{ createDb }, { migrate }, { createEventLog }, { createClusterView }, { createTrafficCounts }] =
-    await Promise.all([
-      import('./platform/db/db.ts'),
-      import('./platform/db/migrate.ts'),
-      import('./platform/events/log.ts'),
-      import('./platform/cluster/view.ts'),
-      import('./platform/metrics/gateway.ts'),
-    ]);
-  const [{ createFileArtifacts }, { createUrlSigner }, { adminToken, signingKey }] = await Promise.all([
+  const [{ createClusterView }, { createTrafficCounts }, { createLiveTraffic }] = await Promise.all([
+    import('./platform/cluster/view.ts'),
+    import('./platform/metrics/gateway.ts'),
+    import('./platform/metrics/live.ts'),
+  ]);
+  const [{ createFileArtifacts }, { createUrlSigner }, { signingKey }] = await Promise.all([
     import('./platform/artifacts/files.ts'),
     import('./platform/artifacts/sign.ts'),
     import('./start/secrets.ts'),
   ]);
   const { dataDir, maxArtifactBytes } = config;
+  const artifactsUrl = `${config.url}/artifacts`;
 
   const db = createDb({ url: databaseUrl, log });
   lifetime.atEnd('database', () => db.close());
@@ -213,31 +219,43 @@ async function serveApi({ config, log, lifetime }: Parts, databaseUrl: string): 
   const events = createEventLog({ db, log });
   await events.start();
   lifetime.atEnd('event log', () => events.close());
-  const view = createClusterView(await clusterOf(config, 'clops-api'), log);
-  view.start();
-  lifetime.atEnd('caches', () => view.stop());
+  const cluster = createClusterView(await clusterOf(config, 'clops-api'), log);
+  cluster.start();
+  lifetime.atEnd('caches', () => cluster.stop());
+  const traffic = createTrafficCounts();
+  const gateway = () => cluster.gateways.get(`${SYSTEM_NAMESPACE}/${GATEWAY_NAME}`);
+  const live = createLiveTraffic({ traffic, gateway, log });
+  lifetime.atEnd('live metrics', () => live.close());
 
-  const admin = await ensureActor(db, 'PERSON', 'admin', true);
-  const artifactsUrl = `${config.url}/artifacts`;
-  const running = await startApi({
-    services: {
-      db,
-      events,
-      cluster: view,
-      traffic: createTrafficCounts(),
-      artifacts: createFileArtifacts({ dir: join(dataDir, 'artifacts'), maxBytes: maxArtifactBytes }),
-      clock: systemClock,
-      log,
-      settings: { version: version(), artifactsUrl, maxArtifactBytes, clusterName: config.cluster },
-    },
+  const artifacts = createFileArtifacts({ dir: join(dataDir, 'artifacts'), maxBytes: maxArtifactBytes });
+  const settings = { version: version(), artifactsUrl, maxArtifactBytes, clusterName: config.cluster };
+  return {
+    services: { db, events, cluster, traffic, live, artifacts, clock: systemClock, log, settings },
     signer: createUrlSigner({ key: signingKey(dataDir), artifactsUrl }),
-    strategies: [
-      adminTokenStrategy(adminToken(dataDir).token, { actorId: admin.id, name: admin.name, isPlatformAdmin: true }),
-    ],
+  };
+}
+
+/** GraphQL, artifacts and health on one port. Answers its URL. */
+async function serveApi({ config, lifetime }: Parts, { services, signer }: Platform): Promise<string> {
+  await import('reflect-metadata'); // type-graphql wants it before the first decorator.
+  const [{ startApi }, { adminTokenStrategy }, { registerGraphiql }, { ensureActor }, { adminToken }] =
+    await Promise.all([
+      import('./api/index.ts'),
+      import('./api/authenticate.ts'),
+      import('./api/graphiql.ts'),
+      import('./modules/identity/index.ts'),
+      import('./start/secrets.ts'),
+    ]);
+  const admin = await ensureActor(services.db, 'PERSON', 'admin', true);
+  const principal = { actorId: admin.id, name: admin.name, isPlatformAdmin: true };
+  const running = await startApi({
+    services,
+    signer,
+    strategies: [adminTokenStrategy(adminToken(config.dataDir).token, principal)],
     port: config.httpPort,
     bind: config.bind,
     corsOrigins: config.production ? config.corsOrigins : [...config.corsOrigins, 'localhost'],
-    explorer: (app) => registerGraphiql(app, { tabs: [] }),
+    explorer: (app) => registerGraphiql(app, { tabs: GRAPHIQL_TABS }),
   });
   lifetime.atEnd('api', () => running.close());
   return running.url;
