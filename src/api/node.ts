@@ -8,11 +8,14 @@ import { type NodeType, typeOfId } from '../lib/id.ts';
 import { auditNodes } from '../modules/audit/index.ts';
 import { identityNodes } from '../modules/identity/index.ts';
 import { registryNodes } from '../modules/registry/index.ts';
+import { runtimesById, servingNodes } from '../modules/serving/index.ts';
 
 const readers: Partial<Record<NodeType, BatchReader<string, object | null>>> = {
   ...identityNodes,
   ...auditNodes,
   ...registryNodes,
+  ...servingNodes,
+  ServingRuntime: runtimesById,
 };
 
 function find(ctx: Ctx, id: string): Promise<object | null> {

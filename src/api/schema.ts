@@ -6,6 +6,19 @@ import { userErrorTypes } from '../graphql/problems.ts';
 import { EventResolver, OperationResolver } from '../modules/audit/index.ts';
 import { IdentityResolver, Person, SystemActor } from '../modules/identity/index.ts';
 import { AliasResolver, ModelResolver, ModelVersionResolver, TeamModelsResolver } from '../modules/registry/index.ts';
+import {
+  DeploymentResolver,
+  ModelDeploymentsResolver,
+  ReplicaResolver,
+  RevisionResolver,
+  RolloutResolver,
+  RuntimesResolver,
+  ServingMutations,
+  ServingSubscriptions,
+  TeamDeploymentsResolver,
+  TrafficTargetResolver,
+  VersionDeploymentsResolver,
+} from '../modules/serving/index.ts';
 import { NodeResolver } from './node.ts';
 import { ServerInfoResolver } from './serverInfo.ts';
 
@@ -19,10 +32,21 @@ const resolvers: NonEmptyArray<NewableFunction> = [
   ModelVersionResolver,
   AliasResolver,
   TeamModelsResolver,
+  DeploymentResolver,
+  RevisionResolver,
+  RolloutResolver,
+  TrafficTargetResolver,
+  ReplicaResolver,
+  RuntimesResolver,
+  ServingMutations,
+  ServingSubscriptions,
+  TeamDeploymentsResolver,
+  ModelDeploymentsResolver,
+  VersionDeploymentsResolver,
 ];
 
 /** Input types of which exactly one field is set; type-graphql has no option for it. */
-const ONE_OF: readonly string[] = ['VersionSelector'];
+const ONE_OF: readonly string[] = ['VersionSelector', 'StrategyInput', 'StepInput'];
 
 export function buildApiSchema(): GraphQLSchema {
   const schema = buildSchemaSync({

@@ -6,6 +6,7 @@ import type { ClusterView } from '../platform/cluster/view.ts';
 import type { Db } from '../platform/db/db.ts';
 import type { EventLog } from '../platform/events/log.ts';
 import type { TrafficCounts } from '../platform/metrics/gateway.ts';
+import type { LiveTraffic } from '../platform/metrics/live.ts';
 import type { Loaders } from './batch.ts';
 
 /** Who asks. Travels to every reader, so that rights can be narrowed without touching each one. */
@@ -21,6 +22,7 @@ export interface Services {
   readonly events: EventLog;
   readonly cluster: ClusterView;
   readonly traffic: TrafficCounts;
+  readonly live: LiveTraffic;
   readonly artifacts: ArtifactStore;
   readonly clock: Clock;
   readonly log: Log;

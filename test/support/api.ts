@@ -17,6 +17,7 @@ import type { ClusterPort } from '../../src/platform/cluster/port.ts';
 import { createClusterView } from '../../src/platform/cluster/view.ts';
 import { createEventLog } from '../../src/platform/events/log.ts';
 import { createTrafficCounts } from '../../src/platform/metrics/gateway.ts';
+import { createLiveTraffic } from '../../src/platform/metrics/live.ts';
 import { aDatabase, type TestDatabase } from './database.ts';
 
 export const TOKEN = 'clops_test-token';
@@ -66,11 +67,14 @@ export async function anApi(options: { cluster?: ClusterPort; maxArtifactBytes?:
   const view = createClusterView(cluster, silentLog);
   view.start();
   const artifactsUrl = 'http://127.0.0.1/artifacts';
+  const traffic = createTrafficCounts();
+  const live = createLiveTraffic({ traffic, gateway: () => view.gateways.get('clops-system/clops'), log: silentLog });
   const services: Services = {
     db,
     events,
     cluster: view,
-    traffic: createTrafficCounts(),
+    traffic,
+    live,
     artifacts: createFileArtifacts({ dir, maxBytes: maxArtifactBytes }),
     clock: systemClock,
     log: silentLog,
@@ -112,6 +116,7 @@ export async function anApi(options: { cluster?: ClusterPort; maxArtifactBytes?:
       }),
     async close() {
       await api.close();
+      live.close();
       await view.stop();
       await events.close();
       await database.drop();

@@ -72,7 +72,7 @@ export function followEvents(
 /** The log with fresh loaders for every message. */
 export async function* followLog(
   ctx: Ctx,
-  options: { where: EventFilter; signal: AbortSignal; after?: number },
+  options: { where: EventFilter; signal: AbortSignal; after?: number; heartbeatMs?: number },
 ): AsyncGenerator<LogMessage> {
   for await (const message of ctx.events.follow(options)) {
     ctx.loaders.clear();

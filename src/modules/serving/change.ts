@@ -1,0 +1,172 @@
+/** How a deployment's wanted state moves by one generation: the row, and with a new template a revision and a rollout. */
+import { eq, sql } from 'drizzle-orm';
+import { strategyOf } from '../../contract/strategy.ts';
+import { newId } from '../../lib/id.ts';
+import type { Tx } from '../../platform/db/db.ts';
+import type { NewEvent } from '../../platform/events/append.ts';
+import type { ModelRow, VersionRow } from '../registry/index.ts';
+import { revisionHash } from './spec.ts';
+import { type DeploymentRow, deployments, type RevisionRow, revisions, rollouts } from './tables.ts';
+
+export interface Who {
+  actorId: string;
+  operationId: string | null;
+  at: Date;
+  reason?: string | undefined;
+}
+
+export type Changed = Pick<
+  DeploymentRow,
+  'versionId' | 'runtime' | 'replicas' | 'resources' | 'placement' | 'strategy' | 'paused'
+>;
+
+/** The row, locked until the transaction ends. Whatever is decided on it must be decided after this. */
+export async function lockDeployment(tx: Tx, id: string): Promise<DeploymentRow | undefined> {
+  const [row] = await tx.q.select().from(deployments).where(eq(deployments.id, id)).for('update');
+  return row;
+}
+
+export async function newestRevision(tx: Tx, deploymentId: string): Promise<RevisionRow | undefined> {
+  const [row] = await tx.q
+    .select()
+    .from(revisions)
+    .where(eq(revisions.deploymentId, deploymentId))
+    .orderBy(sql`${revisions.number} desc`)
+    .limit(1);
+  return row;
+}
+
+export interface Moved {
+  row: DeploymentRow;
+  rolloutId: string | null;
+  events: Omit<NewEvent, 'actor' | 'operation'>[];
+}
+
+/**
+ * Writes the next generation. `published` is set when the change came from the cluster: it is there already.
+ * A template with another hash than the newest revision's starts a rollout.
+ */
+export async function moveDeployment(
+  tx: Tx,
+  before: DeploymentRow,
+  next: Changed,
+  of: { model: ModelRow; version: VersionRow },
+  who: Who,
+  published: boolean,
+): Promise<Moved> {
+  const generation = before.generation + 1;
+  const newest = await newestRevision(tx, before.id);
+  const hash = revisionHash({
+    version: of.version,
+    modelName: of.model.name,
+    runtime: next.runtime,
+    resources: next.resources,
+    placement: next.placement,
+  });
+  const events: Moved['events'] = [];
+  const about = [of.model.id, of.version.id];
+  let rolloutId: string | null = null;
+  if (newest?.hash !== hash) {
+    const started = await startRollout(tx, before, next, newest, hash, who);
+    rolloutId = started.rolloutId;
+    const message = `Rollout of ${before.name} to version ${of.version.number} was asked for`;
+    events.push({
+      type: 'rollout.requested',
+      subject: rolloutId,
+      team: before.teamId,
+      about: [before.id, ...about],
+      message,
+      data: { revision: started.number, version: of.version.number, ...(who.reason && { reason: who.reason }) },
+    });
+  }
+  const changed = {
+    ...next,
+    generation,
+    ...(published && { publishedGeneration: generation }),
+    operationId: who.operationId,
+    ...(rolloutId && { rolloutId }),
+    updatedAt: who.at,
+  };
+  await tx.q.update(deployments).set(changed).where(eq(deployments.id, before.id));
+  const what = differences(before, next);
+  if (what.length > 0 || !rolloutId) {
+    const message = `${before.name}: ${what.map(({ text }) => text).join(', ') || 'applied again'}`;
+    events.push({
+      type: 'deployment.updated',
+      subject: before.id,
+      team: before.teamId,
+      about,
+      message,
+      data: { generation, fields: what.map(({ field }) => field), ...(who.reason && { reason: who.reason }) },
+    });
+  }
+  return { row: { ...before, ...changed }, rolloutId, events };
+}
+
+export async function startRollout(
+  tx: Tx,
+  deployment: Pick<DeploymentRow, 'id' | 'name'>,
+  next: Changed,
+  newest: RevisionRow | undefined,
+  hash: string,
+  who: Who,
+): Promise<{ rolloutId: string; revisionId: string; number: number }> {
+  const number = (newest?.number ?? 0) + 1;
+  const revisionId = newId('Revision');
+  const rolloutId = newId('Rollout');
+  const { versionId, runtime, resources, placement } = next;
+  await tx.q.insert(revisions).values({
+    id: revisionId,
+    deploymentId: deployment.id,
+    number,
+    hash,
+    versionId,
+    runtime,
+    resources,
+    placement,
+    createdAt: who.at,
+    createdBy: who.actorId,
+  });
+  await tx.q.insert(rollouts).values({
+    id: rolloutId,
+    deploymentId: deployment.id,
+    number: null,
+    fromRevisionId: newest?.id ?? null,
+    toRevisionId: revisionId,
+    startedAt: who.at,
+    startedBy: who.actorId,
+    phase: 'PENDING',
+    message: 'Not begun yet: the cluster has still to take it.',
+    reason: who.reason ?? null,
+    stepIndex: 0,
+    steps: [
+      ...strategyOf({
+        model: { name: '', version: 1, format: '', artifact: { uri: '', digest: '' } },
+        runtime,
+        replicas: next.replicas,
+        ...(next.strategy && { strategy: next.strategy }),
+      }).steps,
+    ],
+    stepTimes: {},
+    weight: 0,
+    pausedBeforeSeconds: 0,
+    operationId: who.operationId,
+  });
+  return { rolloutId, revisionId, number };
+}
+
+function differences(before: Changed, next: Changed): { field: string; text: string }[] {
+  const list: { field: string; text: string }[] = [];
+  if (before.replicas !== next.replicas)
+    list.push({ field: 'replicas', text: `replicas ${before.replicas} → ${next.replicas}` });
+  if (before.paused !== next.paused) list.push({ field: 'paused', text: next.paused ? 'paused' : 'resumed' });
+  if (JSON.stringify(before.strategy) !== JSON.stringify(next.strategy))
+    list.push({ field: 'strategy', text: 'strategy changed' });
+  if (before.runtime !== next.runtime)
+    list.push({ field: 'runtime', text: `runtime ${before.runtime} → ${next.runtime}` });
+  if (JSON.stringify(before.resources) !== JSON.stringify(next.resources))
+    list.push({ field: 'resources', text: 'resources changed' });
+  if (JSON.stringify(before.placement) !== JSON.stringify(next.placement))
+    list.push({ field: 'placement', text: 'placement changed' });
+  return list;
+}

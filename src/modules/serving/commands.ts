@@ -1,0 +1,415 @@
+/** The verbs on deployments. Each changes what is wanted, in one transaction; the relay tells the cluster afterwards. */
+import { and, eq, inArray, lt, sql } from 'drizzle-orm';
+import { load } from '../../graphql/batch.ts';
+import type { Ctx } from '../../graphql/context.ts';
+import { checked } from '../../lib/check.ts';
+import { newId } from '../../lib/id.ts';
+import { isProblems, Problems, problem, type Result } from '../../lib/problem.ts';
+import { isUniqueViolation, type Tx } from '../../platform/db/db.ts';
+import { type Accepted, type Effect, runOperation } from '../../platform/events/operations.ts';
+import { permit, teamsByName } from '../identity/index.ts';
+import {
+  type ModelRow,
+  modelsById,
+  modelsByName,
+  selectVersion,
+  type VersionRow,
+  versionsById,
+} from '../registry/index.ts';
+import { type Changed, lockDeployment, moveDeployment, newestRevision, startRollout, type Who } from './change.ts';
+import { deploymentsById, deploymentsByName } from './queries.ts';
+import { type Change, changeOf, deleteRule, deployRule, rollbackRule, updateRule } from './rules.ts';
+import { chooseRuntime } from './runtime.ts';
+import { isSame, revisionHash } from './spec.ts';
+import { commands, type DeploymentRow, deployments, revisions, rollouts } from './tables.ts';
+
+const noSuch = (id: string): Problems =>
+  problem('NOT_FOUND', `There is no deployment ${JSON.stringify(id.slice(0, 60))}.`, ['deployment']);
+
+export const deletingProblem = (row: DeploymentRow): Problems =>
+  problem('NOT_ALLOWED_NOW', `${row.name} is being deleted. Wait until it is gone.`, undefined, {
+    phase: 'DELETING',
+    allowed: [],
+  });
+
+export async function deployModel(ctx: Ctx, raw: object): Promise<Result<Accepted>> {
+  const input = checked(deployRule, raw);
+  if (isProblems(input)) return input;
+  const { change, problems } = changeOf(input);
+  if (problems.length > 0) return new Problems(problems);
+  const team = await load(ctx, teamsByName, input.team);
+  permit(ctx, 'WRITE_DEPLOYMENT', team?.id ?? null);
+  if (!team) return problem('NOT_FOUND', `There is no team ${JSON.stringify(input.team)}.`, ['team']);
+  const model = await load(ctx, modelsByName, `${team.name}/${input.model}`);
+  if (!model) return problem('NOT_FOUND', `Team ${team.name} has no model ${JSON.stringify(input.model)}.`, ['model']);
+  const version = await selectVersion(ctx, model, input.version, ['version']);
+  if (isProblems(version)) return version;
+  const existing = await load(ctx, deploymentsByName, `${team.name}/${input.name}`);
+  const runtime = chooseRuntime(ctx, version.format, change.runtime ?? existing?.runtime);
+  if (isProblems(runtime)) return runtime;
+
+  const request = { name: 'deployModel', actorId: ctx.principal.actorId, input };
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await runOperation(ctx, request, async (tx, operationId) => {
+        const who: Who = { actorId: ctx.principal.actorId, operationId, at: new Date(ctx.clock.now()) };
+        const [now] = await tx.q
+          .select()
+          .from(deployments)
+          .where(
+            and(
+              eq(deployments.namespace, team.namespace),
+              eq(deployments.name, input.name),
+              sql`${deployments.goneAt} is null`,
+            ),
+          )
+          .for('update');
+        if (!now)
+          return createDeployment(
+            tx,
+            { id: team.id, namespace: team.namespace, name: input.name },
+            { model, version },
+            { ...change, runtime },
+            who,
+          );
+        return redeploy(tx, now, { model, version }, { ...change, runtime }, input.expectedGeneration, who);
+      });
+    } catch (error) {
+      // Two first deploys of one name at the same moment: the second finds the row of the first.
+      if (attempt === 1 && isUniqueViolation(error, 'deployments_name')) continue;
+      throw error;
+    }
+  }
+}
+
+async function createDeployment(
+  tx: Tx,
+  { id: teamId, namespace, name }: { id: string; namespace: string; name: string },
+  of: { model: ModelRow; version: VersionRow },
+  change: Change & { runtime: string },
+  who: Who,
+): Promise<Effect> {
+  const id = newId('Deployment');
+  const wanted: Changed = {
+    versionId: of.version.id,
+    runtime: change.runtime,
+    replicas: change.replicas ?? 1,
+    resources: change.resources ?? {},
+    placement: {},
+    strategy: change.strategy ?? null,
+    paused: false,
+  };
+  await tx.q.insert(deployments).values({
+    id,
+    teamId,
+    namespace,
+    name,
+    modelId: of.model.id,
+    ...wanted,
+    generation: 1,
+    publishedGeneration: 0,
+    operationId: who.operationId,
+    phase: 'PENDING',
+    status: {},
+    createdAt: who.at,
+    updatedAt: who.at,
+    createdBy: who.actorId,
+  });
+  const hash = revisionHash({
+    version: of.version,
+    modelName: of.model.name,
+    runtime: wanted.runtime,
+    resources: wanted.resources,
+    placement: wanted.placement,
+  });
+  const { rolloutId } = await startRollout(tx, { id, name }, wanted, undefined, hash, who);
+  await tx.q.update(deployments).set({ rolloutId }).where(eq(deployments.id, id));
+  const about = [of.model.id, of.version.id];
+  return {
+    subjects: [id, rolloutId],
+    state: 'ACCEPTED',
+    events: [
+      {
+        type: 'deployment.created',
+        subject: id,
+        team: teamId,
+        about,
+        message: `${name} was created for version ${of.version.number} of ${of.model.name}`,
+      },
+      {
+        type: 'rollout.requested',
+        subject: rolloutId,
+        team: teamId,
+        about: [id, ...about],
+        message: `Rollout of ${name} to version ${of.version.number} was asked for`,
+        data: { revision: 1, version: of.version.number },
+      },
+    ],
+  };
+}
+
+async function redeploy(
+  tx: Tx,
+  now: DeploymentRow,
+  of: { model: ModelRow; version: VersionRow },
+  change: Change,
+  expectedGeneration: number | undefined,
+  who: Who,
+): Promise<Result<Effect>> {
+  if (now.deleteRequestedAt) return deletingProblem(now);
+  if (now.modelId !== of.model.id) {
+    return problem(
+      'CONFLICT',
+      `${now.name} serves another model. A deployment keeps its model; choose another name.`,
+      ['model'],
+      { current: now },
+    );
+  }
+  const stale = generationProblem(now, expectedGeneration);
+  if (stale) return stale;
+  const next = wantedAfter(now, change, of.version.id);
+  const aborted = now.status.rollout?.outcome === 'Aborted' && now.status.rollout.id === now.rolloutId;
+  const newest = await newestRevision(tx, now.id);
+  const hash = revisionHash({
+    version: of.version,
+    modelName: of.model.name,
+    runtime: next.runtime,
+    resources: next.resources,
+    placement: next.placement,
+  });
+  if (newest?.hash === hash && aborted && now.rolloutId) {
+    // Asked for again after an abort: the same rollout starts over, which is what the verb Retry does.
+    const command = await addCommand(tx, now, now.rolloutId, { verb: 'Retry', reason: 'deployed again' }, who);
+    const moved = isSame(pick(now), next)
+      ? { rolloutId: now.rolloutId, events: [] }
+      : await moveDeployment(tx, now, next, of, who, false);
+    return { subjects: [now.id, now.rolloutId], state: 'ACCEPTED', events: [...moved.events, command] };
+  }
+  if (isSame(pick(now), next))
+    return { subjects: [now.id, ...(now.rolloutId ? [now.rolloutId] : [])], state: 'SUCCEEDED', events: [] };
+  const moved = await moveDeployment(tx, now, next, of, who, false);
+  return { subjects: [now.id, ...(moved.rolloutId ? [moved.rolloutId] : [])], state: 'ACCEPTED', events: moved.events };
+}
+
+export const pick = ({ versionId, runtime, replicas, resources, placement, strategy, paused }: Changed): Changed => ({
+  versionId,
+  runtime,
+  replicas,
+  resources,
+  placement,
+  strategy,
+  paused,
+});
+
+function wantedAfter(now: DeploymentRow, change: Change, versionId: string): Changed {
+  return {
+    ...pick(now),
+    versionId,
+    ...(change.runtime !== undefined && { runtime: change.runtime }),
+    ...(change.replicas !== undefined && { replicas: change.replicas }),
+    ...(change.resources !== undefined && { resources: change.resources }),
+    ...(change.strategy !== undefined && { strategy: change.strategy }),
+  };
+}
+
+function generationProblem(now: DeploymentRow, expected: number | undefined): Problems | undefined {
+  if (expected === undefined || expected === now.generation) return undefined;
+  return problem(
+    'CONFLICT',
+    `${now.name} is at generation ${now.generation}, not ${expected}: somebody changed it meanwhile. Read it again.`,
+    ['expectedGeneration'],
+    { current: now },
+  );
+}
+
+export async function updateDeployment(ctx: Ctx, raw: object): Promise<Result<Accepted>> {
+  const input = checked(updateRule, raw);
+  if (isProblems(input)) return input;
+  const { change, problems } = changeOf(input);
+  if (problems.length > 0) return new Problems(problems);
+  const row = await load(ctx, deploymentsById, input.deployment);
+  permit(ctx, 'WRITE_DEPLOYMENT', row?.teamId ?? null);
+  if (!row || row.goneAt) return noSuch(input.deployment);
+  const of = await modelAndVersion(ctx, row);
+  if (change.runtime !== undefined) {
+    const runtime = chooseRuntime(ctx, of.version.format, change.runtime);
+    if (isProblems(runtime)) return runtime;
+  }
+
+  return runOperation(
+    ctx,
+    { name: 'updateDeployment', actorId: ctx.principal.actorId, input },
+    async (tx, operationId) => {
+      const now = await lockDeployment(tx, row.id);
+      if (!now || now.goneAt) return noSuch(input.deployment);
+      if (now.versionId !== of.version.id)
+        return problem('CONFLICT', `${now.name} was changed at the same moment. Try again.`, ['deployment'], {
+          current: now,
+        });
+      return redeploy(tx, now, of, change, input.expectedGeneration, {
+        actorId: ctx.principal.actorId,
+        operationId,
+        at: new Date(ctx.clock.now()),
+      });
+    },
+  );
+}
+
+export async function modelAndVersion(ctx: Ctx, row: DeploymentRow): Promise<{ model: ModelRow; version: VersionRow }> {
+  const [model, version] = await Promise.all([
+    load(ctx, modelsById, row.modelId),
+    load(ctx, versionsById, row.versionId),
+  ]);
+  if (!model || !version) throw new Error(`deployment ${row.id} has lost its version`);
+  return { model, version };
+}
+
+export async function deleteDeployment(ctx: Ctx, raw: object): Promise<Result<Accepted>> {
+  const input = checked(deleteRule, raw);
+  if (isProblems(input)) return input;
+  const row = await load(ctx, deploymentsById, input.deployment);
+  permit(ctx, 'WRITE_DEPLOYMENT', row?.teamId ?? null);
+
+  return runOperation(
+    ctx,
+    { name: 'deleteDeployment', actorId: ctx.principal.actorId, input },
+    async (tx, operationId) => {
+      const now = row && (await lockDeployment(tx, row.id));
+      if (!now || now.goneAt) return noSuch(input.deployment);
+      const stale = generationProblem(now, input.expectedGeneration);
+      if (stale) return stale;
+      if (now.deleteRequestedAt) return { subjects: [now.id], state: 'SUCCEEDED', events: [] };
+      const at = new Date(ctx.clock.now());
+      await tx.q
+        .update(deployments)
+        .set({ deleteRequestedAt: at, updatedAt: at, generation: now.generation + 1, phase: 'DELETING', operationId })
+        .where(eq(deployments.id, now.id));
+      return {
+        subjects: [now.id],
+        state: 'ACCEPTED',
+        events: [
+          {
+            type: 'deployment.delete_requested',
+            subject: now.id,
+            team: now.teamId,
+            message: `${now.name} is to be deleted`,
+          },
+        ],
+      };
+    },
+  );
+}
+
+/** Back to a revision that was stable: the given one, else the last before the present. It is a new revision of the old hash. */
+export async function rollbackDeployment(ctx: Ctx, raw: object): Promise<Result<Accepted>> {
+  const input = checked(rollbackRule, raw);
+  if (isProblems(input)) return input;
+  const row = await load(ctx, deploymentsById, input.deployment);
+  permit(ctx, 'DRIVE_ROLLOUT', row?.teamId ?? null);
+  if (!row || row.goneAt) return noSuch(input.deployment);
+
+  return runOperation(
+    ctx,
+    { name: 'rollbackDeployment', actorId: ctx.principal.actorId, input },
+    async (tx, operationId) => {
+      const now = await lockDeployment(tx, row.id);
+      if (!now || now.goneAt) return noSuch(input.deployment);
+      if (now.deleteRequestedAt) return deletingProblem(now);
+      const target = await rollbackTarget(tx, now, input.toRevision);
+      if (isProblems(target)) return target;
+      const version = await load(ctx, versionsById, target.versionId);
+      const model = await load(ctx, modelsById, now.modelId);
+      if (!version || !model) return noSuch(input.deployment);
+      const { versionId, runtime, resources, placement } = target;
+      const who = { actorId: ctx.principal.actorId, operationId, at: new Date(ctx.clock.now()), reason: input.reason };
+      const moved = await moveDeployment(
+        tx,
+        now,
+        { ...pick(now), versionId, runtime, resources, placement, paused: false },
+        { model, version },
+        who,
+        false,
+      );
+      return {
+        subjects: [now.id, ...(moved.rolloutId ? [moved.rolloutId] : [])],
+        state: 'ACCEPTED',
+        events: moved.events,
+      };
+    },
+  );
+}
+
+const GOOD = ['PROMOTED', 'FAST_PROMOTED', 'ROLLED_BACK', 'FAST_ROLLED_BACK'];
+
+async function rollbackTarget(tx: Tx, now: DeploymentRow, asked: number | undefined) {
+  const newest = await newestRevision(tx, now.id);
+  if (asked !== undefined) {
+    const [revision] = await tx.q
+      .select()
+      .from(revisions)
+      .where(and(eq(revisions.deploymentId, now.id), eq(revisions.number, asked)));
+    if (!revision)
+      return problem('NOT_FOUND', `${now.name} has no revision ${asked}; its newest is ${newest?.number ?? 0}.`, [
+        'toRevision',
+      ]);
+    if (revision.hash !== newest?.hash) return revision;
+    return problem('NOT_ALLOWED_NOW', `Revision ${asked} is what is wanted already.`, ['toRevision'], {
+      phase: now.phase,
+      allowed: [],
+    });
+  }
+  const [before] = await tx.q
+    .select({ revision: revisions })
+    .from(rollouts)
+    .innerJoin(revisions, eq(revisions.id, rollouts.toRevisionId))
+    .where(
+      and(
+        eq(rollouts.deploymentId, now.id),
+        inArray(rollouts.outcome, GOOD),
+        lt(revisions.number, newest?.number ?? 0),
+        sql`${revisions.hash} <> ${newest?.hash ?? ''}`,
+      ),
+    )
+    .orderBy(sql`${rollouts.finishedAt} desc`)
+    .limit(1);
+  return (
+    before?.revision ??
+    problem('NOT_ALLOWED_NOW', `${now.name} has no earlier revision that was stable.`, ['deployment'], {
+      phase: now.phase,
+      allowed: [],
+    })
+  );
+}
+
+/** Puts a verb on its way. Returns the event that says so. */
+export async function addCommand(
+  tx: Tx,
+  deployment: DeploymentRow,
+  rolloutId: string,
+  command: Pick<typeof commands.$inferInsert, 'verb' | 'to' | 'reason'>,
+  who: Who,
+): Promise<Effect['events'][number]> {
+  if (who.operationId === null) throw new Error('a command needs an operation');
+  await tx.q.insert(commands).values({
+    operationId: who.operationId,
+    deploymentId: deployment.id,
+    rolloutId,
+    ...command,
+    by: who.actorId,
+    state: 'PENDING',
+    createdAt: who.at,
+  });
+  const verb = command.verb.toLowerCase();
+  return {
+    type: `rollout.${verb}_requested`,
+    subject: rolloutId,
+    team: deployment.teamId,
+    about: [deployment.id],
+    message: `${command.verb} of ${deployment.name} was asked for${command.reason ? `: ${command.reason}` : ''}`,
+    data: {
+      verb: command.verb,
+      ...(command.to && { to: command.to }),
+      ...(command.reason && { reason: command.reason }),
+    },
+  };
+}

@@ -1,0 +1,13 @@
+export { ModelDeploymentsResolver, TeamDeploymentsResolver, VersionDeploymentsResolver } from './graphql/edges.ts';
+export { ServingMutations } from './graphql/mutations.ts';
+export {
+  DeploymentResolver,
+  ReplicaResolver,
+  RevisionResolver,
+  RolloutResolver,
+  servingNodes,
+  TrafficTargetResolver,
+} from './graphql/resolvers.ts';
+export { RuntimesResolver, runtimesById } from './graphql/runtimes.ts';
+export { ServingSubscriptions } from './graphql/subscriptions.ts';
+export { type Relay, startRelay } from './relay/index.ts';

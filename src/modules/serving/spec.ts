@@ -1,0 +1,87 @@
+/** Between rows and the custom resource's spec, both ways. Pure. */
+import type { ModelDeploymentSpec, ResourcesSpec, StrategySpec } from '../../contract/modeldeployment.ts';
+import { GATEWAY_NAME, SYSTEM_NAMESPACE } from '../../contract/names.ts';
+import { canonical, hashOf } from '../../contract/revision.ts';
+import { endpointPath } from '../../contract/validation.ts';
+import type { VersionRow } from '../registry/index.ts';
+import type { DeploymentRow } from './tables.ts';
+
+/** Everything that decides a revision. */
+export interface TemplateInput {
+  version: Pick<VersionRow, 'number' | 'format' | 'digest' | 'sizeBytes'>;
+  modelName: string;
+  runtime: string;
+  resources: ResourcesSpec;
+  placement: DeploymentRow['placement'];
+}
+
+/** One Secret per deployment and digest: while two versions run, each pod must be able to fetch its own bytes again. */
+export const secretName = (deployment: string, digest: string): string =>
+  `${deployment}-${digest.slice('sha256:'.length, 17)}`;
+
+export function templateOf(
+  input: TemplateInput,
+  name: string,
+  artifactsUrl: string,
+): Pick<ModelDeploymentSpec, 'model' | 'runtime' | 'resources' | 'placement'> {
+  const { version, modelName, runtime, resources, placement } = input;
+  const { digest, sizeBytes } = version;
+  return {
+    model: {
+      name: modelName,
+      version: version.number,
+      format: version.format,
+      artifact: { uri: `${artifactsUrl}/${digest}`, digest, sizeBytes, secretName: secretName(name, digest) },
+    },
+    runtime,
+    ...(Object.keys(resources).length > 0 && { resources }),
+    ...(Object.keys(placement).length > 0 && { placement }),
+  };
+}
+
+export const revisionHash = (input: TemplateInput): string => hashOf(templateOf(input, '', ''));
+
+export type Wanted = Pick<
+  DeploymentRow,
+  'namespace' | 'name' | 'replicas' | 'paused' | 'strategy' | 'runtime' | 'resources' | 'placement'
+>;
+
+export function specOf(
+  row: Wanted,
+  version: TemplateInput['version'],
+  modelName: string,
+  artifactsUrl: string,
+): ModelDeploymentSpec {
+  const { namespace, name, replicas, paused, strategy, runtime, resources, placement } = row;
+  return {
+    ...templateOf({ version, modelName, runtime, resources, placement }, name, artifactsUrl),
+    replicas,
+    paused,
+    endpoint: {
+      parentRefs: [{ name: GATEWAY_NAME, namespace: SYSTEM_NAMESPACE }],
+      path: endpointPath(namespace, name),
+    },
+    ...(strategy && { strategy }),
+  };
+}
+
+/** What people can want differently, out of a spec: for noticing an edit made past the API. */
+export function wantedOf(spec: ModelDeploymentSpec): {
+  replicas: number;
+  paused: boolean;
+  strategy: StrategySpec | null;
+  runtime: string;
+  resources: ResourcesSpec;
+  placement: DeploymentRow['placement'];
+} {
+  return {
+    replicas: spec.replicas ?? 1,
+    paused: spec.paused ?? false,
+    strategy: spec.strategy ?? null,
+    runtime: spec.runtime,
+    resources: spec.resources ?? {},
+    placement: spec.placement ?? {},
+  };
+}
+
+export const isSame = (a: unknown, b: unknown): boolean => canonical(a) === canonical(b);

@@ -1,0 +1,43 @@
+/** Who receives a deployment's traffic: intended weights from the status, shares as the gateway counted them. */
+import type { TargetStatus } from '../../contract/modeldeployment.ts';
+import { GATEWAY_NAME, SYSTEM_NAMESPACE } from '../../contract/names.ts';
+import type { Ctx } from '../../graphql/context.ts';
+import type { BackendTraffic } from '../../platform/metrics/gateway.ts';
+import type { DeploymentRow } from './tables.ts';
+
+export interface Target extends TargetStatus {
+  role: 'STABLE' | 'CANARY';
+  /** Name of the Service that its traffic goes through. */
+  service: string;
+  deployment: DeploymentRow;
+}
+
+export function targetOf(deployment: DeploymentRow, role: Target['role']): Target | null {
+  const status = role === 'STABLE' ? deployment.status.stable : deployment.status.canary;
+  return status ? { ...status, role, service: `${deployment.name}-${role.toLowerCase()}`, deployment } : null;
+}
+
+export const targetsOf = (deployment: DeploymentRow): Target[] =>
+  [targetOf(deployment, 'STABLE'), targetOf(deployment, 'CANARY')].filter((target) => target !== null);
+
+export interface Counted {
+  /** Share of the requests since the weights last changed, 0 to 1; null while there were none. */
+  observedShare: number | null;
+  observedRequests: number | null;
+}
+
+/** One scrape serves a whole query: the port shares samples that are asked for at the same moment. */
+export async function countedFor(ctx: Ctx, target: Target): Promise<Counted> {
+  const nothing = { observedShare: null, observedRequests: null };
+  const gateway = ctx.cluster.gateways.get(`${SYSTEM_NAMESPACE}/${GATEWAY_NAME}`);
+  const all = gateway && (await ctx.traffic.sample(gateway));
+  if (!all) return nothing;
+  const { namespace, name } = target.deployment;
+  const own = all.filter(
+    (one: BackendTraffic) => one.namespace === namespace && one.route === name && one.sinceChange !== undefined,
+  );
+  const total = own.reduce((sum, one) => sum + (one.sinceChange ?? 0), 0);
+  const mine = own.find((one) => one.backend === target.service)?.sinceChange;
+  if (mine === undefined) return nothing;
+  return { observedShare: total === 0 ? null : mine / total, observedRequests: mine };
+}

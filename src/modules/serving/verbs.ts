@@ -1,0 +1,111 @@
+/** The verbs on a rollout. Pause and resume are a field of the wanted state; the rest are commands, each done once. */
+import { eq } from 'drizzle-orm';
+import { toUpperSnake } from '../../contract/enums.ts';
+import type { ModelDeployment } from '../../contract/modeldeployment.ts';
+import type { CommandVerb, PromoteTo, RolloutVerb } from '../../contract/rolloutcommand.ts';
+import { allowedVerbs } from '../../contract/verbs.ts';
+import { load } from '../../graphql/batch.ts';
+import type { Ctx } from '../../graphql/context.ts';
+import { checked } from '../../lib/check.ts';
+import { isProblems, problem, type Result } from '../../lib/problem.ts';
+import type { Tx } from '../../platform/db/db.ts';
+import { type Accepted, type Effect, runOperation } from '../../platform/events/operations.ts';
+import { permit } from '../identity/index.ts';
+import { lockDeployment, moveDeployment, type Who } from './change.ts';
+import { addCommand, deletingProblem, modelAndVersion, pick } from './commands.ts';
+import { deploymentsById, rolloutsById } from './queries.ts';
+import { promoteRule, rolloutRule } from './rules.ts';
+import { type DeploymentRow, type RolloutRow, rollouts } from './tables.ts';
+
+/** The verbs that this rollout takes now, in GraphQL's spelling. One that is not the current one takes none. */
+export function verbsOf(deployment: DeploymentRow, rollout: RolloutRow): string[] {
+  return current(deployment, rollout).map(toUpperSnake);
+}
+
+function current(deployment: DeploymentRow, rollout: RolloutRow): RolloutVerb[] {
+  if (deployment.rolloutId !== rollout.id || deployment.deleteRequestedAt) return [];
+  // Asked for, but the controller has not begun it: it can be held, nothing else.
+  if (deployment.status.rollout?.id !== rollout.id) return deployment.paused ? ['Resume'] : ['Pause'];
+  const { paused, strategy, replicas } = deployment;
+  const spec = { paused, replicas, ...(strategy && { strategy }) };
+  return allowedVerbs({ spec: spec as ModelDeployment['spec'], status: deployment.status });
+}
+
+interface Verb {
+  name: string;
+  verb: RolloutVerb;
+  act: (tx: Tx, now: DeploymentRow, rollout: RolloutRow, who: Who) => Promise<Effect['events']>;
+}
+
+const command =
+  (verb: CommandVerb, to?: PromoteTo): Verb['act'] =>
+  async (tx, now, rollout, who) => [
+    await addCommand(tx, now, rollout.id, { verb, ...(to && { to }), reason: who.reason ?? null }, who),
+  ];
+
+const hold =
+  (ctx: Ctx, paused: boolean): Verb['act'] =>
+  async (tx, now, _rollout, who) =>
+    (await moveDeployment(tx, now, { ...pick(now), paused }, await modelAndVersion(ctx, now), who, false)).events;
+
+export async function promoteRollout(ctx: Ctx, raw: object): Promise<Result<Accepted>> {
+  const input = checked(promoteRule, raw);
+  if (isProblems(input)) return input;
+  if (input.to === 'FULL')
+    return drive(ctx, input, { name: 'promoteRollout', verb: 'PromoteFull', act: command('Promote', 'Full') });
+  if (input.to === 'END')
+    return drive(ctx, input, { name: 'promoteRollout', verb: 'SkipStep', act: command('Promote', 'End') });
+  return drive(ctx, input, { name: 'promoteRollout', verb: 'Promote', act: command('Promote', 'NextStep') });
+}
+
+type VerbCommand = (ctx: Ctx, raw: object) => Promise<Result<Accepted>>;
+
+const verbCommand =
+  (make: (ctx: Ctx) => Verb): VerbCommand =>
+  async (ctx, raw) => {
+    const input = checked(rolloutRule, raw);
+    return isProblems(input) ? input : drive(ctx, input, make(ctx));
+  };
+
+export const pauseRollout = verbCommand((ctx) => ({ name: 'pauseRollout', verb: 'Pause', act: hold(ctx, true) }));
+export const resumeRollout = verbCommand((ctx) => ({ name: 'resumeRollout', verb: 'Resume', act: hold(ctx, false) }));
+export const abortRollout = verbCommand(() => ({ name: 'abortRollout', verb: 'Abort', act: command('Abort') }));
+export const retryRollout = verbCommand(() => ({ name: 'retryRollout', verb: 'Retry', act: command('Retry') }));
+
+async function drive(
+  ctx: Ctx,
+  input: { rollout: string; reason?: string | undefined; idempotencyKey?: string | undefined },
+  { name, verb, act }: Verb,
+): Promise<Result<Accepted>> {
+  const rollout = await load(ctx, rolloutsById, input.rollout);
+  const deployment = rollout && (await load(ctx, deploymentsById, rollout.deploymentId));
+  permit(ctx, 'DRIVE_ROLLOUT', deployment?.teamId ?? null);
+  if (!rollout || !deployment || deployment.goneAt)
+    return problem('NOT_FOUND', `There is no rollout ${JSON.stringify(input.rollout)}.`, ['rollout']);
+
+  return runOperation(ctx, { name, actorId: ctx.principal.actorId, input }, async (tx, operationId) => {
+    const now = await lockDeployment(tx, deployment.id);
+    if (!now) return problem('NOT_FOUND', `There is no rollout ${JSON.stringify(input.rollout)}.`, ['rollout']);
+    if (now.deleteRequestedAt) return deletingProblem(now);
+    const [fresh] = await tx.q.select().from(rollouts).where(eq(rollouts.id, rollout.id));
+    const allowed = current(now, fresh ?? rollout);
+    if (!allowed.includes(verb)) return notAllowed(now, fresh ?? rollout, verb, allowed);
+    const who = { actorId: ctx.principal.actorId, operationId, at: new Date(ctx.clock.now()), reason: input.reason };
+    return { subjects: [now.id, rollout.id], state: 'ACCEPTED', events: await act(tx, now, rollout, who) };
+  });
+}
+
+function notAllowed(
+  deployment: DeploymentRow,
+  rollout: RolloutRow,
+  verb: RolloutVerb,
+  allowed: RolloutVerb[],
+): Result<never> {
+  const verbs = allowed.map(toUpperSnake);
+  const state = deployment.rolloutId === rollout.id ? `it is ${rollout.phase}` : 'a newer rollout has taken its place';
+  const what = verbs.length > 0 ? `What can be done now: ${verbs.join(', ')}.` : 'Nothing can be done to it now.';
+  return problem('NOT_ALLOWED_NOW', `${toUpperSnake(verb)} is not possible: ${state}. ${what}`, ['rollout'], {
+    phase: rollout.phase,
+    allowed: verbs,
+  });
+}
