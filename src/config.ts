@@ -46,7 +46,7 @@ const schema = z.object({
     .describe(
       'local: the cluster that comes with CLOps; external: the one KUBECONFIG or the pod’s service account names.',
     ),
-  CLOPS_URL: z.url().default('http://127.0.0.1:4000').describe('Where clients find the API.'),
+  CLOPS_URL: z.url().optional().describe('Where clients and pods find the API. Default: this machine, at CLOPS_HTTP_PORT.'),
   CLOPS_TOKEN: z.string().optional().describe('Token of clients. Default: the file token in CLOPS_DATA_DIR.'),
   CLOPS_LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
@@ -102,7 +102,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     maxArtifactBytes: e.CLOPS_MAX_ARTIFACT_BYTES,
     localConfigFile: e.CLOPS_LOCAL_CONFIG,
     cluster: e.CLOPS_CLUSTER,
-    url: e.CLOPS_URL,
+    url: (e.CLOPS_URL ?? `http://127.0.0.1:${e.CLOPS_HTTP_PORT}`).replace(/\/+$/, ''),
     token: e.CLOPS_TOKEN,
     logLevel: e.CLOPS_LOG_LEVEL,
     databaseUrl: e.DATABASE_URL,
