@@ -111,8 +111,9 @@ function isProgressing({ decision, obstacle, input }: ConditionsInput): Verdict 
     case 'Degraded':
       return verdict('False', 'ProgressDeadlineExceeded', message);
     case 'Verifying':
+      return verdict('True', 'VerifyingTraffic', message);
     case 'Promoting':
-      return verdict('True', rollout.phase === 'Verifying' ? 'VerifyingTraffic' : 'Promoting', message);
+      return verdict('True', (!decision.plan.hasCapacity && canary?.failure?.reason) || 'Promoting', message);
     default:
       return verdict('True', canary?.failure?.reason ?? 'WaitingForPods', message);
   }

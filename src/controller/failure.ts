@@ -20,20 +20,14 @@ export function failureOf(pod: Pod): Failure | undefined {
   return undefined;
 }
 
-function ofContainer({
-  name,
-  state = {},
-  lastState = {},
-  ready,
-  restartCount = 0,
-}: ContainerStatus): Failure | undefined {
+function ofContainer({ name, state = {}, lastState = {}, ready }: ContainerStatus): Failure | undefined {
   const { waiting, terminated } = state;
   const last = lastState.terminated;
   if (waiting?.reason && !PATIENT.includes(waiting.reason)) {
     return words(waiting.reason, last?.message || waiting.message || `${name} waits: ${waiting.reason}`);
   }
   const ended = terminated && terminated.exitCode !== 0 ? terminated : undefined;
-  const dead = ended ?? (restartCount > 0 && ready !== true ? last : undefined);
+  const dead = ended ?? (ready === true ? undefined : last);
   if (!dead || dead.exitCode === 0) return undefined;
   return words(dead.reason ?? 'Error', dead.message || `${name} ended with exit code ${dead.exitCode}.`);
 }

@@ -15,6 +15,7 @@ import { type Context, NO_TRAFFIC, observe } from './observe.ts';
 import type { Prober } from './prober.ts';
 import type { Recorder } from './recorder.ts';
 import { decide } from './rollout/machine.ts';
+import { COUNT_AGAIN_MS } from './rollout/share.ts';
 import type { Decision, RolloutInput } from './rollout/types.ts';
 import { urlOf } from './route.ts';
 import { mergeDiff, statusFor } from './status.ts';
@@ -114,7 +115,7 @@ export function createReconciler(parts: Parts): (key: string) => Promise<Outcome
     const { run, traffic: verdict } = decision;
     const isRouted = observed.route.state === 'Programmed' && decision.weights !== undefined;
     const isDrifting = verdict.status === 'False';
-    const counting = !isRouted || (verdict.proceed && !isDrifting) ? undefined : 500;
+    const counting = !isRouted || (verdict.proceed && !isDrifting) ? undefined : isDrifting ? 1000 : COUNT_AGAIN_MS;
     const isShared = run.rollout.outcome === undefined && (decision.weights?.canary ?? 0) > 0;
     const idle = isRouted && isShared && verdict.status === 'Unknown' && verdict.proceed ? 5000 : undefined;
     const soonest = Math.min(...[decision.after, counting, idle].filter((ms) => ms !== undefined));

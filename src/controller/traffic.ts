@@ -17,7 +17,8 @@ export interface TrafficWatch {
   forget(key: string): void;
 }
 
-const FRESH_MS = 400;
+/** Less than the time between two looks, or every second look would see an old sample. */
+const FRESH_MS = 200;
 
 interface Entry {
   /** Weights and generation that are programmed, and since when. */

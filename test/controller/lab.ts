@@ -52,7 +52,11 @@ export interface World {
 export interface Lab extends World {
   cluster: ClusterPort;
   controller: Controller;
-  /** Ends the controller without a word and starts another. */
+  /** Gives the controller so many writes more; after them none arrives, as if the process were gone. */
+  kill(when: { afterWrites: number }): Promise<void>;
+  /** Resolves when that has happened. */
+  killed(): Promise<void>;
+  /** Ends the controller and starts another. */
   restart(): Promise<void>;
   deploy(version: number, given?: Partial<ModelDeployment['spec']>): Promise<void>;
   edit(patch: object): Promise<void>;
@@ -104,9 +108,10 @@ export async function startLab(options: { replicas?: number; strategy?: Strategy
 
   const base = { replicas: options.replicas ?? 2, strategy: options.strategy ?? CANARY };
   let count = 0;
+  let mortal = mortalCluster(cluster);
   const launch = (): Controller =>
     startController({
-      cluster,
+      cluster: mortal.cluster,
       traffic: createTrafficCounts(),
       log: silentLog,
       identity: `lab_${process.pid}_${count++}`,
@@ -117,8 +122,13 @@ export async function startLab(options: { replicas?: number; strategy?: Strategy
     ...world,
     cluster,
     controller: launch(),
+    async kill({ afterWrites }) {
+      mortal.left = afterWrites;
+    },
+    killed: () => mortal.dead,
     async restart() {
       await lab.controller.close();
+      mortal = mortalCluster(cluster);
       lab.controller = launch();
     },
     async deploy(version: number, given: Partial<ModelDeployment['spec']> = {}) {
@@ -170,6 +180,31 @@ export async function startLab(options: { replicas?: number; strategy?: Strategy
     },
   };
   return lab;
+}
+
+/** A cluster whose writes stop arriving after so many: all that a killed controller can be told by from outside. */
+function mortalCluster(cluster: ClusterPort): { cluster: ClusterPort; left: number; dead: Promise<void> } {
+  const death = Promise.withResolvers<void>();
+  const life = { left: Number.POSITIVE_INFINITY, dead: death.promise };
+  const write = async <T>(resource: { plural: string }, act: () => Promise<T>): Promise<T> => {
+    if (resource.plural === 'leases' && life.left > 0) return act();
+    if (life.left <= 0) {
+      death.resolve();
+      throw new Error('killed');
+    }
+    life.left--;
+    return act();
+  };
+  return Object.assign(life, {
+    cluster: {
+      ...cluster,
+      create: (resource, ...rest) => write(resource, () => cluster.create(resource, ...rest)),
+      replace: (resource, ...rest) => write(resource, () => cluster.replace(resource, ...rest)),
+      patch: (resource, ...rest) => write(resource, () => cluster.patch(resource, ...rest)),
+      apply: (resource, ...rest) => write(resource, () => cluster.apply(resource, ...rest)),
+      delete: (resource, ...rest) => write(resource, () => cluster.delete(resource, ...rest)),
+    } satisfies ClusterPort,
+  });
 }
 
 /** One server for all versions: the port says which. A lying one answers for version 999. */

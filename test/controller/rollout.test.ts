@@ -190,6 +190,26 @@ describe('a rollout', () => {
   });
 });
 
+describe('a controller that is killed', () => {
+  it('between any two of its writes leaves a rollout that the next one ends', async () => {
+    const steps = [{ setWeight: 10 }, { setWeight: 50 }];
+    const strategy = { canary: { steps, scaleDownDelaySeconds: 0 } };
+    await lab.deploy(1, { strategy });
+    await healthy(1);
+    for (const [index, writes] of [1, 2, 3, 4, 5, 6, 8, 10, 13].entries()) {
+      lab.weights.length = 0;
+      await lab.kill({ afterWrites: writes });
+      await lab.deploy(index + 2, { strategy });
+      await lab.killed();
+      await lab.restart();
+      const { history, rollout } = await healthy(index + 2);
+      expect(rollout?.number).toBe(index + 2);
+      expect(history?.[0]).toMatchObject({ number: index + 2, outcome: 'Promoted', from: index + 1, to: index + 2 });
+      expect(lab.weights.map(({ canary }) => canary)).toEqual([10, 50, 100, 0]);
+    }
+  });
+});
+
 describe('what is wrong shows in its own words, and stable goes on', () => {
   const progressing = (reason: string, words: RegExp) =>
     lab.until(({ conditions, stable, canary }) => {

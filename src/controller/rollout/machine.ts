@@ -28,9 +28,9 @@ import { type FilledStrategy, replicasOf, strategyOf } from '../../contract/stra
 import { isActive } from '../../contract/verbs.ts';
 import { currentRun, iso, wasStable, withEntry } from './begin.ts';
 import { alive, planFor } from './plan.ts';
-import { placeServices, weightsFor } from './routing.ts';
+import { placeServices, shareOf, weightsFor } from './routing.ts';
 import { deploymentsFor } from './scale.ts';
-import { judgeTraffic } from './share.ts';
+import { COUNT_AGAIN_MS, judgeTraffic } from './share.ts';
 import { describeStep } from './steps.ts';
 import { type Decision, type Happening, NO_SIDE, type Plan, type RolloutInput, type Run, type Side } from './types.ts';
 import { answerCommand } from './verbs.ts';
@@ -49,6 +49,7 @@ export function decide(input: RolloutInput): Decision {
   const weights = weightsFor(input, run, plan, services);
   const traffic = judge(input, weights);
   const { keep, remove, dueInMs } = deploymentsFor(input, strategy, run, plan, services);
+  tellWeight(input, run, services, weights, events);
   const phase = phaseOf(input, strategy, run, plan);
   const message = words(input, strategy, run, plan, phase, traffic.message);
   const due = [dueInMs, ...timers(input, strategy, run, traffic.proceed, answer !== undefined || run !== marked)];
@@ -235,7 +236,8 @@ function phaseOf(input: RolloutInput, strategy: FilledStrategy, run: Run, plan: 
   if (rollout.abort) return 'Aborting';
   if (isPaused(input, strategy, run)) return 'Paused';
   if (isOverdue(input, strategy, run)) return 'Degraded';
-  if (rollout.stepIndex >= strategy.steps.length && (plan.hasCapacity || strategy.steps.length > 0)) return 'Promoting';
+  const isLast = rollout.stepIndex >= strategy.steps.length;
+  if (isLast && (plan.hasCapacity || (run.stable && strategy.steps.length > 0))) return 'Promoting';
   return plan.hasCapacity ? 'Verifying' : 'Progressing';
 }
 
@@ -252,7 +254,9 @@ function words(
   const step = steps[rollout.stepIndex];
   const place = step
     ? `step ${rollout.stepIndex + 1} of ${steps.length} (${describeStep(step)})`
-    : 'after the last step';
+    : run.stable
+      ? 'after the last step'
+      : 'the first revision';
   const canary = sideOf(input, run.canary?.hash);
   switch (phase) {
     case 'Healthy':
@@ -270,8 +274,24 @@ function words(
   if (rollout.hash === run.stable?.hash) return `Goes back to revision ${run.stable.revision}.`;
   if (canary.failure && !plan.hasCapacity) return `${canary.failure.reason}: ${canary.failure.message}`;
   const counted = alive(canary) > 0 && canary.verified < canary.available ? ', asking them for their model' : '';
-  if (!plan.hasCapacity) return `Waits for ${plan.needed} pods, ${canary.verified} are there${counted}, ${place}.`;
+  if (!plan.hasCapacity) return `${canary.verified} of ${plan.needed} pods are there${counted}, ${place}.`;
   return `${traffic} ${place.charAt(0).toUpperCase()}${place.slice(1)}.`.trim();
+}
+
+function tellWeight(
+  { status }: RolloutInput,
+  run: Run,
+  services: Decision['services'],
+  weights: Decision['weights'],
+  events: Happening[],
+): void {
+  const { canary, stable } = run;
+  if (!canary || !stable || !weights) return;
+  const before = status.canary?.hash === canary.hash ? status.canary.weight : 0;
+  const now = shareOf(canary.hash, services, weights);
+  if (before === now) return;
+  const message = `The share of version ${canary.version} goes from ${before} % to ${now} %.`;
+  events.push({ type: 'Normal', reason: 'WeightUpdated', message });
 }
 
 function judge({ observed }: RolloutInput, wanted: Decision['weights']): Decision['traffic'] {
@@ -300,7 +320,7 @@ function timers(
   return [
     pauseEnds,
     deadline !== undefined && deadline > 0 ? deadline : undefined,
-    counting ? 500 : undefined,
+    counting ? COUNT_AGAIN_MS : undefined,
     hasMoved || input.commands.length > 1 ? 0 : undefined,
   ];
 }

@@ -8,6 +8,8 @@ import type { TrafficState, TrafficVerdict, Weights } from './types.ts';
 const Z = 3.2905;
 /** How long requests are waited for before too few of them are enough. */
 export const COUNT_WINDOW_MS = 3000;
+/** How soon to look again while they are counted. */
+export const COUNT_AGAIN_MS = 250;
 
 /** Requests that must have been counted before the interval says anything: five on the smaller side. */
 export function requestsNeeded(weight: number): number {

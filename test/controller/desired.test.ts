@@ -1,0 +1,212 @@
+/** What the children look like, and what a pod's last words are. */
+import { readFile } from 'node:fs/promises';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { hashOf } from '../../src/contract/revision.ts';
+import type { ServingRuntime } from '../../src/contract/servingruntime.ts';
+import { isContained } from '../../src/controller/apply.ts';
+import { desiredDeployment } from '../../src/controller/desired/deployment.ts';
+import { snapshotOf } from '../../src/controller/desired/revision.ts';
+import { desiredRoute, desiredService } from '../../src/controller/desired/routing.ts';
+import { artifactOf, failureOf } from '../../src/controller/failure.ts';
+import type { Pod } from '../../src/controller/kinds.ts';
+import { isShareWithin, judgeTraffic, requestsNeeded } from '../../src/controller/rollout/share.ts';
+import { weightAt } from '../../src/controller/rollout/steps.ts';
+import { mergeDiff } from '../../src/controller/status.ts';
+import { aModelDeployment, digestOf } from './lab.ts';
+
+let runtime: ServingRuntime;
+beforeAll(async () => {
+  runtime = parse(await readFile('deploy/runtimes/onnx.yaml', 'utf8')) as ServingRuntime;
+});
+
+const owner = (given = {}) => {
+  const md = aModelDeployment(6, given);
+  return { ...md, metadata: { ...md.metadata, uid: 'u-1' } };
+};
+
+interface PodSpec {
+  initContainers: { args: string[]; volumeMounts: object[] }[];
+  containers: { args: string[]; resources: object; readinessProbe: object }[];
+  [field: string]: unknown;
+}
+
+function podOf(given = {}): PodSpec {
+  const md = owner(given);
+  const input = { owner: md, hash: 'abc', snapshot: snapshotOf(md.spec, runtime), replicas: 3 };
+  const { template } = desiredDeployment(input).spec as { template: { spec: PodSpec } };
+  return template.spec;
+}
+
+describe('a Deployment', () => {
+  it('fetches and verifies, then serves, with all placeholders filled', () => {
+    const pod = podOf();
+    expect(pod['automountServiceAccountToken']).toBe(false);
+    expect(pod['terminationGracePeriodSeconds']).toBe(30);
+    const uri = `http://127.0.0.1:1/artifacts/${digestOf(6)}`;
+    expect(pod.initContainers[0]?.args).toEqual([
+      `--url=${uri}`,
+      `--digest=${digestOf(6)}`,
+      '--path=/models/model.onnx',
+    ]);
+    expect(pod.containers[0]?.args).toEqual([
+      '--model=vad',
+      '--version=6',
+      '--file=/models/model.onnx',
+      `--digest=${digestOf(6)}`,
+      '--port=8080',
+      '--host=$(POD_IP)',
+    ]);
+    expect(pod.containers[0]?.readinessProbe).toMatchObject({ httpGet: { path: '/v2/models/vad/versions/6/ready' } });
+    expect(pod.containers[0]?.resources).toEqual({ requests: { cpu: '250m', memory: '256Mi' } });
+    expect(JSON.stringify(pod)).not.toContain('{{');
+  });
+
+  it('keeps a signed URL out of the pod: it is a file of the Secret', () => {
+    const { model } = aModelDeployment(6).spec;
+    const artifact = { ...model.artifact, secretName: 'vad-artifact' };
+    const pod = podOf({ model: { ...model, artifact } });
+    expect(JSON.stringify(pod)).not.toContain(artifact.uri);
+    expect(pod.initContainers[0]?.args[0]).toBe('--url-file=/var/run/clops/artifact/url');
+    expect(pod['volumes']).toContainEqual({ name: 'artifact-url', secret: { secretName: 'vad-artifact' } });
+  });
+
+  it('asks for GPUs as limits and requests, on nodes of their product', () => {
+    const pod = podOf({ resources: { gpus: { count: 2, product: 'NVIDIA-H200' } } });
+    expect(pod.containers[0]?.resources).toMatchObject({
+      requests: { 'nvidia.com/gpu': '2' },
+      limits: { 'nvidia.com/gpu': '2' },
+    });
+    expect(pod['nodeSelector']).toEqual({ 'nvidia.com/gpu.product': 'NVIDIA-H200' });
+  });
+});
+
+it('a revision is its template: replicas, strategy and the place of the bytes are not part of it', () => {
+  const { spec } = aModelDeployment(6);
+  const artifact = { ...spec.model.artifact, uri: 'https://elsewhere/x', secretName: 's' };
+  expect(hashOf({ ...spec, ...{ replicas: 9, strategy: { rolling: {} } }, model: { ...spec.model, artifact } })).toBe(
+    hashOf(spec),
+  );
+  expect(hashOf(aModelDeployment(7).spec)).not.toBe(hashOf(spec));
+  expect(hashOf({ ...spec, resources: { requests: { cpu: '1' } } })).not.toBe(hashOf(spec));
+});
+
+it('the route divides between two Services and takes the prefix away', () => {
+  expect(desiredRoute(owner(), { stable: 90, canary: 10 })).toMatchObject({
+    metadata: { name: 'vad', namespace: 'speech', ownerReferences: [{ uid: 'u-1', controller: true }] },
+    spec: {
+      parentRefs: [{ name: 'clops', namespace: 'clops-system' }],
+      rules: [
+        {
+          name: 'clops',
+          matches: [{ path: { type: 'PathPrefix', value: '/speech/vad' } }],
+          filters: [{ urlRewrite: { path: { replacePrefixMatch: '/' } } }],
+          backendRefs: [
+            { name: 'vad-stable', port: 80, weight: 90 },
+            { name: 'vad-canary', port: 80, weight: 10 },
+          ],
+        },
+      ],
+    },
+  });
+  expect(desiredService(owner(), 'canary', 'abc')['spec']).toMatchObject({
+    selector: { 'clops.dev/deployment': 'vad', 'clops.dev/revision': 'abc' },
+    ports: [{ targetPort: 'http' }],
+  });
+});
+
+describe('arithmetic', () => {
+  it.each([
+    [0, 10],
+    [1, 10],
+    [2, 50],
+    [3, 50],
+    [4, 100],
+  ])('at step %i the weight is %i', (index, weight) => {
+    expect(weightAt([{ setWeight: 10 }, { pause: {} }, { setWeight: 50 }, { pause: {} }], index)).toBe(weight);
+  });
+  it('before the first setWeight it is 0', () => expect(weightAt([{ pause: {} }, { setWeight: 5 }], 0)).toBe(0));
+
+  it.each([
+    [10, 90, 10, true],
+    [10, 880, 120, true],
+    [10, 500, 500, false],
+    [50, 450, 550, true],
+    [50, 400, 600, false],
+    [0, 1000, 0, true],
+    [0, 999, 1, false],
+    [100, 0, 1000, true],
+    [100, 1, 999, false],
+  ])('at %i %%: %i to %i is within: %s', (weight, stable, canary, within) => {
+    expect(isShareWithin(weight, { stable, canary })).toBe(within);
+  });
+
+  it('needs more requests for a small share, and says so when there are too few', () => {
+    expect([requestsNeeded(50), requestsNeeded(10), requestsNeeded(1)]).toEqual([10, 50, 500]);
+    const weights = { stable: 90, canary: 10 };
+    const few = { stable: 40, canary: 0 };
+    expect(judgeTraffic(weights, true, { programmedForMs: 100, requests: few })).toMatchObject({ proceed: false });
+    expect(judgeTraffic(weights, true, { programmedForMs: 5000, requests: few })).toMatchObject({
+      status: 'Unknown',
+      reason: 'TooFewRequests',
+      proceed: true,
+    });
+    const table = { stable: 100, canary: 0 };
+    expect(judgeTraffic(weights, true, { programmedForMs: 5000, table })).toMatchObject({
+      reason: 'GatewayBehind',
+      proceed: false,
+    });
+  });
+});
+
+describe('last words', () => {
+  const pod = (status: Pod['status']): Pod => ({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'p' },
+    spec: { containers: [] },
+    ...(status && { status }),
+  });
+  it('of a pod that starts there are none', () => {
+    const waiting = { reason: 'PodInitializing' };
+    expect(failureOf(pod({ containerStatuses: [{ name: 'server', state: { waiting } }] }))).toBeUndefined();
+  });
+  it('of a pod that is back on its feet there are none', () => {
+    const lastState = { terminated: { exitCode: 1, message: 'old' } };
+    expect(
+      failureOf(
+        pod({
+          containerStatuses: [{ name: 'server', ready: true, restartCount: 1, state: { running: {} }, lastState }],
+        }),
+      ),
+    ).toBeUndefined();
+  });
+  it('of an image that cannot be pulled are the kubelet’s', () => {
+    const waiting = { reason: 'ImagePullBackOff', message: 'Back-off pulling image "x"' };
+    expect(failureOf(pod({ containerStatuses: [{ name: 'server', state: { waiting } }] }))).toEqual(waiting);
+  });
+  it('of the fetch step tell of the artifact', () => {
+    const terminated = { exitCode: 1, message: 'the digest differs' };
+    const between = pod({
+      initContainerStatuses: [
+        { name: 'fetch', state: { waiting: { reason: 'PodInitializing' } }, lastState: { terminated } },
+      ],
+    });
+    expect(artifactOf(between)).toBe('Refused');
+    expect(failureOf(between)?.message).toBe('the digest differs');
+  });
+});
+
+it('a patch says only what changes', () => {
+  expect(mergeDiff({ a: 1, b: { c: 1, d: 2 }, e: [1] }, { a: 1, b: { c: 2 }, e: [1, 2] })).toEqual({
+    b: { c: 2, d: null },
+    e: [1, 2],
+  });
+  expect(mergeDiff({ a: { b: [1] } }, { a: { b: [1] } })).toBeUndefined();
+});
+
+it('what the server added is no difference, what is missing is', () => {
+  expect(isContained({ a: [{ b: 1 }] }, { a: [{ b: 1, x: 2 }], y: 3 })).toBe(true);
+  expect(isContained({ a: [{ b: 1 }] }, { a: [{ b: 1 }, { b: 2 }] })).toBe(false);
+  expect(isContained({ a: { b: 1 } }, { a: {} })).toBe(false);
+});
