@@ -98,7 +98,9 @@ async function all(parts: Parts): Promise<unknown> {
   const { dataDir } = config;
   await claim(parts);
   const local = config.cluster === 'local';
-  const [databaseUrl, gateway] = await bothOf(database(parts), local ? localCluster(parts) : undefined);
+  const started = bothOf(database(parts), local ? localCluster(parts) : undefined);
+  apiCode().catch(() => {}); // Fails once more, and is reported, where it is used.
+  const [databaseUrl, gateway] = await started;
   if (lifetime.signal.aborted) return undefined;
   await controller(parts);
   const platform = await report.step('database migrated, caches open', servicesOf(parts, databaseUrl));
@@ -235,17 +237,21 @@ async function servicesOf({ config, log, lifetime }: Parts, databaseUrl: string)
   };
 }
 
+/** The largest part of the program: a second to load, which `all` spends while its children start. */
+async function apiCode() {
+  await import('reflect-metadata'); // type-graphql wants it before the first decorator.
+  return Promise.all([
+    import('./api/index.ts'),
+    import('./api/authenticate.ts'),
+    import('./api/graphiql.ts'),
+    import('./modules/identity/index.ts'),
+    import('./start/secrets.ts'),
+  ]);
+}
+
 /** GraphQL, artifacts and health on one port. Answers its URL. */
 async function serveApi({ config, lifetime }: Parts, { services, signer }: Platform): Promise<string> {
-  await import('reflect-metadata'); // type-graphql wants it before the first decorator.
-  const [{ startApi }, { adminTokenStrategy }, { registerGraphiql }, { ensureActor }, { adminToken }] =
-    await Promise.all([
-      import('./api/index.ts'),
-      import('./api/authenticate.ts'),
-      import('./api/graphiql.ts'),
-      import('./modules/identity/index.ts'),
-      import('./start/secrets.ts'),
-    ]);
+  const [{ startApi }, { adminTokenStrategy }, { registerGraphiql }, { ensureActor }, { adminToken }] = await apiCode();
   const admin = await ensureActor(services.db, 'PERSON', 'admin', true);
   const principal = { actorId: admin.id, name: admin.name, isPlatformAdmin: true };
   const running = await startApi({
