@@ -26,7 +26,7 @@ import { GRAPHIQL_TABS } from './start/tabs.ts';
 const MAIN = fileURLToPath(import.meta.url);
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
-const ROLES: Record<string, Role> = { all, api, controller, cluster, node };
+const ROLES: Record<string, Role> = { all, api, relay, controller, cluster, node };
 const PROGRAMS: Record<string, Program> = { 'model-server': modelServer, 'fetch-artifact': fetchArtifact };
 
 interface Platform {
@@ -88,6 +88,11 @@ async function fetchArtifact(argv: readonly string[], log: Log): Promise<undefin
   await runFetchArtifact(argv, { log });
 }
 
+async function relay(parts: Parts): Promise<unknown> {
+  await startTheRelay(parts, await servicesOf(parts, await database(parts)));
+  return {};
+}
+
 async function api(parts: Parts): Promise<unknown> {
   return { url: await serveApi(parts, await servicesOf(parts, await database(parts))) };
 }
@@ -105,6 +110,7 @@ async function all(parts: Parts): Promise<unknown> {
   await controller(parts);
   const platform = await report.step('database migrated, caches open', servicesOf(parts, databaseUrl));
   const url = await report.step('api ready', serveApi(parts, platform));
+  await startTheRelay(parts, platform);
   const { adminToken } = await import('./start/secrets.ts');
   const { token, file: tokenFile } = adminToken(dataDir);
   report.table({
@@ -265,6 +271,14 @@ async function serveApi({ config, lifetime }: Parts, { services, signer }: Platf
   });
   lifetime.atEnd('api', () => running.close());
   return running.url;
+}
+
+/** Tells the cluster what is wanted, takes in what it reports. */
+async function startTheRelay({ lifetime }: Parts, platform: Platform): Promise<void> {
+  await import('reflect-metadata');
+  const { startRelay } = await import('./modules/serving/index.ts');
+  const relay = await startRelay(platform);
+  lifetime.atEnd('relay', () => relay.close());
 }
 
 function version(): string {
