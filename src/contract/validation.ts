@@ -10,11 +10,11 @@ import { DIGEST_PATTERN, isName, LIMITS, NAME_RULE } from './names.ts';
 
 type Path = readonly string[];
 
-export const QUANTITY_PATTERN = /^[0-9]+(\.[0-9]+)?(n|u|m|k|Ki|M|Mi|G|Gi|T|Ti|P|Pi|E|Ei)?$/;
-export const PERCENT_PATTERN = /^(100|[1-9]?[0-9])%$/;
-export const MODEL_NAME_PATTERN = /^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/;
+const QUANTITY_PATTERN = /^[0-9]+(\.[0-9]+)?(n|u|m|k|Ki|M|Mi|G|Gi|T|Ti|P|Pi|E|Ei)?$/;
+const PERCENT_PATTERN = /^(100|[1-9]?[0-9])%$/;
+const MODEL_NAME_PATTERN = /^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/;
 
-export const WORDS = {
+const WORDS = {
   weightsMustRise: 'weights must rise',
   oneStrategy: 'exactly one of rolling and canary must be set',
   oneStepKind: 'a step must have exactly one of setWeight and pause',
@@ -125,14 +125,14 @@ function checkSurge(surge: IntOrPercent | undefined, unavailable: IntOrPercent |
   ];
 }
 
-export function checkIntOrPercent(value: IntOrPercent | undefined, path: Path): Problem[] {
+function checkIntOrPercent(value: IntOrPercent | undefined, path: Path): Problem[] {
   if (value === undefined) return [];
   if (typeof value === 'number') return checkInteger(value, 0, LIMITS.maxReplicas, path);
   if (PERCENT_PATTERN.test(value)) return [];
   return [invalid(path, 'pattern', `${path.at(-1)} must be a whole number or a percentage from 0% to 100%.`)];
 }
 
-export function checkInteger(value: number, min: number, max: number, path: Path): Problem[] {
+function checkInteger(value: number, min: number, max: number, path: Path): Problem[] {
   if (Number.isInteger(value) && value >= min && value <= max) return [];
   const constraint = value < min ? 'min' : value > max ? 'max' : 'integer';
   return [invalid(path, constraint, `${path.at(-1)} must be a whole number from ${min} to ${max}.`)];

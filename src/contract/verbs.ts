@@ -10,7 +10,7 @@ export const isActive = (rollout: RolloutStatus | undefined): rollout is Rollout
   rollout !== undefined && rollout.outcome === undefined && rollout.abort === undefined;
 
 /** It stands at a pause step, be it timed or open. */
-export function isAtPause({ spec, status }: Known): boolean {
+function isAtPause({ spec, status }: Known): boolean {
   const rollout = status?.rollout;
   return isActive(rollout) && strategyOf(spec).steps[rollout.stepIndex]?.pause !== undefined;
 }

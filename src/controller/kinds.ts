@@ -1,9 +1,7 @@
 /** The built-in kinds as the controller reads and writes them: plain JSON, only the fields it uses. */
-import type { Condition, ModelRef, PlacementSpec, ResourcesSpec } from '../contract/modeldeployment.ts';
+import type { ModelRef, PlacementSpec, ResourcesSpec } from '../contract/modeldeployment.ts';
 import type { ServingRuntime } from '../contract/servingruntime.ts';
 import type { KubeObject } from '../platform/cluster/port.ts';
-
-export type { Condition };
 
 export interface ContainerStatus {
   name: string;
@@ -13,7 +11,7 @@ export interface ContainerStatus {
   lastState?: ContainerState;
 }
 
-export interface ContainerState {
+interface ContainerState {
   running?: object;
   waiting?: { reason?: string; message?: string };
   terminated?: { reason?: string; message?: string; exitCode: number };

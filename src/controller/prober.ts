@@ -6,9 +6,9 @@
 import { request } from 'undici';
 import { type Clock, systemClock } from '../lib/clock.ts';
 
-export type ProbeVerdict = 'Pending' | 'Verified' | 'Refuted';
+type ProbeVerdict = 'Pending' | 'Verified' | 'Refuted';
 
-export interface ProbeTarget {
+interface ProbeTarget {
   /** Pod uid and restart count: another life, another answer. */
   id: string;
   /** The ModelDeployment to look at again when the answer is there. */
@@ -74,7 +74,7 @@ const TIMEOUT_MS = 2000;
 const MAX_BYTES = 1024 * 1024;
 
 /** Open Inference Protocol: the metadata name the model, and the version is ready. */
-export const askPod: Probe = async ({ url, model, version }) => {
+const askPod: Probe = async ({ url, model, version }) => {
   const path = `${url}/v2/models/${encodeURIComponent(model)}/versions/${version}`;
   const metadata = await get(path);
   if (metadata.statusCode !== 200) return false;

@@ -26,10 +26,10 @@ import { createTrafficCounts } from '../../src/platform/metrics/gateway.ts';
 import { startCore } from '../local/apiserver/harness.ts';
 import { eventually } from '../support/eventually.ts';
 
-export const NAMESPACE = 'speech';
+const NAMESPACE = 'speech';
 
 /** What becomes of the pods of a version. */
-export type Fate = 'ready' | 'pending' | 'crashing' | 'unschedulable' | 'lying' | 'badArtifact';
+type Fate = 'ready' | 'pending' | 'crashing' | 'unschedulable' | 'lying' | 'badArtifact';
 
 interface Pod extends KubeObject {
   status?: { phase?: string };
@@ -40,7 +40,7 @@ interface Route extends KubeObject {
 }
 
 /** What the test may turn. */
-export interface World {
+interface World {
   /** Fate of the pods of a version; `ready` unless said otherwise. */
   fates: Map<number, Fate>;
   /** Requests that the gateway claims, by role, for the present weights; undefined: as the weights divide 1000. */
@@ -74,7 +74,7 @@ export interface Lab extends World {
 
 export const digestOf = (version: number): string => `sha256:${String(version).padStart(64, '0')}`;
 
-export const CANARY: StrategySpec = {
+const CANARY: StrategySpec = {
   canary: { steps: [{ setWeight: 10 }, { pause: {} }, { setWeight: 50 }, { pause: {} }], scaleDownDelaySeconds: 0 },
 };
 

@@ -88,12 +88,7 @@ export function inputOf(world: World): RolloutInput {
 }
 
 /** Writes that a controller makes of a decision, in its order. Dying after `writes` of them leaves the rest undone. */
-export function carryOut(
-  world: World,
-  input: RolloutInput,
-  decision: Decision,
-  writes = Number.POSITIVE_INFINITY,
-): void {
+function carryOut(world: World, input: RolloutInput, decision: Decision, writes = Number.POSITIVE_INFINITY): void {
   const { desired } = input.observed;
   const all: (() => void)[] = [
     () => world.revisions.set(desired.hash, desired.revision),

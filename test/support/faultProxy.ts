@@ -6,7 +6,7 @@ import http from 'node:http';
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 
-export interface Rule {
+interface Rule {
   /** Which requests it is for. */
   match: (request: { method: string; url: string }) => boolean;
   /** How many of them; then the rule is over. */

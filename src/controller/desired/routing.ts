@@ -10,7 +10,7 @@ export type Role = 'stable' | 'canary';
 
 export const serviceName = (deployment: string, role: Role): string => `${deployment}-${role}`;
 
-export const SERVICE_PORT = 80;
+const SERVICE_PORT = 80;
 
 export function desiredService(owner: ModelDeployment, role: Role, hash: string): KubeObject {
   const { name } = owner.metadata;

@@ -23,16 +23,17 @@
  * controller that dies between any two calls changes nothing but the time it takes.
  */
 
-import type { RolloutOutcome, RolloutPhase } from '../../contract/modeldeployment.ts';
+import type { RolloutOutcome } from '../../contract/modeldeployment.ts';
 import { type FilledStrategy, replicasOf, strategyOf } from '../../contract/strategy.ts';
 import { isActive } from '../../contract/verbs.ts';
 import { currentRun, iso, wasStable, withEntry } from './begin.ts';
-import { alive, planFor } from './plan.ts';
+import { deadlineInMs, isOverdue, isPaused, phaseOf, sideOf, time, words } from './phase.ts';
+import { planFor } from './plan.ts';
 import { placeServices, shareOf, weightsFor } from './routing.ts';
 import { deploymentsFor } from './scale.ts';
 import { COUNT_AGAIN_MS, judgeTraffic } from './share.ts';
 import { describeStep } from './steps.ts';
-import { type Decision, type Happening, NO_SIDE, type Plan, type RolloutInput, type Run, type Side } from './types.ts';
+import type { Decision, Happening, Plan, RolloutInput, Run } from './types.ts';
 import { answerCommand } from './verbs.ts';
 
 export function decide(input: RolloutInput): Decision {
@@ -67,9 +68,6 @@ export function decide(input: RolloutInput): Decision {
     ...(Number.isFinite(after) && { after: Math.max(0, Math.ceil(after)) }),
   };
 }
-
-const sideOf = (input: RolloutInput, hash: string | undefined): Side =>
-  (hash === undefined ? undefined : input.observed.sides.get(hash)) ?? NO_SIDE;
 
 function planOf(input: RolloutInput, strategy: FilledStrategy, run: Run): Plan {
   const { route } = input.observed;
@@ -195,9 +193,6 @@ function finish(input: RolloutInput, run: Run, outcome: RolloutOutcome, events: 
   };
 }
 
-const isPaused = (input: RolloutInput, { steps }: FilledStrategy, { rollout }: Run): boolean =>
-  isActive(rollout) && (input.spec.paused === true || steps[rollout.stepIndex]?.pause !== undefined);
-
 /** Keeps the time spent in pauses: a deadline does not count it. */
 function withPause(input: RolloutInput, strategy: FilledStrategy, run: Run, events: Happening[]): Run {
   const { rollout } = run;
@@ -215,67 +210,6 @@ function withPause(input: RolloutInput, strategy: FilledStrategy, run: Run, even
     events.push({ type: 'Normal', reason: 'RolloutResumed', message: `Rollout ${rollout.number} goes on.` });
   const pausedBeforeSeconds = Math.round((rollout.pausedBeforeSeconds ?? 0) + seconds);
   return { ...run, rollout: { ...rest, pausedBeforeSeconds, progressedAt: at } };
-}
-
-const time = (at: string | undefined): number => (at ? Date.parse(at) : 0);
-
-function deadlineInMs(input: RolloutInput, strategy: FilledStrategy, run: Run): number | undefined {
-  const { rollout } = run;
-  if (!isActive(rollout) || isPaused(input, strategy, run) || rollout.pausedAt) return undefined;
-  const since = time(rollout.progressedAt ?? rollout.startedAt);
-  return since + strategy.progressDeadlineSeconds * 1000 - input.now;
-}
-
-const isOverdue = (input: RolloutInput, strategy: FilledStrategy, run: Run): boolean =>
-  (deadlineInMs(input, strategy, run) ?? 1) <= 0;
-
-function phaseOf(input: RolloutInput, strategy: FilledStrategy, run: Run, plan: Plan): RolloutPhase {
-  const { rollout } = run;
-  if (rollout.outcome === 'Aborted') return 'Aborted';
-  if (rollout.outcome) return 'Healthy';
-  if (rollout.abort) return 'Aborting';
-  if (isPaused(input, strategy, run)) return 'Paused';
-  if (isOverdue(input, strategy, run)) return 'Degraded';
-  const isLast = rollout.stepIndex >= strategy.steps.length;
-  if (isLast && (plan.hasCapacity || (run.stable && strategy.steps.length > 0))) return 'Promoting';
-  return plan.hasCapacity ? 'Verifying' : 'Progressing';
-}
-
-function words(
-  input: RolloutInput,
-  strategy: FilledStrategy,
-  run: Run,
-  plan: Plan,
-  phase: RolloutPhase,
-  traffic: string,
-): string {
-  const { rollout } = run;
-  const { steps } = strategy;
-  const step = steps[rollout.stepIndex];
-  const place = step
-    ? `step ${rollout.stepIndex + 1} of ${steps.length} (${describeStep(step)})`
-    : run.stable
-      ? 'after the last step'
-      : 'the first revision';
-  const canary = sideOf(input, run.canary?.hash);
-  switch (phase) {
-    case 'Healthy':
-      return `Revision ${run.stable?.revision} is stable.`;
-    case 'Aborted':
-    case 'Aborting':
-      return `Aborted: ${rollout.abort?.reason ?? ''}`;
-    case 'Paused':
-      return input.spec.paused ? `Paused by spec.paused, ${place}.` : `Paused at ${place}.`;
-    case 'Degraded':
-      return `No progress for ${strategy.progressDeadlineSeconds} s, ${place}. ${canary.failure?.message ?? ''}`.trim();
-    default:
-      break;
-  }
-  if (rollout.hash === run.stable?.hash) return `Goes back to revision ${run.stable.revision}.`;
-  if (canary.failure && !plan.hasCapacity) return `${canary.failure.reason}: ${canary.failure.message}`;
-  const counted = alive(canary) > 0 && canary.verified < canary.available ? ', asking them for their model' : '';
-  if (!plan.hasCapacity) return `${canary.verified} of ${plan.needed} pods are there${counted}, ${place}.`;
-  return `${traffic} ${place.charAt(0).toUpperCase()}${place.slice(1)}.`.trim();
 }
 
 function tellWeight(

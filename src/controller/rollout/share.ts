@@ -7,7 +7,7 @@ import type { TrafficState, TrafficVerdict, Weights } from './types.ts';
 /** Two-sided 99.9 % of the normal distribution. */
 const Z = 3.2905;
 /** How long requests are waited for before too few of them are enough. */
-export const COUNT_WINDOW_MS = 3000;
+const COUNT_WINDOW_MS = 3000;
 /** How soon to look again while they are counted. */
 export const COUNT_AGAIN_MS = 250;
 
@@ -18,7 +18,7 @@ export function requestsNeeded(weight: number): number {
 }
 
 /** Wilson's score interval around the counted share; it stays inside 0..1 and is right for small shares. */
-export function shareInterval(canary: number, total: number): { low: number; high: number } {
+function shareInterval(canary: number, total: number): { low: number; high: number } {
   const share = canary / total;
   const z2 = Z * Z;
   const centre = (share + z2 / (2 * total)) / (1 + z2 / total);

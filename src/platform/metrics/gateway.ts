@@ -36,7 +36,7 @@ export interface TrafficCounts {
 }
 
 /** From the series of one scrape to traffic. */
-export type TrafficAdapter = (text: string) => BackendTraffic[];
+type TrafficAdapter = (text: string) => BackendTraffic[];
 
 const SHARED_MS = 250;
 const TIMEOUT_MS = 2000;
@@ -88,7 +88,7 @@ async function scrape(url: string): Promise<string> {
 const PREFIX = 'clops_gateway_';
 
 /** Our own gateway's series. */
-export const clopsGateway: TrafficAdapter = (text) => {
+const clopsGateway: TrafficAdapter = (text) => {
   const all = new Map<string, BackendTraffic>();
   for (const sample of parsePrometheus(text, (name) => name.startsWith(PREFIX))) {
     const { namespace, route, backend } = sample.labels;
