@@ -22,6 +22,7 @@ import { supervise } from './platform/process/supervise.ts';
 import { Refusal } from './start/report.ts';
 import { type Parts, type Program, type Role, runProgram, runRole } from './start/run.ts';
 import { GRAPHIQL_TABS } from './start/tabs.ts';
+import { thingsToTry } from './start/tries.ts';
 
 const MAIN = fileURLToPath(import.meta.url);
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -121,7 +122,7 @@ async function all(parts: Parts): Promise<unknown> {
     tokenFile,
     logs: join(dataDir, 'logs'),
     tookMs: performance.now(),
-    tries: [],
+    tries: thingsToTry(url, tokenFile, local ? join(dataDir, 'kubeconfig') : undefined),
   });
   return undefined;
 }
@@ -302,6 +303,12 @@ async function bothOf<A, B>(first: Promise<A>, second: B): Promise<[A, Awaited<B
   return Promise.all([first, second]);
 }
 
+if (Number(process.versions.node.split('.')[0]) < 22) {
+  process.stderr.write(
+    `CLOps runs on the Node that comes with it: use \`npm start\`, or node_modules/.bin/node. This is Node ${process.versions.node}.\n`,
+  );
+  process.exit(1);
+}
 const [name = 'all', ...argv] = process.argv.slice(2);
 const role = ROLES[name];
 const program = PROGRAMS[name];
