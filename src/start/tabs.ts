@@ -36,7 +36,7 @@ query Deployments {
 `,
   },
   {
-    query: `# From a model to the nodes that its replicas run on, in one request.
+    query: `# From a model to the replicas that serve each version, in one request.
 query Models {
   models(first: 10) {
     nodes {
@@ -55,10 +55,7 @@ query Models {
             nodes {
               name
               role
-              node {
-                name
-                product
-              }
+              ready
             }
           }
         }
@@ -80,25 +77,6 @@ subscription Events {
       message
       actor {
         name
-      }
-    }
-  }
-}
-`,
-  },
-  {
-    query: `# GPUs, and who holds them.
-query Gpus {
-  gpuNodes {
-    nodes {
-      name
-      product
-      ready
-      gpus {
-        index
-        holders {
-          name
-        }
       }
     }
   }

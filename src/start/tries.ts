@@ -8,9 +8,9 @@ export function thingsToTry(url: string, tokenFile: string, kubeconfig: string |
   const ask = [
     `curl ${url}/graphql`,
     `-H "Authorization: Bearer $(cat ${quoted(tokenFile)})"`,
-    `-H 'content-type: application/json' -d '{"query":"{ gpuNodes { nodes { name product } } }"}'`,
+    `-H 'content-type: application/json' -d '{"query":"{ deployments { nodes { name phase } } }"}'`,
   ];
-  const tries = [{ what: 'Ask the API which GPUs there are:', command: ask.join(' \\\n   ') }];
+  const tries = [{ what: 'Ask the API what is served:', command: ask.join(' \\\n   ') }];
   if (kubeconfig !== undefined) {
     const command = `KUBECONFIG=${quoted(kubeconfig)} kubectl get nodes,modeldeployments -A`;
     tries.push({ what: 'See the same cluster with kubectl:', command });
