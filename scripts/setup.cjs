@@ -146,7 +146,7 @@ async function install(root) {
   const flags = ['--include=dev', '--include=optional', '--no-audit', '--no-fund', '--prefer-offline'];
   const [command, args] = npmCommand(root, ['ci'].concat(flags));
   const env = { ONNXRUNTIME_NODE_INSTALL: 'skip', npm_config_progress: 'false' };
-  await step('Installing the dependencies (once, about 30 s)', 'dependencies installed', {
+  await step('Installing the dependencies (once, about a minute)', 'dependencies installed', {
     command,
     args,
     root,
