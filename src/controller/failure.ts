@@ -12,22 +12,29 @@ export function failureOf(pod: Pod): Failure | undefined {
   const scheduled = status.conditions?.find(({ type }) => type === 'PodScheduled');
   if (scheduled?.status === 'False' && scheduled.message)
     return words(scheduled.reason ?? 'Unschedulable', scheduled.message);
-  for (const container of [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])]) {
-    const failure = ofContainer(container);
+  for (const step of status.initContainerStatuses ?? []) {
+    const failure = ofContainer(step, isOver(step));
+    if (failure) return failure;
+  }
+  for (const container of status.containerStatuses ?? []) {
+    const failure = ofContainer(container, container.ready === true);
     if (failure) return failure;
   }
   if (status.phase === 'Failed') return words(status.reason ?? 'Failed', status.message ?? 'The pod failed.');
   return undefined;
 }
 
-function ofContainer({ name, state = {}, lastState = {}, ready }: ContainerStatus): Failure | undefined {
+/** A step before the server is well only when it is over: while it tries again, what it died of still counts. */
+const isOver = ({ state }: ContainerStatus): boolean => state?.terminated?.exitCode === 0;
+
+function ofContainer({ name, state = {}, lastState = {} }: ContainerStatus, isWell: boolean): Failure | undefined {
   const { waiting, terminated } = state;
   const last = lastState.terminated;
   if (waiting?.reason && !PATIENT.includes(waiting.reason)) {
     return words(waiting.reason, last?.message || waiting.message || `${name} waits: ${waiting.reason}`);
   }
   const ended = terminated && terminated.exitCode !== 0 ? terminated : undefined;
-  const dead = ended ?? (ready === true ? undefined : last);
+  const dead = ended ?? (isWell ? undefined : last);
   if (!dead || dead.exitCode === 0) return undefined;
   return words(dead.reason ?? 'Error', dead.message || `${name} ended with exit code ${dead.exitCode}.`);
 }
@@ -40,9 +47,7 @@ const words = (reason: string, message: string): Failure => ({
 /** What the fetch step says of the artifact. */
 export function artifactOf(pod: Pod): 'Verified' | 'Refused' | 'Unknown' {
   const fetch = pod.status?.initContainerStatuses?.find(({ name }) => name === 'fetch');
-  const ended = fetch?.state?.terminated;
-  if (ended?.exitCode === 0) return 'Verified';
-  return ended || fetch?.lastState?.terminated || failureOfStatus(fetch) ? 'Refused' : 'Unknown';
+  if (!fetch) return 'Unknown';
+  if (isOver(fetch)) return 'Verified';
+  return ofContainer(fetch, false) ? 'Refused' : 'Unknown';
 }
-
-const failureOfStatus = (status: ContainerStatus | undefined): Failure | undefined => status && ofContainer(status);

@@ -255,8 +255,10 @@ describe('whatever happens', () => {
         };
         const [calm, stormy] = [run([]), run(writes)];
         // Slower, so an abort may meet it at another step or after its end; but what it then is, it is wholly.
-        if (!isAborted) expect(outcomeOf(stormy)).toEqual(outcomeOf(calm));
-        else expect(['Aborted', 'Promoted']).toContain(stormy.status.rollout?.outcome);
+        if (!isAborted) {
+          expect(outcomeOf(stormy)).toEqual(outcomeOf(calm));
+          expect(stormy.shares).toEqual([0, 10, 50, 100, 0]);
+        } else expect(['Aborted', 'Promoted']).toContain(stormy.status.rollout?.outcome);
         expect(stormy.status.rollout?.number).toBe(2);
       }),
       { numRuns: 60 },

@@ -26,6 +26,8 @@ export interface World {
   said: Map<string, 'Verified' | 'Refuted' | 'Pending'>;
   selectors: { stable?: string; canary?: string };
   weights: { stable: number; canary: number } | undefined;
+  /** Every share that the canary ever got. */
+  shares: number[];
   isProgrammed: boolean;
   isDrifting: boolean;
   commands: RolloutCommand[];
@@ -47,6 +49,7 @@ export const aWorld = (spec: ModelDeploymentSpec): World => ({
   said: new Map(),
   selectors: {},
   weights: undefined,
+  shares: [],
   isProgrammed: false,
   isDrifting: false,
   commands: [],
@@ -103,6 +106,7 @@ function carryOut(world: World, input: RolloutInput, decision: Decision, writes 
       const { weights } = decision;
       if (!weights || (world.weights?.canary === weights.canary && world.weights.stable === weights.stable)) return;
       world.weights = weights;
+      world.shares.push(weights.canary);
       world.isProgrammed = false;
     },
     ...decision.remove.map((hash) => () => void world.deployments.delete(hash)),

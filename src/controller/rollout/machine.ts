@@ -45,19 +45,22 @@ export function decide(input: RolloutInput): Decision {
   const walked = walk(input, strategy, marked, events);
   const run = withPause(input, strategy, walked, events);
 
-  const plan = planOf(input, strategy, run);
-  const services = placeServices(input, run);
-  const weights = weightsFor(input, run, plan, services);
+  // Children follow the state that is written already: one that acted first and died before it wrote would be followed by
+  // one that takes it back, and a share would go up, down and up again.
+  const plan = planOf(input, strategy, marked);
+  const services = placeServices(input, marked);
+  const weights = heldBack(input, weightsFor(input, marked, plan, services), walked !== marked);
   const traffic = judge(input, weights);
-  const { keep, remove, dueInMs } = deploymentsFor(input, strategy, run, plan, services);
-  tellWeight(input, run, services, weights, events);
-  const phase = phaseOf(input, strategy, run, plan);
-  const message = words(input, strategy, run, plan, phase, traffic.message);
+  const { keep, remove, dueInMs } = deploymentsFor(input, strategy, marked, plan, services);
+  tellWeight(input, marked, services, weights, events);
+  const ahead = run === marked ? plan : planOf(input, strategy, run);
+  const phase = phaseOf(input, strategy, run, ahead);
+  const message = words(input, strategy, run, ahead, phase, traffic.message);
   const due = [dueInMs, ...timers(input, strategy, run, traffic.proceed, answer !== undefined || run !== marked)];
   const after = Math.min(...due.filter((ms) => ms !== undefined));
   return {
     run: { ...run, rollout: { ...run.rollout, phase, message } },
-    plan,
+    plan: ahead,
     deployments: keep,
     remove,
     services,
@@ -80,6 +83,12 @@ function planOf(input: RolloutInput, strategy: FilledStrategy, run: Run): Plan {
     weight: heldWeight(input, run),
     programmed: route.state === 'Programmed' ? route.weights?.canary : undefined,
   });
+}
+
+/** A pass that moves the state raises no share: an abort may be what it moved to. */
+function heldBack({ observed }: RolloutInput, wanted: Decision['weights'], hasMoved: boolean): Decision['weights'] {
+  const { weights } = observed.route;
+  return hasMoved && wanted && weights && wanted.canary > weights.canary ? weights : wanted;
 }
 
 /**
