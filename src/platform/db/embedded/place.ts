@@ -22,7 +22,7 @@ import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { stopLeftover } from './postmaster.ts';
 
-export interface RunAs {
+interface RunAs {
   uid: number;
   gid: number;
 }
