@@ -27,6 +27,8 @@ export interface PagedQuery<Row extends { id: string }, Filter> {
   id: string;
   /** SQL of the parent's id; null for a list that has none. */
   parent: string | null;
+  /** Instead of `parent`: a condition on `p.id`, for what no single column says. Must lead to an index. */
+  ofParent?: string;
   orderings: Readonly<Record<string, Ordering<Row>>>;
   /** Conditions on `$5`, `$6`, …; each must let everything pass when its parameter is null. */
   where?: string;
@@ -49,7 +51,7 @@ export function pagedReader<Row extends { id: string }, Filter>(
   query: PagedQuery<Row, Filter>,
 ): PagedReader<Filter, Row> {
   const { name, columns, from, id, parent, orderings, where = 'true', params = () => [] } = query;
-  const ofParent = parent ? `${parent} = p.id` : 'true';
+  const ofParent = query.ofParent ?? (parent ? `${parent} = p.id` : 'true');
 
   const pages = Object.fromEntries(
     Object.entries(orderings).map(([ordering, { by, cast, direction }]) => {

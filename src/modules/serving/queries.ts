@@ -152,11 +152,13 @@ export const deploymentsByModel = pagedReader<DeploymentRow, DeploymentFilter>({
 export const deploymentsByVersion = pagedReader<DeploymentRow, DeploymentFilter>({
   ...deploymentPages,
   name: 'deploymentsByVersion',
-  from: `clops.deployments d join lateral (
-     select d.version_id as version
-     union select r.version_id from clops.revisions r where r.deployment_id = d.id and r.hash in (d.status -> 'stable' ->> 'hash', d.status -> 'canary' ->> 'hash')
-   ) served on true`,
-  parent: 'served.version',
+  parent: null,
+  // By ids found through the indexes on versions: the same condition written on `d` walks every deployment for every version.
+  ofParent: `d.id in (
+     select w.id from clops.deployments w where w.version_id = p.id
+     union select r.deployment_id from clops.revisions r join clops.deployments x on x.id = r.deployment_id
+     where r.version_id = p.id and r.hash in (x.status -> 'stable' ->> 'hash', x.status -> 'canary' ->> 'hash')
+   )`,
 });
 
 export interface RolloutFilter {
