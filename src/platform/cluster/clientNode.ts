@@ -6,8 +6,8 @@
  * Every call has a time limit of 30 s. A watch has one for its answer's head, and is broken off when nothing arrives
  * for five and a half minutes: bookmarks come every minute, so silence means that the other side is gone.
  */
-import { KubeConfig } from '@kubernetes/client-node';
 import { Unavailable } from '../../lib/problem.ts';
+import { type CredentialsOptions, loadCredentials } from './credentials.ts';
 import { jsonLines } from './lines.ts';
 import {
   ApiError,
@@ -26,11 +26,7 @@ import {
 } from './port.ts';
 import { type Call, createTransport, failure, type Query } from './transport.ts';
 
-export interface ClientNodeOptions {
-  /** Path of a kubeconfig file. Without it and without `inCluster`: client-node's default places. */
-  kubeconfig?: string;
-  /** Use the pod's own service account. */
-  inCluster?: boolean;
+export interface ClientNodeOptions extends CredentialsOptions {
   userAgent: string;
   /** Limit of one call in milliseconds. */
   timeoutMs?: number;
@@ -46,7 +42,7 @@ const PATCH_TYPES: Record<PatchType, string> = {
 
 export function createClientNodeCluster(options: ClientNodeOptions): ClusterPort {
   const { userAgent, timeoutMs = 30_000, silenceMs = 330_000 } = options;
-  const transport = createTransport(loadKubeConfig(options), userAgent, timeoutMs);
+  const transport = createTransport(loadCredentials(options), userAgent, timeoutMs);
 
   async function call<T>(spec: Call): Promise<T> {
     const limit = AbortSignal.timeout(timeoutMs);
@@ -160,14 +156,6 @@ const writeQuery = ({ dryRun, fieldManager }: WriteOptions): Query => ({
   dryRun: dryRun ? 'All' : undefined,
   fieldManager,
 });
-
-function loadKubeConfig({ kubeconfig, inCluster }: ClientNodeOptions): KubeConfig {
-  const config = new KubeConfig();
-  if (inCluster) config.loadFromCluster();
-  else if (kubeconfig) config.loadFromFile(kubeconfig);
-  else config.loadFromDefault();
-  return config;
-}
 
 /** Items of a list carry no type on a real server; the rest of the platform wants whole objects. */
 function withType<T extends KubeObject>(item: T, resource: Resource): T {

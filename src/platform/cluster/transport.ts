@@ -2,10 +2,9 @@
  * One HTTPS request to a Kubernetes API with the identity of a kubeconfig: TLS, credentials, proxy, keep-alive, and what
  * a failure means. Knows nothing of resources.
  */
-import type { RequestOptions } from 'node:https';
-import type { KubeConfig } from '@kubernetes/client-node';
 import { Agent, type Dispatcher, ProxyAgent, request } from 'undici';
 import { Unavailable } from '../../lib/problem.ts';
+import type { Credentials } from './credentials.ts';
 import { ApiError, type Status } from './port.ts';
 
 export type Query = Record<string, string | number | boolean | undefined>;
@@ -24,20 +23,21 @@ export interface Transport {
   close(): Promise<void>;
 }
 
-export function createTransport(config: KubeConfig, userAgent: string, timeoutMs: number): Transport {
-  const cluster = config.getCurrentCluster();
-  if (!cluster) throw new Error('The kubeconfig has no current context, so there is no cluster to ask.');
-  const server = cluster.server.replace(/\/$/, '');
+export function createTransport(
+  credentials: () => Promise<Credentials>,
+  userAgent: string,
+  timeoutMs: number,
+): Transport {
   let dispatcher: Dispatcher | undefined;
   let headers: { value: Record<string, string>; until: number } | undefined;
 
   /** Tokens and certificates of exec plugins and token files change while we run: asked again every 30 s and after a 401. */
   async function authenticate(): Promise<Record<string, string>> {
     if (headers && headers.until > performance.now()) return headers.value;
-    const https: RequestOptions = { headers: {} };
-    await config.applyToHTTPSOptions(https);
+    const { proxyUrl, current } = await credentials();
+    const https = await current();
     const { ca, cert, key, rejectUnauthorized, servername, auth } = https;
-    dispatcher ??= createDispatcher(cluster?.proxyUrl, { ca, cert, key, rejectUnauthorized, servername });
+    dispatcher ??= createDispatcher(proxyUrl, { ca, cert, key, rejectUnauthorized, servername });
     const value: Record<string, string> = { accept: 'application/json', 'user-agent': userAgent };
     for (const [name, header] of Object.entries(https.headers ?? {})) value[name.toLowerCase()] = String(header);
     if (auth) value['authorization'] = `Basic ${Buffer.from(auth).toString('base64')}`;
@@ -50,6 +50,7 @@ export function createTransport(config: KubeConfig, userAgent: string, timeoutMs
       let response: Dispatcher.ResponseData;
       try {
         const authenticated = await authenticate();
+        const server = (await credentials()).server.replace(/\/$/, '');
         response = await request(`${server}${path}${search(query)}`, {
           method,
           headers: contentType ? { ...authenticated, 'content-type': contentType } : authenticated,

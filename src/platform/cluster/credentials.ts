@@ -1,0 +1,74 @@
+/**
+ * Who we are to a Kubernetes API. A kubeconfig that carries a client certificate in itself, as the local cluster writes
+ * it, is read here; everything else (tokens, files that rotate, exec plugins, service accounts) is client-node's, which
+ * is loaded only then: it costs 87 MB of memory, in each process.
+ */
+import { readFileSync } from 'node:fs';
+import type { RequestOptions } from 'node:https';
+import { parse } from 'yaml';
+
+export interface Credentials {
+  server: string;
+  proxyUrl?: string | undefined;
+  /** TLS material and headers as they are now; tokens and certificates may change while we run. */
+  current(): Promise<RequestOptions>;
+}
+
+export interface CredentialsOptions {
+  /** Path of a kubeconfig file. Without it and without `inCluster`: client-node's default places. */
+  kubeconfig?: string;
+  /** Use the pod's own service account. */
+  inCluster?: boolean;
+}
+
+/** Throws when a kubeconfig cannot be read. Whether its server answers shows at the first call. */
+export function loadCredentials(options: CredentialsOptions): () => Promise<Credentials> {
+  const embedded = options.kubeconfig === undefined ? undefined : embeddedCertificate(options.kubeconfig);
+  const found = embedded && Promise.resolve(embedded);
+  let loading: Promise<Credentials> | undefined;
+  return () => {
+    loading ??= found ?? throughClientNode(options);
+    return loading;
+  };
+}
+
+interface KubeConfigFile {
+  'current-context'?: string;
+  contexts?: { name: string; context: { cluster: string; user: string } }[];
+  clusters?: { name: string; cluster: Record<string, string | undefined> }[];
+  users?: { name: string; user: Record<string, string | undefined> }[];
+}
+
+function embeddedCertificate(path: string): Credentials | undefined {
+  const file = parse(readFileSync(path, 'utf8')) as KubeConfigFile | null;
+  const context = file?.contexts?.find(({ name }) => name === file['current-context'])?.context;
+  const cluster = file?.clusters?.find(({ name }) => name === context?.cluster)?.cluster;
+  const user = file?.users?.find(({ name }) => name === context?.user)?.user;
+  const [server, ca] = [cluster?.['server'], cluster?.['certificate-authority-data']];
+  const [cert, key] = [user?.['client-certificate-data'], user?.['client-key-data']];
+  const isAlone = (value: object | undefined, keys: number) => Object.keys(value ?? {}).length === keys;
+  if (!server || !ca || !cert || !key || !isAlone(cluster, 2) || !isAlone(user, 2)) return undefined;
+  const decoded = { ca: base64(ca), cert: base64(cert), key: base64(key) };
+  return { server, current: async () => decoded };
+}
+
+const base64 = (text: string): Buffer => Buffer.from(text, 'base64');
+
+async function throughClientNode({ kubeconfig, inCluster }: CredentialsOptions): Promise<Credentials> {
+  const { KubeConfig } = await import('@kubernetes/client-node');
+  const config = new KubeConfig();
+  if (inCluster) config.loadFromCluster();
+  else if (kubeconfig !== undefined) config.loadFromFile(kubeconfig);
+  else config.loadFromDefault();
+  const cluster = config.getCurrentCluster();
+  if (!cluster) throw new Error('The kubeconfig has no current context, so there is no cluster to ask.');
+  return {
+    server: cluster.server,
+    proxyUrl: cluster.proxyUrl,
+    async current() {
+      const options: RequestOptions = { headers: {} };
+      await config.applyToHTTPSOptions(options);
+      return options;
+    },
+  };
+}
