@@ -246,6 +246,7 @@ CREATE INDEX "events_team" ON "clops"."events" USING btree ("team_id","seq");-->
 CREATE UNIQUE INDEX "operations_idempotency" ON "clops"."operations" USING btree ("actor_id","idempotency_key") WHERE "clops"."operations"."idempotency_key" is not null;--> statement-breakpoint
 CREATE INDEX "operations_open" ON "clops"."operations" USING btree ("state") WHERE "clops"."operations"."state" in ('ACCEPTED', 'PUBLISHED');--> statement-breakpoint
 CREATE UNIQUE INDEX "experiments_name" ON "clops"."experiments" USING btree ("team_id","name");--> statement-breakpoint
+CREATE INDEX "experiments_by_name" ON "clops"."experiments" USING btree ("name","id");--> statement-breakpoint
 CREATE INDEX "runs_experiment" ON "clops"."runs" USING btree ("experiment_id","started_at","id");--> statement-breakpoint
 CREATE UNIQUE INDEX "actors_name" ON "clops"."actors" USING btree ("kind","name");--> statement-breakpoint
 CREATE UNIQUE INDEX "teams_name" ON "clops"."teams" USING btree ("name");--> statement-breakpoint

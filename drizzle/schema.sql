@@ -264,6 +264,7 @@ CREATE INDEX events_about ON clops.events USING gin (about);
 CREATE UNIQUE INDEX events_id ON clops.events USING btree (id);
 CREATE INDEX events_operation ON clops.events USING btree (operation_id, seq);
 CREATE INDEX events_team ON clops.events USING btree (team_id, seq);
+CREATE INDEX experiments_by_name ON clops.experiments USING btree (name, id);
 CREATE UNIQUE INDEX experiments_name ON clops.experiments USING btree (team_id, name);
 CREATE INDEX model_versions_digest ON clops.model_versions USING btree (digest);
 CREATE UNIQUE INDEX model_versions_number ON clops.model_versions USING btree (model_id, number);

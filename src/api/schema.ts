@@ -4,8 +4,15 @@ import { type GraphQLInputObjectType, type GraphQLSchema, lexicographicSortSchem
 import { buildSchemaSync, type NonEmptyArray } from 'type-graphql';
 import { userErrorTypes } from '../graphql/problems.ts';
 import { EventResolver, OperationResolver } from '../modules/audit/index.ts';
+import { ExperimentResolver, RunResolver, TeamExperimentsResolver } from '../modules/experiments/index.ts';
 import { IdentityResolver, Person, SystemActor } from '../modules/identity/index.ts';
-import { AliasResolver, ModelResolver, ModelVersionResolver, TeamModelsResolver } from '../modules/registry/index.ts';
+import {
+  AliasResolver,
+  ModelResolver,
+  ModelVersionResolver,
+  RunVersionsResolver,
+  TeamModelsResolver,
+} from '../modules/registry/index.ts';
 import {
   DeploymentResolver,
   ModelDeploymentsResolver,
@@ -28,10 +35,14 @@ const resolvers: NonEmptyArray<NewableFunction> = [
   IdentityResolver,
   EventResolver,
   OperationResolver,
+  ExperimentResolver,
+  RunResolver,
+  TeamExperimentsResolver,
   ModelResolver,
   ModelVersionResolver,
   AliasResolver,
   TeamModelsResolver,
+  RunVersionsResolver,
   DeploymentResolver,
   RevisionResolver,
   RolloutResolver,

@@ -10,7 +10,7 @@ import type { Ctx } from './context.ts';
 export interface Ordering<Row> {
   /** SQL of the value that rows are ordered by, before the id: `m.name`. */
   by: string;
-  cast: 'text' | 'timestamptz' | 'int' | 'bigint';
+  cast: 'text' | 'timestamptz' | 'int' | 'bigint' | 'float8';
   direction: 'asc' | 'desc';
   /** The same value of a row, as text or number. */
   valueOf: (row: Row) => string | number;

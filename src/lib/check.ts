@@ -3,8 +3,29 @@
  * that was broken. An explicit null counts as "not given" (code generators send null for what was not set), except for
  * the keys a caller names.
  */
-import type { z } from 'zod';
+import { z } from 'zod';
 import { invalid, Problems, type Result } from './problem.ts';
+
+/** Characters of JSON that one free object may have. */
+const MAX_JSON = 64 * 1024;
+
+/** Postgres refuses NUL, and nobody means it. */
+export const textRule = (max: number) =>
+  z
+    .string()
+    .max(max)
+    .refine((text) => !text.includes('\u0000'), {
+      message: 'The text holds a NUL character.',
+      params: { constraint: 'no_nul' },
+    });
+
+/** A free object: tags, parameters. */
+export const jsonRule = z
+  .record(z.string().max(256), z.unknown())
+  .refine((value) => JSON.stringify(value).length <= MAX_JSON && !JSON.stringify(value).includes('\\u0000'), {
+    message: `The object must be at most ${MAX_JSON} characters of JSON, without NUL characters.`,
+    params: { constraint: 'max_size' },
+  });
 
 export function checked<S extends z.ZodType>(
   schema: S,

@@ -33,7 +33,7 @@ export const experiments = clops.table(
       .notNull()
       .references(() => actors.id),
   },
-  (t) => [uniqueIndex('experiments_name').on(t.teamId, t.name)],
+  (t) => [uniqueIndex('experiments_name').on(t.teamId, t.name), index('experiments_by_name').on(t.name, t.id)],
 );
 
 export const runs = clops.table(

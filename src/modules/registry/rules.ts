@@ -1,10 +1,10 @@
 /** What an input of the registry must look like. The words are answers for people; `constraint` is for programs. */
 import { z } from 'zod';
 import { DIGEST_PATTERN } from '../../contract/names.ts';
+import { jsonRule, textRule } from '../../lib/check.ts';
+import { sourceRule } from '../experiments/index.ts';
 import { keyRule, nameRule } from '../identity/index.ts';
 import { selectorRule } from './selector.ts';
-
-const MAX_JSON = 64 * 1024;
 
 export const FORMATS = [
   'ONNX',
@@ -36,29 +36,6 @@ const DATATYPES = [
   'BYTES',
   'BF16',
 ] as const;
-
-/** Postgres refuses NUL, and nobody means it. */
-export const textRule = (max: number) =>
-  z
-    .string()
-    .max(max)
-    .refine((text) => !text.includes('\u0000'), {
-      message: 'The text holds a NUL character.',
-      params: { constraint: 'no_nul' },
-    });
-
-export const jsonRule = z
-  .record(z.string().max(256), z.unknown())
-  .refine((value) => JSON.stringify(value).length <= MAX_JSON && !JSON.stringify(value).includes('\\u0000'), {
-    message: `The object must be at most ${MAX_JSON} characters of JSON, without NUL characters.`,
-    params: { constraint: 'max_size' },
-  });
-
-export const sourceRule = z.object({
-  repository: textRule(500).min(1),
-  commit: textRule(100).min(1),
-  path: textRule(1000).optional(),
-});
 
 const tensorRule = z.object({
   name: textRule(500).min(1),

@@ -116,6 +116,8 @@ class Refused extends Error {
 
 function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
+  // Has no entries of its own: any two would look alike.
+  if (value instanceof Date) return JSON.stringify(value);
   if (value !== null && typeof value === 'object') {
     const entries = Object.entries(value).filter(([, v]) => v !== undefined && v !== null);
     return `{${entries

@@ -1,6 +1,7 @@
 import { ArgsType, Field, ID, InputType, Int, registerEnumType } from 'type-graphql';
 import { SortDirection, StringFilter, TagFilter } from '../../../graphql/filters.ts';
 import { DateTime, JSONObject } from '../../../graphql/scalars.ts';
+import { SourceInput } from '../../experiments/index.ts';
 import { ListArgs } from '../../identity/index.ts';
 import { ModelFormat } from './types.ts';
 
@@ -133,16 +134,6 @@ export class SignatureInput {
   inputs!: TensorInput[];
   @Field(() => [TensorInput], { description: 'What it answers.' })
   outputs!: TensorInput[];
-}
-
-@InputType({ description: 'A source revision.' })
-export class SourceInput {
-  @Field(() => String, { description: 'Repository.' })
-  repository!: string;
-  @Field(() => String, { description: 'Commit or release.' })
-  commit!: string;
-  @Field(() => String, { nullable: true, description: 'Path inside it.' })
-  path?: string | null;
 }
 
 @InputType({ description: 'A new version of a model.' })

@@ -3,6 +3,7 @@ import { load } from '../../../graphql/batch.ts';
 import type { Connection } from '../../../graphql/connection.ts';
 import type { Ctx } from '../../../graphql/context.ts';
 import { answer, payloadOf } from '../../../graphql/payload.ts';
+import { Run, type RunRow, runsById } from '../../experiments/index.ts';
 import type { TeamRow } from '../../identity/index.ts';
 import { Actor, actorsById, Team, teamsById } from '../../identity/index.ts';
 import {
@@ -26,6 +27,7 @@ import {
   versionsById,
   versionsByModel,
   versionsByNumber,
+  versionsByRun,
 } from '../queries.ts';
 import type { AliasRow, ModelRow, VersionRow } from '../tables.ts';
 import {
@@ -162,6 +164,11 @@ export class ModelVersionResolver {
     return load(ctx, aliasesByVersion, version.id);
   }
 
+  @FieldResolver(() => Run, { nullable: true, description: 'The run it came from, if one was named. Since: 0.1' })
+  run(@Context() ctx: Ctx, @Root() version: VersionRow): Promise<RunRow | null> | null {
+    return version.runId === null ? null : load(ctx, runsById, version.runId);
+  }
+
   @Mutation(() => ModelVersionPayload, {
     description:
       'Registers a version. Bytes go to `PUT /artifacts/<digest>` first (resumable, verified); then the version names the digest. Requires: WRITE_MODEL. Since: 0.1',
@@ -206,6 +213,14 @@ export class AliasResolver {
   @FieldResolver(() => Actor, { description: 'Who last moved it. Since: 0.1' })
   movedBy(@Context() ctx: Ctx, @Root() alias: AliasRow): Promise<object | null> {
     return load(ctx, actorsById, alias.movedBy);
+  }
+}
+
+@Resolver(() => Run)
+export class RunVersionsResolver {
+  @FieldResolver(() => [ModelVersion], { description: 'The versions that were made of it, oldest first. Since: 0.1' })
+  versions(@Context() ctx: Ctx, @Root() run: RunRow): Promise<VersionRow[]> {
+    return load(ctx, versionsByRun, run.id);
   }
 }
 

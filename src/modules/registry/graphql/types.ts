@@ -2,6 +2,7 @@ import { Field, Int, ObjectType, registerEnumType } from 'type-graphql';
 import { connectionOf } from '../../../graphql/connection.ts';
 import { Node } from '../../../graphql/node.ts';
 import { DateTime, JSONObject, SafeInt } from '../../../graphql/scalars.ts';
+import { Source } from '../../experiments/index.ts';
 import { FORMATS } from '../rules.ts';
 
 export const ModelFormat = Object.fromEntries(FORMATS.map((format) => [format, format]));
@@ -17,16 +18,6 @@ export class Artifact {
   sizeBytes!: number;
   @Field(() => String, { nullable: true, description: 'Where to get it, with a token. Since: 0.1' })
   downloadUrl!: string | null;
-}
-
-@ObjectType({ simpleResolvers: true, description: 'The source revision that a version or a run was made from.' })
-export class Source {
-  @Field(() => String, { description: 'Repository, as its people name it. Since: 0.1' })
-  repository!: string;
-  @Field(() => String, { description: 'Commit or release. Since: 0.1' })
-  commit!: string;
-  @Field(() => String, { nullable: true, description: 'Path inside the repository. Since: 0.1' })
-  path!: string | null;
 }
 
 @ObjectType({ simpleResolvers: true, description: 'One named tensor.' })

@@ -1,0 +1,71 @@
+/** What an input of the tracking of experiments must look like. The words are answers for people; `constraint` is for programs. */
+import { z } from 'zod';
+import { jsonRule, textRule } from '../../lib/check.ts';
+import { keyRule, nameRule } from '../identity/index.ts';
+
+/** Values that one call of `logRun` may bring. */
+export const MAX_METRICS_A_CALL = 1_000;
+/** Different metrics of one run: `latestMetrics` shows them all. */
+export const MAX_METRIC_KEYS = 500;
+
+export const RUN_STATES = ['RUNNING', 'FINISHED', 'FAILED', 'KILLED'] as const;
+
+const id = z.string().max(100);
+
+export const sourceRule = z.object({
+  repository: textRule(500).min(1),
+  commit: textRule(100).min(1),
+  path: textRule(1000).optional(),
+});
+
+const datasetRule = z.object({
+  name: textRule(500).min(1),
+  digest: textRule(200).min(1),
+  uri: textRule(2000).optional(),
+});
+
+export const createExperimentRule = z.object({
+  team: id,
+  name: nameRule,
+  description: textRule(10_000).default(''),
+  tags: jsonRule.default({}),
+  idempotencyKey: keyRule,
+});
+
+export const createRunRule = z.object({
+  experiment: id,
+  name: textRule(200).trim().min(1).optional(),
+  parameters: jsonRule.default({}),
+  tags: jsonRule.default({}),
+  source: sourceRule.optional(),
+  datasets: z.array(datasetRule).max(100).default([]),
+  idempotencyKey: keyRule,
+});
+
+const metricRule = z.object({
+  key: textRule(250).min(1),
+  step: z.number().int(),
+  /** null is NaN. */
+  value: z.number().nullable().default(null),
+  at: z.date().optional(),
+});
+
+export const logRunRule = z.object({
+  run: id,
+  metrics: z
+    .array(metricRule)
+    .max(MAX_METRICS_A_CALL, `One call takes at most ${MAX_METRICS_A_CALL} values.`)
+    .default([]),
+  parameters: jsonRule.default({}),
+  tags: jsonRule.default({}),
+  idempotencyKey: keyRule,
+});
+
+/** What a run holds after a call has added to it. */
+export const mergedRule = z.object({ parameters: jsonRule, tags: jsonRule });
+
+export const finishRunRule = z.object({
+  run: id,
+  state: z.enum(['FINISHED', 'FAILED', 'KILLED'], 'A run ends as FINISHED, FAILED or KILLED.'),
+  idempotencyKey: keyRule,
+});
