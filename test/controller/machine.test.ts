@@ -289,6 +289,18 @@ describe('verbs', () => {
     expect(world.status.rollout?.stepIndex).toBe(3);
   });
 
+  it('the first revision, replaced while it serves but before its rollout has ended, counts as stable', () => {
+    const world = aWorld(specOf(1, STEPS));
+    for (let i = 0; i < 40 && !(world.status.canary && world.status.canary.weight > 0); i++) settle(world, 1);
+    expect(world.status.rollout?.outcome).toBeUndefined();
+    world.ready.set(hashOf(world.spec), 1);
+    pass(world);
+    world.spec = { ...world.spec, model: specOf(2, []).model };
+    pass(world);
+    expect(world.status.stable?.hash).toBe(hashOf(specOf(1, [])));
+    expect(world.status.history?.[0]).toMatchObject({ number: 1, outcome: 'Promoted' });
+  });
+
   it('time in a pause does not consume the deadline', () => {
     const world = aWorld(specOf(1, [{ setWeight: 10 }, { pause: {} }, { setWeight: 50 }]));
     settle(world);

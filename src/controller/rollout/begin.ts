@@ -75,7 +75,9 @@ function begin(input: RolloutInput, strategy: FilledStrategy, events: Happening[
   });
   let history = status.history ?? [];
   if (before && !before.outcome) {
-    history = withEntry(history, before, before.abort ? 'Aborted' : 'Superseded', now);
+    // The first rollout, when its pods serve: from here on they are stable, and one can come back to them.
+    const isKept = !status.stable && stable?.hash === before.hash;
+    history = withEntry(history, before, before.abort ? 'Aborted' : isKept ? 'Promoted' : 'Superseded', now);
     const message = `Rollout ${before.number} is superseded by rollout ${rollout.number}.`;
     events.push({ type: 'Normal', reason: 'RolloutSuperseded', message });
   }

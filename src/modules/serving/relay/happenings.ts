@@ -1,6 +1,6 @@
 /** What happened between two statuses of a deployment, as events. Pure, so that a replay of statuses tells the same story. */
 import { toUpperSnake } from '../../../contract/enums.ts';
-import type { Condition, ModelDeploymentStatus } from '../../../contract/modeldeployment.ts';
+import type { Condition, ModelDeploymentStatus, RolloutOutcome } from '../../../contract/modeldeployment.ts';
 
 export interface Happening {
   /** Of the rollout, or of the deployment itself. */
@@ -10,7 +10,7 @@ export interface Happening {
   data: Record<string, unknown>;
 }
 
-const OUTCOME_EVENTS: Record<string, string> = {
+const OUTCOME_EVENTS: Record<RolloutOutcome, string> = {
   Promoted: 'rollout.promoted',
   FastPromoted: 'rollout.promoted',
   Aborted: 'rollout.aborted',
@@ -56,10 +56,17 @@ function ofRollout(name: string, before: ModelDeploymentStatus, after: ModelDepl
   if (now.abort && !was?.abort) add('rollout.aborting', `is being aborted: ${now.abort.reason}`, { ...now.abort });
   if (now.phase === 'Degraded' && was?.phase !== 'Degraded')
     add('rollout.degraded', now.message ?? 'makes no progress');
-  const outcome = now.outcome && now.outcome !== was?.outcome ? OUTCOME_EVENTS[now.outcome] : undefined;
-  if (outcome)
-    add(outcome, `rollout ${now.number} ended: ${now.outcome}`, { outcome: toUpperSnake(now.outcome as string) });
+  if (now.outcome && now.outcome !== was?.outcome)
+    list.push({ of: 'rollout', ...endedEvent(name, now.number, now.outcome) });
   return list;
+}
+
+export function endedEvent(name: string, number: number | null, outcome: RolloutOutcome): Omit<Happening, 'of'> {
+  return {
+    type: OUTCOME_EVENTS[outcome],
+    message: `${name}: rollout${number === null ? '' : ` ${number}`} ended: ${outcome}`,
+    data: { number, outcome: toUpperSnake(outcome) },
+  };
 }
 
 function ofDeployment(name: string, before: ModelDeploymentStatus, after: ModelDeploymentStatus): Happening[] {

@@ -4,7 +4,12 @@
  */
 import { and, eq, isNull } from 'drizzle-orm';
 import { toUpperSnake } from '../../../contract/enums.ts';
-import type { ModelDeployment, ModelDeploymentStatus, RolloutStatus } from '../../../contract/modeldeployment.ts';
+import type {
+  ModelDeployment,
+  ModelDeploymentStatus,
+  RolloutOutcome,
+  RolloutStatus,
+} from '../../../contract/modeldeployment.ts';
 import { ANNOTATIONS, CONTROLLER_MANAGER, RELAY_MANAGER } from '../../../contract/names.ts';
 import type { Services } from '../../../graphql/context.ts';
 import { newId } from '../../../lib/id.ts';
@@ -17,7 +22,7 @@ import { models, modelVersions } from '../../registry/tables.ts';
 import { lockDeployment, moveDeployment, startRollout } from '../change.ts';
 import { isSame, revisionHash, wantedOf } from '../spec.ts';
 import { type DeploymentRow, deployments, type RolloutRow, revisions, rollouts } from '../tables.ts';
-import { happeningsBetween } from './happenings.ts';
+import { endedEvent, happeningsBetween } from './happenings.ts';
 import { markGone } from './publish.ts';
 
 const selectByResource = statement<DeploymentRow>(
@@ -327,17 +332,13 @@ export function createObserver({
       const entry = status.history?.find(
         (one) => one.id === rollout.id || (rollout.number !== null && one.number === rollout.number),
       );
-      const outcome = toUpperSnake(entry?.outcome ?? 'Superseded');
-      const finishedAt = entry ? new Date(entry.finishedAt) : new Date(clock.now());
+      const outcome = entry?.outcome ?? 'Superseded';
       await tx.q
         .update(rollouts)
-        .set({
-          outcome,
-          finishedAt,
-          phase: outcome === 'ABORTED' ? 'ABORTED' : outcome === 'SUPERSEDED' ? 'SUPERSEDED' : 'HEALTHY',
-          message: entry ? rollout.message : 'A newer rollout took its place.',
-        })
+        .set({ ...endOf(rollout, outcome), finishedAt: entry ? new Date(entry.finishedAt) : new Date(clock.now()) })
         .where(eq(rollouts.id, rollout.id));
+      const about = { subject: rollout.id, about: [row.id], team: row.teamId, actor: controllerActorId };
+      await events.append(tx, [{ ...endedEvent(row.name, rollout.number, outcome), ...about }]);
     }
   }
 
@@ -352,6 +353,14 @@ export function createObserver({
   }
 
   return { observe };
+}
+
+function endOf({ message }: RolloutRow, outcome: RolloutOutcome): Pick<RolloutRow, 'outcome' | 'phase' | 'message'> {
+  const ended = toUpperSnake(outcome);
+  if (outcome === 'Superseded')
+    return { outcome: ended, phase: 'SUPERSEDED', message: 'A newer rollout took its place.' };
+  if (outcome === 'Aborted') return { outcome: ended, phase: 'ABORTED', message };
+  return { outcome: ended, phase: 'HEALTHY', message: 'What it brought became stable.' };
 }
 
 const wantedPart = ({ replicas, paused, strategy, runtime, resources, placement }: DeploymentRow) => ({
