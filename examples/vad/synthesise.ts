@@ -144,7 +144,7 @@ function wav(samples: Float32Array): Buffer {
   file.writeUInt16LE(16, 34);
   file.write('data', 36);
   file.writeUInt32LE(samples.length * 2, 40);
-  samples.forEach((value, i) => file.writeInt16LE(Math.round(value * 32_767), 44 + i * 2));
+  for (const [i, value] of samples.entries()) file.writeInt16LE(Math.round(value * 32_767), 44 + i * 2);
   return file;
 }
 
