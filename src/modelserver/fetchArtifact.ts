@@ -229,7 +229,10 @@ const codeOf = (error: unknown): string | undefined =>
 
 const FETCH_FLAGS = {
   url: { meaning: 'where the artifact is', fallback: undefined },
-  'url-file': { meaning: 'a file that holds the URL, for one that is a secret', fallback: undefined },
+  'url-file': {
+    meaning: 'a file that holds the URL, for one that is a secret; of several lines the one that names the digest',
+    fallback: undefined,
+  },
   digest: { meaning: "the artifact's sha256 digest (sha256: and 64 hexadecimal digits)", pattern: DIGEST },
   path: { meaning: 'where the artifact is to be' },
   attempts: { meaning: 'tries in a row without a byte', fallback: '6', range: [1, 100] },
@@ -247,13 +250,23 @@ export async function runFetchArtifact(argv: readonly string[], options: { log: 
   const [url, urlFile] = [flags.optional('url'), flags.optional('url-file')];
   if ((url === undefined) === (urlFile === undefined))
     throw new FlagError('fetch-artifact needs either --url or --url-file.');
+  const digest = flags.text('digest');
   return fetchArtifact({
-    url: url ?? (await readFile(urlFile!, 'utf8')).trim(),
-    digest: flags.text('digest'),
+    url: url ?? urlFor(digest, await readFile(urlFile!, 'utf8')),
+    digest,
     path: flags.text('path'),
     attempts: flags.number('attempts'),
     stallMs: flags.number('stall-ms'),
     maxBytes: flags.number('max-bytes'),
     log: options.log,
   });
+}
+
+/** One file serves every version of a deployment: the line that names the digest, or the only one when it names none. */
+function urlFor(digest: string, text: string): string {
+  const urls = text.trim().split(/\s*\n\s*/);
+  const unnamed = urls.length === 1 && !/sha256:[0-9a-f]{64}/.test(urls[0] ?? '') ? urls[0] : undefined;
+  const url = urls.find((line) => line.includes(digest)) ?? unnamed;
+  if (!url) throw new Error(`there is no URL for ${digest} yet`);
+  return url;
 }

@@ -143,6 +143,13 @@ it('reads its flags, and the URL from a file', async () => {
     downloaded: true,
   });
   expect(await runFetchArtifact([...flags, `--url=${url}`], { log: silentLog })).toMatchObject({ downloaded: false });
+  await rm(path);
+  const others = `${url}/sha256:${'0'.repeat(64)}\n${url}/sha256:${'1'.repeat(64)}\n`;
+  await writeFile(urlFile, `${others}${url}/${DIGEST}\n`);
+  const several = [...flags, `--url-file=${urlFile}`];
+  expect(await runFetchArtifact(several, { log: silentLog })).toMatchObject({ downloaded: true });
+  await writeFile(urlFile, others);
+  await expect(runFetchArtifact(several, { log: silentLog })).rejects.toThrow(`there is no URL for ${DIGEST} yet`);
   await expect(runFetchArtifact(flags, { log: silentLog })).rejects.toThrow(
     'fetch-artifact needs either --url or --url-file.',
   );
