@@ -3,9 +3,10 @@
  * Kubernetes' scheduler, for the part of it that is served here; a pod that demands another part is refused, not
  * placed as if it had not.
  */
+import { podRequests, sumOf } from '../../platform/cluster/requests.ts';
 import { isPodFinished, type Node, type Pod } from '../kinds.ts';
 import { tolerates, UNSCHEDULABLE } from '../taints.ts';
-import { allocatableOf, nominalRequests, podRequests, sumOf } from './requests.ts';
+import { allocatableOf, nominalRequests } from './requests.ts';
 
 export type Fit = { node: Node } | { message: string };
 

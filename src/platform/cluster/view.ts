@@ -5,12 +5,15 @@ import type { ServingRuntime } from '../../contract/servingruntime.ts';
 import type { Log } from '../../lib/log.ts';
 import { createInformer, type Informer } from './informer.ts';
 import type { ClusterPort, KubeObject } from './port.ts';
+import type { RequestingContainer, ResourceAmounts } from './requests.ts';
 import { GATEWAYS, MODELDEPLOYMENTS, NODES, PODS, SERVINGRUNTIMES } from './resources.ts';
 
 export interface Pod extends KubeObject {
   spec: {
     nodeName?: string;
-    containers: { name: string; resources?: { requests?: Record<string, string>; limits?: Record<string, string> } }[];
+    containers: ({ name: string } & RequestingContainer)[];
+    initContainers?: ({ name: string } & RequestingContainer)[];
+    overhead?: ResourceAmounts;
     [field: string]: unknown;
   };
   status?: {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Node, Pod, PodSpec } from '../../../src/local/kinds.ts';
 import { assignDevices } from '../../../src/local/scheduler/devices.ts';
 import { findNode } from '../../../src/local/scheduler/fit.ts';
-import { podRequests } from '../../../src/local/scheduler/requests.ts';
+import { podRequests } from '../../../src/platform/cluster/requests.ts';
 import { aNode, aPod } from '../controllers/builders.ts';
 
 const asking = (requests: Record<string, string | number>, spec: Partial<PodSpec> = {}): Pod =>
