@@ -25,6 +25,8 @@ import { GRAPHIQL_TABS } from './start/tabs.ts';
 import { thingsToTry } from './start/tries.ts';
 
 const MAIN = fileURLToPath(import.meta.url);
+/** How long the table waits for the demo. */
+const DEMO_MS = 60_000;
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 const ROLES: Record<string, Role> = { all, api, relay, controller, cluster, node };
@@ -114,15 +116,18 @@ async function all(parts: Parts): Promise<unknown> {
   await startTheRelay(parts, platform);
   const { adminToken } = await import('./start/secrets.ts');
   const { token, file: tokenFile } = adminToken(dataDir);
+  const inferUrl = local && config.demo !== 'off' ? await demo(parts, url, token) : undefined;
+  if (lifetime.signal.aborted) return undefined;
+  const kubeconfig = local ? join(dataDir, 'kubeconfig') : undefined;
   report.table({
     graphql: `${url}/graphql`,
     token,
     gateway,
-    kubeconfig: local ? join(dataDir, 'kubeconfig') : config.kubeconfig,
+    kubeconfig: kubeconfig ?? config.kubeconfig,
     tokenFile,
     logs: join(dataDir, 'logs'),
     tookMs: performance.now(),
-    tries: thingsToTry(url, tokenFile, local ? join(dataDir, 'kubeconfig') : undefined),
+    tries: thingsToTry({ url, tokenFile, kubeconfig, inferUrl, root: ROOT, config }),
   });
   return undefined;
 }
@@ -280,6 +285,25 @@ async function startTheRelay({ lifetime }: Parts, platform: Platform): Promise<v
   const { startRelay } = await import('./modules/serving/index.ts');
   const relay = await startRelay(platform);
   lifetime.atEnd('relay', () => relay.close());
+}
+
+/** Answers where the demo's model is asked. Without it everything else goes on. */
+async function demo({ config, log, lifetime, report }: Parts, url: string, token: string): Promise<string | undefined> {
+  const { startDemo } = await import('./demo/index.ts');
+  const signal = AbortSignal.any([lifetime.signal, AbortSignal.timeout(DEMO_MS)]);
+  try {
+    const { inferUrl, stop } = await report.step(
+      ({ inferUrl }) => (inferUrl === undefined ? 'demo left as it is, deleted or stopped' : 'demo answers'),
+      startDemo({ url, token, traffic: config.demo === 'on', signal, log }),
+    );
+    lifetime.atEnd('demo', stop);
+    return inferUrl;
+  } catch (error) {
+    if (lifetime.signal.aborted) return undefined;
+    log.warn({ err: error }, 'the demo is not ready');
+    report.note(`The demo is not ready: ${error instanceof Error ? error.message : String(error)}`);
+    return undefined;
+  }
 }
 
 function version(): string {

@@ -4,8 +4,13 @@ import { createClient } from 'graphql-ws';
 export interface Api {
   /** @throws the first error of the answer, whether it is a fault or the payload's. */
   ask<T extends object>(document: string, variables: object): Promise<T>;
-  /** Resolves when a message of the subscription is what is waited for. @throws when the stream ends before. */
-  until<T>(document: string, variables: Record<string, unknown>, isIt: (message: T) => boolean): Promise<void>;
+  /** Follows a subscription to the first thing that is what is waited for. @throws when the stream ends before. */
+  until<M, T>(
+    document: string,
+    variables: Record<string, unknown>,
+    thingIn: (message: M) => T,
+    isIt: (thing: T) => boolean,
+  ): Promise<T>;
   /** Sends the bytes unless they are there. */
   upload(digest: string, bytes: Uint8Array): Promise<void>;
 }
@@ -31,14 +36,20 @@ export function createApi({ url, token, signal }: { url: string; token: string; 
       return data;
     },
 
-    async until<T>(query: string, variables: Record<string, unknown>, isIt: (message: T) => boolean): Promise<void> {
+    async until<M, T>(
+      query: string,
+      variables: Record<string, unknown>,
+      thingIn: (message: M) => T,
+      isIt: (thing: T) => boolean,
+    ): Promise<T> {
       const client = createClient({ url: `${url.replace(/^http/, 'ws')}/graphql`, connectionParams: headers });
       const end = (): void => void client.dispose();
       signal.addEventListener('abort', end, { once: true });
       try {
-        for await (const { data, errors } of client.iterate<T>({ query, variables })) {
+        for await (const { data, errors } of client.iterate<M>({ query, variables })) {
           if (errors?.[0]) throw errors[0];
-          if (data && isIt(data)) return;
+          const thing = data ? thingIn(data) : undefined;
+          if (thing !== undefined && isIt(thing)) return thing;
         }
         signal.throwIfAborted();
         throw new Error('the stream ended before it came so far');

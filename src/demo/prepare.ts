@@ -13,7 +13,7 @@ const SCALE_DOWN_DELAY_SECONDS = 10;
 
 interface Serving {
   id: string;
-  ready: boolean;
+  phase: string;
   endpoint: { url: string } | null;
   rollouts: { totalCount: number };
 }
@@ -24,26 +24,27 @@ interface Found {
   deployment: Serving | null;
 }
 
-/** Answers the endpoint; nothing when a person has deleted the demo. */
+/** Nothing of these will change by itself. Everything else is on its way. */
+const SETTLED = ['HEALTHY', 'PAUSED', 'STOPPED', 'DELETING'];
+
+/** Answers where it is served; nothing when a person has deleted or stopped it. */
 export async function prepare(api: Api, releases: readonly [Release, Release]): Promise<string | undefined> {
   const found = await api.ask<Found>(LOOK, { team: TEAM, model: MODEL, deployment: DEPLOYMENT });
-  const deployment = found.deployment ?? (await deployFirst(api, found, releases));
+  let deployment = found.deployment ?? (await deployFirst(api, found, releases));
   if (!deployment) return undefined;
-
-  let url = deployment.endpoint?.url;
-  const serves = ({ deploymentChanged: { deployment: now } }: Changed): boolean => {
-    url = now.endpoint?.url;
-    return now.ready && url !== undefined;
-  };
-  const { totalCount } = deployment.rollouts;
-  if (totalCount === 1 || url === undefined) await api.until(CHANGED, { deployment: deployment.id }, serves);
-  if (totalCount === 1) await deploySecond(api, releases[1]);
-  return url;
+  const isFirst = deployment.rollouts.totalCount === 1;
+  if (isFirst || !deployment.endpoint) {
+    const isSettled = ({ phase }: Serving): boolean => SETTLED.includes(phase);
+    deployment = await api.until(CHANGED, { deployment: deployment.id }, servingIn, isSettled);
+  }
+  const { phase, endpoint } = deployment;
+  if (phase === 'STOPPED' || phase === 'DELETING') return undefined;
+  if (isFirst && phase === 'HEALTHY') await deploySecond(api, releases[1]);
+  return endpoint?.url;
 }
 
-interface Changed {
-  deploymentChanged: { deployment: Serving };
-}
+const servingIn = ({ deploymentChanged }: { deploymentChanged: { deployment: Serving } }): Serving =>
+  deploymentChanged.deployment;
 
 async function deployFirst(
   api: Api,
@@ -93,7 +94,7 @@ async function deploySecond(api: Api, { digest }: Release): Promise<void> {
 
 const once = (what: string, input: object): object => ({ input: { ...input, idempotencyKey: `demo-${what}` } });
 
-const SERVING = 'id ready endpoint { url } rollouts(first: 1) { totalCount }';
+const SERVING = 'id phase endpoint { url } rollouts(first: 1) { totalCount }';
 const LOOK = `query Demo($team: String!, $model: String!, $deployment: String!) {
   team(name: $team) { id }
   model(team: $team, name: $model) { id versions(first: 100) { nodes { artifact { digest } } } }
