@@ -46,7 +46,10 @@ const schema = z.object({
     .describe(
       'local: the cluster that comes with CLOps; external: the one KUBECONFIG or the pod’s service account names.',
     ),
-  CLOPS_URL: z.url().optional().describe('Where clients and pods find the API. Default: this machine, at CLOPS_HTTP_PORT.'),
+  CLOPS_URL: z
+    .url()
+    .optional()
+    .describe('Where clients and pods find the API. Default: this machine, at CLOPS_HTTP_PORT.'),
   CLOPS_TOKEN: z.string().optional().describe('Token of clients. Default: the file token in CLOPS_DATA_DIR.'),
   CLOPS_LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
@@ -111,7 +114,18 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   });
 }
 
-/** Name, default and meaning of every setting, for the generated reference. */
-export function settings(): { name: string; meaning: string }[] {
-  return Object.entries(schema.shape).map(([name, field]) => ({ name, meaning: field.description ?? '' }));
+export interface Setting {
+  name: string;
+  /** As a person would write it; empty when there is none. */
+  fallback: string;
+  meaning: string;
+}
+
+/** Every setting, for the generated reference. */
+export function settings(): Setting[] {
+  return Object.entries(schema.shape).map(([name, field]) => ({
+    name,
+    fallback: String(field.safeParse(undefined).data ?? ''),
+    meaning: field.description ?? '',
+  }));
 }
