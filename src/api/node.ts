@@ -6,6 +6,7 @@ import { Node } from '../graphql/node.ts';
 import { Fault } from '../lib/fault.ts';
 import { type NodeType, typeOfId } from '../lib/id.ts';
 import { auditNodes } from '../modules/audit/index.ts';
+import { computeNodes } from '../modules/compute/index.ts';
 import { experimentNodes } from '../modules/experiments/index.ts';
 import { identityNodes } from '../modules/identity/index.ts';
 import { registryNodes } from '../modules/registry/index.ts';
@@ -14,6 +15,7 @@ import { runtimesById, servingNodes } from '../modules/serving/index.ts';
 const readers: Partial<Record<NodeType, BatchReader<string, object | null>>> = {
   ...identityNodes,
   ...auditNodes,
+  ...computeNodes,
   ...experimentNodes,
   ...registryNodes,
   ...servingNodes,

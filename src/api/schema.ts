@@ -4,6 +4,7 @@ import { type GraphQLInputObjectType, type GraphQLSchema, lexicographicSortSchem
 import { buildSchemaSync, type NonEmptyArray } from 'type-graphql';
 import { userErrorTypes } from '../graphql/problems.ts';
 import { EventResolver, OperationResolver } from '../modules/audit/index.ts';
+import { ClusterResolver, GpuNodeResolver, GpuResolver } from '../modules/compute/index.ts';
 import { ExperimentResolver, RunResolver, TeamExperimentsResolver } from '../modules/experiments/index.ts';
 import { IdentityResolver, Person, SystemActor } from '../modules/identity/index.ts';
 import {
@@ -35,6 +36,9 @@ const resolvers: NonEmptyArray<NewableFunction> = [
   IdentityResolver,
   EventResolver,
   OperationResolver,
+  ClusterResolver,
+  GpuNodeResolver,
+  GpuResolver,
   ExperimentResolver,
   RunResolver,
   TeamExperimentsResolver,

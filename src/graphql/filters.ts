@@ -37,6 +37,18 @@ export const stringCondition = (column: string, from: number): string =>
   `($${from}::text is null or ${column} = $${from}) and ($${from + 1}::text[] is null or ${column} = any($${from + 1}))
    and ($${from + 2}::text is null or strpos(${column}, $${from + 2}) > 0) and ($${from + 3}::text is null or starts_with(${column}, $${from + 3}))`;
 
+/** The same conditions for what is not in Postgres. A text that is not there meets only an empty filter. */
+export function matchesString(filter: StringFilter | null | undefined, text: string | null): boolean {
+  const { eq, in: among, contains, startsWith } = filter ?? {};
+  if (text === null) return [eq, among, contains, startsWith].every((condition) => (condition ?? null) === null);
+  return (
+    ((eq ?? null) === null || text === eq) &&
+    (!among || among.includes(text)) &&
+    text.includes(contains ?? '') &&
+    text.startsWith(startsWith ?? '')
+  );
+}
+
 export const tagParams = (filter: TagFilter | null | undefined): unknown[] => [
   filter?.key ?? null,
   filter?.value ?? null,
@@ -45,3 +57,8 @@ export const tagParams = (filter: TagFilter | null | undefined): unknown[] => [
 /** SQL for a jsonb column of tags, from parameter number `from` on. Takes two parameters. */
 export const tagCondition = (column: string, from: number): string =>
   `($${from}::text is null or (${column} ? $${from} and ($${from + 1}::text is null or ${column} ->> $${from} = $${from + 1})))`;
+
+/** The same condition for what is not in Postgres. */
+export const matchesTag = (filter: TagFilter | null | undefined, tags: Readonly<Record<string, string>>): boolean =>
+  !filter ||
+  (Object.hasOwn(tags, filter.key) && ((filter.value ?? null) === null || tags[filter.key] === filter.value));

@@ -1,0 +1,14 @@
+export { devicesOfPod, podsOnGpu, podsOnNode } from './devices.ts';
+export { ClusterResolver, GpuNodeResolver, GpuResolver } from './graphql/resolvers.ts';
+export { Cluster, Gpu, GpuNode } from './graphql/types.ts';
+export {
+  type ClusterValue,
+  clusterValue,
+  computeNodes,
+  type GpuValue,
+  gpuId,
+  gpusOf,
+  type NodeValue,
+  nodeByName,
+  nodesById,
+} from './nodes.ts';
