@@ -44,7 +44,6 @@ const SLICES = ['identity', 'audit', 'compute', 'experiments', 'registry', 'serv
 
 /** Known breaches of that, to be mended. */
 const SIDE_DOORS: readonly string[] = [
-  'modules/registry/commands.ts imports modules/experiments/tables.ts',
   'modules/serving/relay/observe.ts imports modules/registry/tables.ts',
 ];
 

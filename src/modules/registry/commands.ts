@@ -6,7 +6,7 @@ import { newId } from '../../lib/id.ts';
 import { isProblems, type Problems, problem, type Result } from '../../lib/problem.ts';
 import { isForeignKeyViolation, isUniqueViolation } from '../../platform/db/db.ts';
 import { type Accepted, runOperation } from '../../platform/events/operations.ts';
-import { runs } from '../experiments/tables.ts';
+import { runsById } from '../experiments/index.ts';
 import { permit, type TeamRow, teamsByName } from '../identity/index.ts';
 import { NotOnnx, readOnnxSignature } from './onnx.ts';
 import { modelsById, modelsByName, versionsById } from './queries.ts';
@@ -123,6 +123,8 @@ export async function createModelVersion(ctx: Ctx, raw: object): Promise<Result<
   const model = await load(ctx, modelsById, input.model);
   permit(ctx, 'WRITE_MODEL', model?.teamId ?? null);
   if (!model) return noSuchModel(input.model);
+  if (input.run && !(await load(ctx, runsById, input.run)))
+    return problem('NOT_FOUND', `There is no run ${JSON.stringify(input.run)}.`, ['run']);
   const { digest } = input.artifact;
   const info = await ctx.artifacts.head(digest);
   if (!info?.complete) {
@@ -143,10 +145,6 @@ export async function createModelVersion(ctx: Ctx, raw: object): Promise<Result<
       .where(eq(models.id, model.id))
       .returning({ number: models.lastVersion });
     if (!raised) return noSuchModel(input.model);
-    if (input.run) {
-      const [run] = await tx.q.select({ id: runs.id }).from(runs).where(eq(runs.id, input.run));
-      if (!run) return problem('NOT_FOUND', `There is no run ${JSON.stringify(input.run)}.`, ['run']);
-    }
     const id = newId('ModelVersion');
     const { number } = raised;
     await tx.q.insert(modelVersions).values({
