@@ -257,13 +257,21 @@ async function apiCode() {
     import('./api/authenticate.ts'),
     import('./api/graphiql.ts'),
     import('./modules/identity/index.ts'),
+    import('./modules/registry/index.ts'),
     import('./start/secrets.ts'),
   ]);
 }
 
 /** GraphQL, artifacts and health on one port. Answers its URL. */
 async function serveApi({ config, lifetime }: Parts, { services, signer }: Platform): Promise<string> {
-  const [{ startApi }, { adminTokenStrategy }, { registerGraphiql }, { ensureActor }, { adminToken }] = await apiCode();
+  const [
+    { startApi },
+    { adminTokenStrategy },
+    { registerGraphiql },
+    { ensureActor },
+    { startSweeping },
+    { adminToken },
+  ] = await apiCode();
   const admin = await ensureActor(services.db, 'PERSON', 'admin', true);
   const principal = { actorId: admin.id, name: admin.name, isPlatformAdmin: true };
   const running = await startApi({
@@ -276,6 +284,7 @@ async function serveApi({ config, lifetime }: Parts, { services, signer }: Platf
     explorer: (app) => registerGraphiql(app, { tabs: GRAPHIQL_TABS }),
   });
   lifetime.atEnd('api', () => running.close());
+  lifetime.atEnd('artifact sweep', startSweeping(services));
   return running.url;
 }
 

@@ -33,7 +33,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   controller: ['lib', 'contract', 'platform/cluster', 'platform/metrics'],
   local: ['lib', 'contract', 'platform/cluster'],
   modelserver: ['lib'],
-  client: [],
+  client: ['lib'],
   cli: ['lib', 'client', 'config.ts'],
   demo: ['lib', 'client'],
   start: ['lib', 'config.ts', 'platform/process', 'api/graphiql.ts'],
@@ -82,7 +82,7 @@ const LONG: Readonly<Record<string, string>> = {
 };
 
 const FILES = readdirSync('src', { recursive: true, encoding: 'utf8' })
-  .filter((file) => file.endsWith('.ts'))
+  .filter((file) => file.endsWith('.ts') && !file.includes('generated/'))
   .sort();
 const TEXTS = new Map(FILES.map((file) => [file, readFileSync(join('src', file), 'utf8')]));
 const TARGETS = FILES.flatMap((from) =>

@@ -12,5 +12,5 @@ export {
 export { Model, ModelVersion, ModelVersionConnection } from './graphql/types.ts';
 export { latestVersions, modelsById, modelsByName, versionsById, versionsByNumber, versionsByRun } from './queries.ts';
 export { selectorRule, selectVersion } from './selector.ts';
-export { sweepArtifacts } from './sweep.ts';
+export { startSweeping } from './sweep.ts';
 export type { ModelRow, VersionRow } from './tables.ts';

@@ -3,12 +3,34 @@
 import type { Services } from '../../graphql/context.ts';
 import { statement } from '../../platform/db/db.ts';
 
-export const UNREFERENCED_KEPT_MS = 24 * 3_600_000;
+const UNREFERENCED_KEPT_MS = 24 * 3_600_000;
+const SWEEP_EVERY_MS = 3_600_000;
 
 const selectReferenced = statement<{ digest: string }>(
   'referencedDigests',
   'select distinct v.digest from clops.model_versions v where v.digest = any($1)',
 );
+
+/** Every hour, from an hour after the start. Returns how it ends. */
+export function startSweeping(services: Pick<Services, 'db' | 'artifacts' | 'clock' | 'log'>): () => void {
+  const { clock, log } = services;
+  let cancel = () => {};
+  let ended = false;
+  const again = (): void => {
+    if (!ended) cancel = clock.after(SWEEP_EVERY_MS, sweep);
+  };
+  const sweep = (): void => {
+    sweepArtifacts(services)
+      .then((removed) => removed > 0 && log.info({ removed }, 'removed artifacts that no version names'))
+      .catch((err) => log.warn({ err }, 'removing artifacts that no version names failed, will try again'))
+      .finally(again);
+  };
+  again();
+  return () => {
+    ended = true;
+    cancel();
+  };
+}
 
 /** Returns how many artifacts were removed. */
 export async function sweepArtifacts({
