@@ -1,6 +1,6 @@
 /** The role "node": one agent for each declared node, and the gateway. It reaches the cluster only as a client. */
-import { KubeConfig } from '@kubernetes/client-node';
 import type { Log } from '../lib/log.ts';
+import { readCurrentContext } from '../platform/cluster/credentials.ts';
 import type { ClusterPort } from '../platform/cluster/port.ts';
 import { type AgentOptions, startAgent } from './agent/index.ts';
 import type { Images } from './agent/types.ts';
@@ -31,9 +31,7 @@ const DRAIN_MS = 1_000;
 
 /** PEM of the authority in a kubeconfig's current cluster: in the local cluster the one that signs all clients. */
 export function authorityOf(kubeconfig: string): string | undefined {
-  const config = new KubeConfig();
-  config.loadFromFile(kubeconfig);
-  const data = config.getCurrentCluster()?.caData;
+  const data = readCurrentContext(kubeconfig).cluster?.['certificate-authority-data'];
   return data === undefined ? undefined : Buffer.from(data, 'base64').toString('utf8');
 }
 

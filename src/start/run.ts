@@ -9,6 +9,7 @@ import { createLog, type Log } from '../lib/log.ts';
 import { createLifetime, type Lifetime } from '../platform/process/lifetime.ts';
 import { openLogFile } from '../platform/process/logFile.ts';
 import { sayFailed, sayReady } from '../platform/process/supervise.ts';
+import { speedUpImports } from './fastImports.ts';
 import { createReport, Refusal, type Report, seconds } from './report.ts';
 
 export interface Parts {
@@ -29,6 +30,7 @@ const PROGRAMS = new Set(['api', 'controller', 'node', 'cluster', 'postgres']);
 
 /** Resolves with the exit code when a role of the platform has ended. */
 export async function runRole(name: string, role: Role): Promise<number> {
+  speedUpImports();
   const { ConfigError, readConfig } = await import('../config.ts');
   const forPeople = name === FOR_PEOPLE;
   const report = createReport(forPeople ? process.stdout : process.stderr);

@@ -39,11 +39,20 @@ interface KubeConfigFile {
   users?: { name: string; user: Record<string, string | undefined> }[];
 }
 
-function embeddedCertificate(path: string): Credentials | undefined {
+/** What the current context of a kubeconfig names. Throws when the file cannot be read. */
+export function readCurrentContext(
+  path: string,
+): Record<'cluster' | 'user', Record<string, string | undefined> | undefined> {
   const file = parse(readFileSync(path, 'utf8')) as KubeConfigFile | null;
   const context = file?.contexts?.find(({ name }) => name === file['current-context'])?.context;
-  const cluster = file?.clusters?.find(({ name }) => name === context?.cluster)?.cluster;
-  const user = file?.users?.find(({ name }) => name === context?.user)?.user;
+  return {
+    cluster: file?.clusters?.find(({ name }) => name === context?.cluster)?.cluster,
+    user: file?.users?.find(({ name }) => name === context?.user)?.user,
+  };
+}
+
+function embeddedCertificate(path: string): Credentials | undefined {
+  const { cluster, user } = readCurrentContext(path);
   const [server, ca] = [cluster?.['server'], cluster?.['certificate-authority-data']];
   const [cert, key] = [user?.['client-certificate-data'], user?.['client-key-data']];
   const isAlone = (value: object | undefined, keys: number) => Object.keys(value ?? {}).length === keys;
