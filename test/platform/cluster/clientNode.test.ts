@@ -65,7 +65,7 @@ beforeEach(async () => {
     ],
   };
   await writeFile(path, stringify(proxied));
-  cluster = createClientNodeCluster({ kubeconfig: path, userAgent: 'test/1', timeoutMs: 1000, silenceMs: 1500 });
+  cluster = createClientNodeCluster({ kubeconfig: path, userAgent: 'test/1', timeoutMs: 4000, silenceMs: 1500 });
 });
 afterEach(async () => {
   await cluster.close();
