@@ -1,15 +1,18 @@
 /**
  * The node as the cluster sees it: the Node object, its status every five minutes and its Lease every ten seconds.
  * Registers with taints once; later only what this agent owns is written, so that a cordon or a taint stands.
+ * It watches its own Node: a node that was given up on (a laptop that slept, a process that was stopped) says at once
+ * that it is back, or its pods would be moved away while they serve.
  */
 import { arch, cpus, hostname, platform, release } from 'node:os';
 import { createBackoff } from '../../lib/backoff.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
+import { createInformer } from '../../platform/cluster/informer.ts';
 import { type ClusterPort, isAlreadyExists, isNotFound, type KubeObject } from '../../platform/cluster/port.ts';
 import { LEASES, NAMESPACES, NODES } from '../../platform/cluster/resources.ts';
 import type { NodeDeclaration } from '../declaration.ts';
-import { type Condition, type Node, timeText } from '../kinds.ts';
+import { type Condition, conditionOf, type Node, timeText } from '../kinds.ts';
 
 export const MANAGER = 'clops-agent';
 const LEASE_NAMESPACE = 'kube-node-lease';
@@ -49,7 +52,6 @@ export function startRegistration(options: RegistrationOptions): Registration {
   const first = Promise.withResolvers<Node>();
   first.promise.catch(() => undefined);
   const backoff = createBackoff({ maxMs: 5_000 });
-  let conditions: Condition[] = [];
   let known: Node | undefined;
   let statusAt = Number.NEGATIVE_INFINITY;
   let cancel: () => void = () => undefined;
@@ -72,7 +74,8 @@ export function startRegistration(options: RegistrationOptions): Registration {
   }
 
   async function writeStatus(): Promise<void> {
-    conditions = conditionsOf(conditions.length > 0 ? conditions : (known?.status?.conditions ?? []), clock.now());
+    const before = (own.get(node.name) ?? known)?.status?.conditions ?? [];
+    const conditions = conditionsOf(before, clock.now());
     const capacity = capacityOf(node);
     const status = {
       capacity,
@@ -134,18 +137,34 @@ export function startRegistration(options: RegistrationOptions): Registration {
   }
 
   function next(ms: number): void {
+    cancel();
     if (abort.signal.aborted) return;
     cancel = clock.after(ms, () => {
       working = beat();
     });
   }
 
+  const own = createInformer<Node>({
+    cluster,
+    resource: NODES,
+    selectors: { fieldSelector: `metadata.name=${node.name}` },
+    log,
+    clock,
+  });
+  own.onChange(({ type, object }) => {
+    if (type === 'deleted' || conditionOf(object, 'Ready')?.status === 'True') return;
+    statusAt = Number.NEGATIVE_INFINITY;
+    cancel();
+    working = working.then(beat);
+  });
+  own.start();
   working = beat();
   return {
     registered: first.promise,
     async close() {
       cancel();
       abort.abort();
+      await own.stop();
       first.reject(new Error(`node ${node.name} was stopped before it was registered`));
       await working;
     },

@@ -111,9 +111,7 @@ export function startNodeHealthController(context: Context): Controller {
       if (!isPodReady(pod)) continue;
       const now = timeText(clock.now());
       const conditions = (pod.status?.conditions ?? []).map((condition) =>
-        condition.type === 'Ready'
-          ? { ...condition, status: 'False' as const, reason: 'NodeNotReady', lastTransitionTime: now }
-          : condition,
+        condition.type === 'Ready' ? { ...condition, status: 'False' as const, lastTransitionTime: now } : condition,
       );
       const patch = { metadata: { resourceVersion: pod.metadata.resourceVersion }, status: { conditions } };
       const { name, namespace } = pod.metadata;

@@ -89,9 +89,7 @@ function freePort(host: string): Promise<number> {
   });
 }
 
-/** On a pod: JSON of port name (or number, where it has no name) → the port it really listens on. */
-export const PORTS_ANNOTATION = 'clops.dev/ports';
-
+/** JSON of port name (or number, where it has no name) → the port it really listens on: `ANNOTATIONS.ports`. */
 export function portsAnnotation(pod: AgentPod, ports: Record<string, number>): string | undefined {
   const entries = [...(pod.spec.initContainers ?? []), ...pod.spec.containers]
     .flatMap((container) => container.ports ?? [])

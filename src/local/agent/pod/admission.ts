@@ -2,6 +2,7 @@
  * What a pod is given before anything of it runs: an address, ports where pods share one, devices. It is written down
  * first, so that the next agent gives nobody else the same, and then marked on the pod.
  */
+import { parseDevices } from '../../../contract/devices.ts';
 import { ANNOTATIONS } from '../../../contract/names.ts';
 import type { Clock } from '../../../lib/clock.ts';
 import type { ClusterPort } from '../../../platform/cluster/port.ts';
@@ -11,8 +12,8 @@ import { timeText } from '../../kinds.ts';
 import { namesIn, type PodRecord, podDirOf, podFile, podsDir, readRecord, writeRecord } from '../records.ts';
 import { MANAGER, MAX_PODS } from '../registration.ts';
 import type { AgentPod } from '../types.ts';
-import { type Network, nextAddress, PORTS_ANNOTATION, portsAnnotation, portsFor } from './addresses.ts';
-import { assignDevices, devicesWanted, formatDevices, parseDevices } from './devices.ts';
+import { type Network, nextAddress, portsAnnotation, portsFor } from './addresses.ts';
+import { assignDevices, devicesWanted, formatDevices } from './devices.ts';
 
 interface Refusal {
   reason: string;
@@ -55,7 +56,7 @@ export function createAdmission(options: {
         reason: 'OutOfpods',
         message: `Node didn't have enough resource: pods, requested: 1, used: ${held.length}, capacity: ${MAX_PODS}`,
       };
-    const chosen = parseDevices(pod.metadata.annotations?.[ANNOTATIONS.devices]);
+    const chosen = Object.fromEntries(parseDevices(pod.metadata.annotations?.[ANNOTATIONS.devices]));
     const inUse = held.map((record) => record.devices);
     const devices = assignDevices(devicesWanted(pod), chosen, capacity, inUse);
     if (typeof devices === 'string') return { reason: 'UnexpectedAdmissionError', message: devices };
@@ -67,7 +68,7 @@ export function createAdmission(options: {
 
   async function mark(pod: AgentPod, { uid, ports, devices }: PodRecord): Promise<void> {
     const wanted = {
-      [PORTS_ANNOTATION]: portsAnnotation(pod, ports),
+      [ANNOTATIONS.ports]: portsAnnotation(pod, ports),
       [ANNOTATIONS.devices]: formatDevices(devices),
     };
     const present = pod.metadata.annotations ?? {};

@@ -1,18 +1,16 @@
 /** Which devices a pod holds, by index: as the scheduler has written on it (`nvidia.com/gpu=0,1`), or the lowest free. Pure. */
+import { isDevice } from '../../../contract/devices.ts';
 import { parseQuantity } from '../../../contract/quantity.ts';
 import type { AgentPod } from '../types.ts';
 
 type Devices = Record<string, number[]>;
-
-/** Extended resources have a domain of their own: `nvidia.com/gpu`. */
-const isExtended = (resource: string): boolean => resource.includes('/') && !resource.startsWith('kubernetes.io/');
 
 /** What the pod asks for: the largest init container or the sum of the others, as Kubernetes counts. */
 export function devicesWanted(pod: AgentPod): Record<string, number> {
   const wanted: Record<string, number> = {};
   const add = (amounts: Record<string, string | number> | undefined, join: (a: number, b: number) => number): void => {
     for (const [resource, amount] of Object.entries(amounts ?? {}))
-      if (isExtended(resource)) wanted[resource] = join(wanted[resource] ?? 0, parseQuantity(amount));
+      if (isDevice(resource)) wanted[resource] = join(wanted[resource] ?? 0, parseQuantity(amount));
   };
   for (const container of pod.spec.containers) add(container.resources?.limits, (a, b) => a + b);
   for (const container of pod.spec.initContainers ?? []) add(container.resources?.limits, Math.max);
@@ -43,12 +41,3 @@ export const formatDevices = (devices: Devices): string | undefined =>
   Object.entries(devices)
     .map(([resource, indexes]) => `${resource}=${indexes.join(',')}`)
     .join(';') || undefined;
-
-export function parseDevices(text = ''): Devices {
-  const parts = text.split(';').map((part) => part.split('='));
-  return Object.fromEntries(
-    parts
-      .filter(([resource]) => resource)
-      .map(([resource, indexes = '']) => [resource, indexes.split(',').map(Number)]),
-  );
-}

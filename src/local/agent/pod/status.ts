@@ -45,7 +45,7 @@ export function podStatus(input: StatusInput): PodStatus {
 function containerStatus(container: Container, kind: 'init' | 'main', isEnding: boolean): ContainerStatus {
   const { spec, record, ended } = container;
   const isSidecar = kind === 'init' && spec.restartPolicy === 'Always';
-  const isDone = kind === 'init' && !isSidecar && ended?.exitCode === 0;
+  const isDone = ended?.exitCode === 0;
   const state = stateOf(container);
   // While it waits to be started again, what ended last is the attempt that `state` no longer shows.
   const last = ended && state.waiting ? ended : record?.last;
@@ -53,8 +53,9 @@ function containerStatus(container: Container, kind: 'init' | 'main', isEnding: 
     name: spec.name,
     state,
     lastState: last ? { terminated: last } : {},
-    ready: isDone || (container.isReady && !isEnding),
-    started: container.hasStarted,
+    // A step that is to end has nobody to be ready for before it has ended well.
+    ready: kind === 'init' && !isSidecar ? isDone : container.isReady && !isEnding,
+    started: kind === 'main' || isSidecar ? container.hasStarted : false,
     restartCount: container.restartCount,
     image: spec.image ?? '',
     imageID: record ? (spec.image ?? '') : '',

@@ -5,7 +5,7 @@
 import { after, type Outcome } from '../../../lib/workqueue.ts';
 import { type ClusterPort, isConflict, isNotFound, type KubeObject } from '../../../platform/cluster/port.ts';
 import { PODS } from '../../../platform/cluster/resources.ts';
-import { isPodFinished, timeText } from '../../kinds.ts';
+import { conditionOf, isPodFinished, timeText } from '../../kinds.ts';
 import { unrunnable } from '../container/command.ts';
 import type { Container } from '../container/container.ts';
 import { ConfigMissing } from '../container/env.ts';
@@ -64,6 +64,11 @@ export class PodWorker {
   update(pod: AgentPod): void {
     this.pod = pod;
     this.#last = pod;
+    // Somebody else has written it (a node that is silent has its pods marked as not ready), or this is an older state
+    // and the same is written again, which changes nothing.
+    const said = conditionOf(this.#reported ?? {}, 'Ready')?.status;
+    if (this.#reported && said !== conditionOf(pod, 'Ready')?.status)
+      this.#reported = { text: '', status: pod.status ?? {} };
   }
 
   async sync(): Promise<Outcome> {
