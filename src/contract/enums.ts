@@ -2,7 +2,3 @@
 
 /** `LatencyP95` → `LATENCY_P95`. */
 export const toUpperSnake = (camel: string): string => camel.replace(/(?<=[a-z0-9])(?=[A-Z])/g, '_').toUpperCase();
-
-/** `LATENCY_P95` → `LatencyP95`. */
-export const toCamel = (upper: string): string =>
-  upper.toLowerCase().replace(/(^|_)([a-z0-9])/g, (_match, _bar: string, letter: string) => letter.toUpperCase());

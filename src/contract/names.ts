@@ -1,7 +1,7 @@
 /** Names that API and controller agree on: labels, annotations, conditions, limits, and what a name may be. */
 
-export const GROUP = 'serving.clops.dev';
-export const VERSION = 'v1alpha1';
+const GROUP = 'serving.clops.dev';
+const VERSION = 'v1alpha1';
 export const API_VERSION = `${GROUP}/${VERSION}`;
 
 /** Namespace of the platform itself: its Gateway, its leases. */
@@ -59,7 +59,7 @@ export const LIMITS = {
 } as const;
 
 /** DNS-1035, as Kubernetes wants Service names. The rule and its words are the same in GraphQL and in the CRD's CEL. */
-export const NAME_PATTERN = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
+const NAME_PATTERN = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
 export const NAME_RULE =
   'must be at most 52 characters: lower-case letters, digits and "-", beginning with a letter and ending with a letter or digit';
 

@@ -43,14 +43,3 @@ export interface ServingRuntime extends KubeObject {
     defaultResources?: { requests?: { cpu?: string; memory?: string } };
   };
 }
-
-/** The known placeholders, for the CRD's CEL rule and for the builder. */
-export const PLACEHOLDERS = [
-  'model.name',
-  'model.version',
-  'model.format',
-  'artifact.path',
-  'artifact.digest',
-  'deployment.name',
-  'deployment.namespace',
-] as const;

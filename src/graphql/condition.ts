@@ -2,7 +2,7 @@
 import { Field, Int, ObjectType, registerEnumType } from 'type-graphql';
 import { DateTime } from './scalars.ts';
 
-export const ConditionStatus = { TRUE: 'TRUE', FALSE: 'FALSE', UNKNOWN: 'UNKNOWN' } as const;
+const ConditionStatus = { TRUE: 'TRUE', FALSE: 'FALSE', UNKNOWN: 'UNKNOWN' } as const;
 registerEnumType(ConditionStatus, { name: 'ConditionStatus', description: 'True, false, or not known.' });
 
 @ObjectType({ simpleResolvers: true, description: 'As in Kubernetes: what is the case, since when and why.' })

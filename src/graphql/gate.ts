@@ -63,7 +63,7 @@ export function checkLimits(
 const over_ = (value: number, limit: number, what: string): string | null =>
   value > limit ? `${value} ${what}, allowed are ${limit}` : null;
 
-export function measure(
+function measure(
   document: DocumentNode,
   operation: OperationDefinitionNode,
   variables: Record<string, unknown>,

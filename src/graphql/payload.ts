@@ -6,7 +6,7 @@ import { Node } from './node.ts';
 import { UserError, userErrors } from './problems.ts';
 import { DateTime } from './scalars.ts';
 
-export const OperationState = {
+const OperationState = {
   ACCEPTED: 'ACCEPTED',
   PUBLISHED: 'PUBLISHED',
   SUCCEEDED: 'SUCCEEDED',

@@ -3,7 +3,7 @@ import { Field, InterfaceType, ObjectType, registerEnumType } from 'type-graphql
 import type { Problem, ProblemCode } from '../lib/problem.ts';
 import { Node } from './node.ts';
 
-export const UserErrorCode = {
+const UserErrorCode = {
   INVALID_INPUT: 'INVALID_INPUT',
   NOT_FOUND: 'NOT_FOUND',
   NAME_TAKEN: 'NAME_TAKEN',
@@ -45,7 +45,7 @@ export abstract class UserError {
 }
 
 @ObjectType({ implements: UserError, simpleResolvers: true, description: 'A value of the input breaks a rule.' })
-export class InvalidInputError extends UserError {
+class InvalidInputError extends UserError {
   @Field(() => String, {
     description: 'The rule that was broken, machine-readable: `too_big`, `invalid_format`, `rising`.',
   })
@@ -57,10 +57,10 @@ export class InvalidInputError extends UserError {
   simpleResolvers: true,
   description: 'Something the input names does not exist, or may not be seen.',
 })
-export class NotFoundError extends UserError {}
+class NotFoundError extends UserError {}
 
 @ObjectType({ implements: UserError, simpleResolvers: true, description: 'The name is in use.' })
-export class NameTakenError extends UserError {
+class NameTakenError extends UserError {
   @Field(() => Node, { nullable: true, description: 'What has the name.' })
   existing!: Node | null;
 }
@@ -70,13 +70,13 @@ export class NameTakenError extends UserError {
   simpleResolvers: true,
   description: 'Somebody else changed it first, or a key was used for another input.',
 })
-export class ConflictError extends UserError {
+class ConflictError extends UserError {
   @Field(() => Node, { nullable: true, description: 'The thing as it is now.' })
   current!: Node | null;
 }
 
 @ObjectType({ implements: UserError, simpleResolvers: true, description: 'The verb exists but not in this state.' })
-export class NotAllowedNowError extends UserError {
+class NotAllowedNowError extends UserError {
   @Field(() => String, { nullable: true, description: 'The state that does not allow it.' })
   phase!: string | null;
   @Field(() => [String], { description: 'The verbs that are allowed now.' })
@@ -88,13 +88,13 @@ export class NotAllowedNowError extends UserError {
   simpleResolvers: true,
   description: 'The chosen runtime, gateway or cluster cannot do this. Nothing was written.',
 })
-export class UnsupportedError extends UserError {
+class UnsupportedError extends UserError {
   @Field(() => String, { description: 'What is missing.' })
   capability!: string;
 }
 
 @ObjectType({ implements: UserError, simpleResolvers: true, description: 'The bytes are not those that were named.' })
-export class DigestMismatchError extends UserError {
+class DigestMismatchError extends UserError {
   @Field(() => String, { description: 'The digest that was named.' })
   expected!: string;
   @Field(() => String, { description: 'The digest of what is there.' })

@@ -37,7 +37,7 @@ export interface Datatype {
 const signed = (bits: bigint): readonly [bigint, bigint] => [-(1n << (bits - 1n)), (1n << (bits - 1n)) - 1n];
 const unsigned = (bits: bigint): readonly [bigint, bigint] => [0n, (1n << bits) - 1n];
 
-export const DATATYPES: readonly Datatype[] = [
+const DATATYPES: readonly Datatype[] = [
   { name: 'BOOL', ort: 'bool', bytes: 1, kind: 'bool' },
   { name: 'INT8', ort: 'int8', bytes: 1, kind: 'integer', range: signed(8n) },
   { name: 'INT16', ort: 'int16', bytes: 2, kind: 'integer', range: signed(16n) },

@@ -12,10 +12,9 @@ import { type PlacedModel, placeModel } from './placement.ts';
 import { createQueue } from './queue.ts';
 import { createModelServer, type ServerState } from './server.ts';
 
-export { type FetchArtifactOptions, fetchArtifact, runFetchArtifact } from './fetchArtifact.ts';
-export { FlagError } from './flags.ts';
+export { fetchArtifact, runFetchArtifact } from './fetchArtifact.ts';
 
-export const MODEL_SERVER_FLAGS = {
+const MODEL_SERVER_FLAGS = {
   model: { meaning: 'the name under which the model is asked' },
   version: { meaning: 'the version of the model' },
   file: { meaning: 'the ONNX file' },

@@ -4,11 +4,9 @@ import { jsonRule, textRule } from '../../lib/check.ts';
 import { keyRule, nameRule } from '../identity/index.ts';
 
 /** Values that one call of `logRun` may bring. */
-export const MAX_METRICS_A_CALL = 1_000;
+const MAX_METRICS_A_CALL = 1_000;
 /** Different metrics of one run: `latestMetrics` shows them all. */
 export const MAX_METRIC_KEYS = 500;
-
-export const RUN_STATES = ['RUNNING', 'FINISHED', 'FAILED', 'KILLED'] as const;
 
 const id = z.string().max(100);
 

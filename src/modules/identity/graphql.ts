@@ -63,7 +63,7 @@ export class Team extends Node {
 }
 
 @ObjectType({ description: 'Whoever sent this request.' })
-export class Viewer {
+class Viewer {
   @Field(() => Actor, { description: 'The account behind the token. Since: 0.1' })
   actor!: Actor;
 }
@@ -93,7 +93,7 @@ export class CreateTeamInput {
   idempotencyKey?: string | null;
 }
 
-export const TeamPayload = payloadOf('TeamPayload', { team: () => Team });
+const TeamPayload = payloadOf('TeamPayload', { team: () => Team });
 
 @Resolver()
 export class IdentityResolver {

@@ -33,11 +33,7 @@ export function startSweeping(services: Pick<Services, 'db' | 'artifacts' | 'clo
 }
 
 /** Returns how many artifacts were removed. */
-export async function sweepArtifacts({
-  db,
-  artifacts,
-  clock,
-}: Pick<Services, 'db' | 'artifacts' | 'clock'>): Promise<number> {
+async function sweepArtifacts({ db, artifacts, clock }: Pick<Services, 'db' | 'artifacts' | 'clock'>): Promise<number> {
   let removed = 0;
   let batch: string[] = [];
   const flush = async () => {

@@ -45,7 +45,7 @@ export class ModelVersionWhere {
   createdBefore?: Date | null;
 }
 
-export const ModelOrderField = { NAME: 'NAME', CREATED_AT: 'CREATED_AT', UPDATED_AT: 'UPDATED_AT' } as const;
+const ModelOrderField = { NAME: 'NAME', CREATED_AT: 'CREATED_AT', UPDATED_AT: 'UPDATED_AT' } as const;
 registerEnumType(ModelOrderField, { name: 'ModelOrderField', description: 'What models can be ordered by.' });
 
 @InputType({ description: 'How models are ordered.' })
