@@ -5,18 +5,16 @@ const FRAME = 512;
 const CONTEXT = 64;
 const WAV_HEADER = 44;
 
-export const CLIP = new URL('../../examples/vad/clip.wav', import.meta.url);
+const CLIP = new URL('../../examples/vad/clip.wav', import.meta.url);
 
 /**
- * 32 ms of new samples each, behind the last 4 ms of the frame before: without that context the model's newer versions
- * hear no speech at all. Values of -1 to 1.
+ * 32 ms of new samples each, behind the last 4 ms of the frame before: without that context v6 hears no speech at all.
+ * Values of -1 to 1.
  */
-export function framesOf(wav: Buffer): number[][] {
-  const pcm = wav.subarray(WAV_HEADER);
+export function readFrames(): number[][] {
+  const pcm = readFileSync(CLIP).subarray(WAV_HEADER);
   const samples = Array.from({ length: pcm.length / 2 }, (_, i) => pcm.readInt16LE(i * 2) / 32_768);
   const padded = [...new Array<number>(CONTEXT).fill(0), ...samples];
   const count = Math.floor(samples.length / FRAME);
   return Array.from({ length: count }, (_, n) => padded.slice(n * FRAME, (n + 1) * FRAME + CONTEXT));
 }
-
-export const readFrames = (): number[][] => framesOf(readFileSync(CLIP));
