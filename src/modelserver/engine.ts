@@ -65,13 +65,13 @@ export async function startWorkerEngine(
   const engine: Engine = {
     where: 'worker',
     lanes: 2,
-    answer({ body, jsonLength }) {
+    answer({ body, jsonLength, countCpu }) {
       if (closing) return Promise.reject(new Error('the inference thread has ended'));
       const id = nextId++;
       const answer = new Promise<Answer>((resolve, reject) => waiting.set(id, { resolve, reject }));
       // A buffer that is not shared can be moved; a part of a larger one would take the whole of it along.
       const own = body.byteLength === body.buffer.byteLength ? body : new Uint8Array(body);
-      const message: ToWorker = { id, body: own, jsonLength };
+      const message: ToWorker = { id, body: own, jsonLength, countCpu };
       worker.postMessage(message, [own.buffer as ArrayBuffer]);
       return idle.track(answer);
     },

@@ -1,6 +1,6 @@
 /**
  * What /metrics says. Labels are only this server's own model and version and the status codes it sends: nothing that a
- * caller can make up. Each observation is a handful of additions on objects resolved once.
+ * caller can make up.
  */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
@@ -21,24 +21,21 @@ export interface Metrics {
 
 export function createMetrics(options: { model: string; version: string; queueDepth: () => number }): Metrics {
   const { model, version, queueDepth } = options;
-  const labels = { model, version };
-  const labelNames = ['model', 'version'] as const;
-  const registers = [new Registry()];
-  const [register] = registers as [Registry];
+  const register = new Registry();
+  // As default labels they are added when somebody reads; as labels they would be hashed at every observation.
+  register.setDefaultLabels({ model, version });
+  const registers = [register];
   // Its event loop monitor wakes the process at this interval: 10 ms by default, for a server that may be idle all day.
   collectDefaultMetrics({ register, eventLoopMonitoringPrecision: 100 });
 
   const requests = new Counter({
     name: 'clops_model_requests_total',
     help: 'Inference requests answered, by HTTP status; 499 when the client left before its answer.',
-    labelNames: [...labelNames, 'code'],
+    labelNames: ['code'],
     registers,
   });
-  const histogram = (name: string, help: string): Histogram.Internal<'model' | 'version'> => {
-    const created = new Histogram({ name, help, labelNames, buckets: BUCKETS, registers });
-    created.zero(labels);
-    return created.labels(labels);
-  };
+  const histogram = (name: string, help: string): Histogram =>
+    new Histogram({ name, help, buckets: BUCKETS, registers });
   const requestSeconds = histogram(
     'clops_model_request_duration_seconds',
     'From the head of an inference request to its answer, whatever the status.',
@@ -53,10 +50,9 @@ export function createMetrics(options: { model: string; version: string; queueDe
     new Gauge({
       name,
       help,
-      labelNames,
       registers,
       collect() {
-        this.set(labels, read());
+        this.set(read());
       },
     });
   };
@@ -68,15 +64,15 @@ export function createMetrics(options: { model: string; version: string; queueDe
   );
 
   const byCode = new Map<number, Counter.Internal>();
-  // The series exist from the start: a rate over a counter that appears with its first increment misses that increment.
   const counterOf = (status: number): Counter.Internal => {
     let counter = byCode.get(status);
     if (!counter) {
-      counter = requests.labels({ ...labels, code: String(status) });
+      counter = requests.labels(String(status));
       byCode.set(status, counter);
     }
     return counter;
   };
+  // The series exist from the start: a rate over a counter that appears with its first increment misses that increment.
   for (const status of [200, 400, 500, 503]) counterOf(status).inc(0);
 
   return {

@@ -7,7 +7,7 @@
  * 1. Every model is loaded and warmed up in a worker first: a large file blocks nobody while it loads.
  * 2. A fast one is then opened on the main thread and the worker is let go.
  * 3. One that cannot be warmed up with free dimensions of 1 stays in the worker until its first requests tell.
- * 4. A model on the main thread that takes over 10 ms after all (a large batch) goes to a worker and stays there.
+ * 4. A model on the main thread that takes over 10 ms after all (a large batch), twice within 100 requests, goes to a worker and stays there.
  *
  * CPU time and not wall time: on a busy machine a preempted 0.2 ms run would look slow.
  */
@@ -23,6 +23,8 @@ const QUICK_LOAD_MS = 500;
 /** Of a model that could not be warmed up: the first requests compile and allocate, the next ones say what it takes. */
 const COLD_RUNS = 5;
 const RUNS_THAT_TELL = 20;
+/** On the main thread only wall time is watched, until a slow answer: then so many are counted by CPU. */
+const SUSPECT_RUNS = 100;
 
 export interface PlacementOptions extends SessionOptions {
   readonly log: Log;
@@ -34,7 +36,7 @@ export interface PlacedModel {
   readonly info: ModelInfo;
   where(): Engine['where'];
   lanes(): number;
-  answer(request: RawRequest): Promise<Answer>;
+  answer(request: Omit<RawRequest, 'countCpu'>): Promise<Answer>;
   close(): Promise<void>;
 }
 
@@ -46,6 +48,7 @@ export async function placeModel(options: PlacementOptions): Promise<PlacedModel
   for (const note of notes) log.warn({ file: options.file }, note);
   let engine = first.engine;
   let runs: number[] | undefined;
+  let suspect = 0;
   let moving: Promise<void> | undefined;
   let closed = false;
 
@@ -76,12 +79,15 @@ export async function placeModel(options: PlacementOptions): Promise<PlacedModel
   }
 
   /** Keeps the runs of an unknown model until there are enough of them, and an eye on a model of the main thread. */
-  function observe(by: Engine, { status, cpuMs }: Answer): void {
+  function observe(by: Engine, counted: boolean, { status, busyMs }: Answer): void {
     if (by !== engine) return;
     if (by.where === 'main') {
-      if (cpuMs > TOO_SLOW_FOR_MAIN_MS) startMove('worker', cpuMs);
+      if (suspect > 0) suspect--;
+      if (busyMs <= TOO_SLOW_FOR_MAIN_MS) return;
+      if (counted) startMove('worker', busyMs);
+      else suspect = SUSPECT_RUNS;
     } else if (runs && status === 200) {
-      runs.push(cpuMs);
+      runs.push(busyMs);
       if (runs.length < COLD_RUNS + RUNS_THAT_TELL) return;
       const mean = runs.slice(COLD_RUNS).reduce((sum, ms) => sum + ms, 0) / RUNS_THAT_TELL;
       runs = undefined;
@@ -95,8 +101,9 @@ export async function placeModel(options: PlacementOptions): Promise<PlacedModel
     lanes: () => engine.lanes,
     async answer(request) {
       const by = engine;
-      const answer = await by.answer(request);
-      observe(by, answer);
+      const countCpu = by.where === 'main' ? suspect > 0 : runs !== undefined;
+      const answer = await by.answer({ ...request, countCpu });
+      observe(by, countCpu, answer);
       return answer;
     },
     async close() {

@@ -108,25 +108,32 @@ function tensorInfo(meta: InferenceSession.ValueMetadata): TensorInfo | undefine
 }
 
 async function answer(session: InferenceSession, model: ModelInfo, request: RawRequest): Promise<Answer> {
-  const cpu = createStopwatch();
+  const { countCpu } = request;
+  const busy = createStopwatch(countCpu);
   let inferenceMs: number | undefined;
   try {
-    const { id, inputs, outputs } = cpu.measure(() => decodeRequest(model, request));
-    const feeds = cpu.measure(() => feedsOf(inputs));
+    const { asked, feeds } = busy.measure(() => {
+      const decoded = decodeRequest(model, request);
+      return { asked: decoded, feeds: feedsOf(decoded.inputs) };
+    });
+    const { id, outputs } = asked;
     const ran = await run(
       session,
       feeds,
       outputs.map(({ info }) => info.name),
+      countCpu,
     );
     inferenceMs = ran.wallMs;
-    cpu.add(ran.cpuMs);
-    const tensors = outputs.map(({ info }) => namedTensor(info, ran.results[info.name]!));
-    const encoded = cpu.measure(() => encodeAnswer(model, id, outputs, tensors));
-    return { status: 200, ...encoded, inferenceMs, cpuMs: cpu.ms() };
+    busy.add(ran.busyMs);
+    const encoded = busy.measure(() => {
+      const tensors = outputs.map(({ info }) => namedTensor(info, ran.results[info.name]!));
+      return encodeAnswer(model, id, outputs, tensors);
+    });
+    return { status: 200, ...encoded, inferenceMs, busyMs: busy.ms() };
   } catch (error) {
     const status = error instanceof Refusal ? error.status : runErrorStatus(error);
     const body = JSON.stringify({ error: messageOf(error) });
-    return { status, body, cpuMs: cpu.ms(), ...(inferenceMs !== undefined && { inferenceMs }) };
+    return { status, body, busyMs: busy.ms(), ...(inferenceMs !== undefined && { inferenceMs }) };
   }
 }
 
@@ -134,10 +141,8 @@ async function answer(session: InferenceSession, model: ModelInfo, request: RawR
 const runErrorStatus = (error: unknown): number =>
   /^(Invalid rank|Got invalid dimensions|Unexpected input data type)/.test(messageOf(error)) ? 400 : 500;
 
-interface Run {
+interface Run extends Spent {
   readonly results: InferenceSession.ReturnType;
-  readonly wallMs: number;
-  readonly cpuMs: number;
 }
 
 /**
@@ -148,10 +153,11 @@ async function run(
   session: InferenceSession,
   feeds: InferenceSession.FeedsType,
   outputs: readonly string[],
+  countCpu: boolean,
 ): Promise<Run> {
-  let bracket = startBracket();
+  let bracket = startBracket(false);
   setImmediate(() => {
-    bracket = startBracket();
+    bracket = startBracket(countCpu);
   });
   const results = await session.run(feeds, outputs);
   return { results, ...endBracket(bracket) };
@@ -186,11 +192,11 @@ async function warmUp(session: InferenceSession, model: ModelInfo): Promise<{ cp
   const names = model.outputs.map(({ name }) => name);
   try {
     // The first run allocates; only of a model that is slow anyway does it say enough.
-    const first = await run(session, feedsOf(zeros), names);
-    if (first.cpuMs > SLOW_FIRST_RUN_MS) return { cpuMs: first.cpuMs };
+    const first = await run(session, feedsOf(zeros), names, true);
+    if (first.busyMs > SLOW_FIRST_RUN_MS) return { cpuMs: first.busyMs };
     // A mean, because some kernels count a thread's CPU in steps larger than a run.
     let total = 0;
-    for (let i = 0; i < WARM_UP_RUNS; i++) total += (await run(session, feedsOf(zeros), names)).cpuMs;
+    for (let i = 0; i < WARM_UP_RUNS; i++) total += (await run(session, feedsOf(zeros), names, true)).busyMs;
     return { cpuMs: total / WARM_UP_RUNS };
   } catch (error) {
     return { failed: messageOf(error).split('\n')[0]! };
@@ -203,16 +209,16 @@ function zeroValues({ datatype }: TensorInfo, count: number): Values {
   return numbersOf(datatype, count);
 }
 
-/** Adds up the thread's CPU over the pieces of an answer, without what other requests use in between. */
-function createStopwatch() {
+/** Adds up the pieces of an answer, without what other requests use in between. */
+function createStopwatch(countCpu: boolean) {
   let total = 0;
   return {
     measure<T>(work: () => T): T {
-      const bracket = startBracket();
+      const bracket = startBracket(countCpu);
       try {
         return work();
       } finally {
-        total += endBracket(bracket).cpuMs;
+        total += endBracket(bracket).busyMs;
       }
     },
     add(ms: number): void {
@@ -224,15 +230,24 @@ function createStopwatch() {
 
 interface Bracket {
   readonly wall: number;
-  readonly cpu: number;
+  readonly cpu: number | undefined;
 }
 
-const startBracket = (): Bracket => ({ wall: performance.now(), cpu: threadCpuMs() });
+interface Spent {
+  readonly wallMs: number;
+  /** Of CPU if that was counted. */
+  readonly busyMs: number;
+}
+
+const startBracket = (countCpu: boolean): Bracket => ({
+  wall: performance.now(),
+  cpu: countCpu ? threadCpuMs() : undefined,
+});
 
 /** CPU is never more than wall time on one thread, except where it is counted in large steps. */
-function endBracket({ wall, cpu }: Bracket): { wallMs: number; cpuMs: number } {
+function endBracket({ wall, cpu }: Bracket): Spent {
   const wallMs = performance.now() - wall;
-  return { wallMs, cpuMs: Math.min(wallMs, threadCpuMs() - cpu) };
+  return { wallMs, busyMs: cpu === undefined ? wallMs : Math.min(wallMs, threadCpuMs() - cpu) };
 }
 
 function threadCpuMs(): number {

@@ -1,12 +1,10 @@
 /** The worker thread: the same session as on the main thread, asked by messages. Entry of the thread, imported by nobody. */
 import { parentPort, workerData } from 'node:worker_threads';
-import type { Answer, ModelInfo } from './protocol.ts';
+import type { Answer, ModelInfo, RawRequest } from './protocol.ts';
 import { openSession, type Session, type SessionOptions } from './session.ts';
 
 /** What the thread is asked. */
-export type ToWorker =
-  | { readonly id: number; readonly body: Uint8Array; readonly jsonLength: number | undefined }
-  | 'close';
+export type ToWorker = ({ readonly id: number } & RawRequest) | 'close';
 
 /** What it says: once `loaded` or `failed`, then an answer for each id. */
 export type FromWorker =
@@ -36,8 +34,8 @@ async function main(options: SessionOptions): Promise<void> {
   say({ kind: 'loaded', loaded: { info: session.info, notes: session.notes, warmUp, loadMs } });
 }
 
-async function reply(session: Session, { id, body, jsonLength }: Exclude<ToWorker, 'close'>): Promise<void> {
-  const answer = await session.answer({ body, jsonLength });
+async function reply(session: Session, { id, ...request }: Exclude<ToWorker, 'close'>): Promise<void> {
+  const answer = await session.answer(request);
   if (typeof answer.body === 'string') say({ kind: 'answer', id, answer });
   else {
     const bytes = new Uint8Array(answer.body);

@@ -74,8 +74,8 @@ describe('paths', () => {
     const value = (series: string): number =>
       Number(new RegExp(`^${series.replace(/[{}]/g, '\\$&')} (.*)$`, 'm').exec(text)?.[1]);
     const labels = 'model="m",version="2"';
-    expect(value(`clops_model_requests_total{${labels},code="400"}`)).toBeGreaterThanOrEqual(1);
-    expect(value(`clops_model_requests_total{${labels},code="503"}`)).toBe(0);
+    expect(value(`clops_model_requests_total{code="400",${labels}}`)).toBeGreaterThanOrEqual(1);
+    expect(value(`clops_model_requests_total{code="503",${labels}}`)).toBe(0);
     expect(value(`clops_model_in_flight{${labels}}`)).toBe(0);
     expect(value(`clops_model_queue_depth{${labels}}`)).toBe(0);
     for (const name of ['request_duration', 'queue', 'inference_duration'])
