@@ -165,8 +165,11 @@ CREATE TABLE "clops"."deployments" (
 	"strategy" jsonb,
 	"paused" boolean NOT NULL,
 	"operation_id" text,
+	"open_operations" text[] NOT NULL,
 	"rollout_id" text,
 	"uid" text,
+	"resource_generation" integer,
+	"resource_version" text,
 	"phase" text NOT NULL,
 	"status" jsonb NOT NULL,
 	"delete_requested_at" timestamp(3) with time zone,
@@ -258,7 +261,7 @@ CREATE INDEX "model_versions_digest" ON "clops"."model_versions" USING btree ("d
 CREATE INDEX "model_versions_run" ON "clops"."model_versions" USING btree ("run_id");--> statement-breakpoint
 CREATE UNIQUE INDEX "models_name" ON "clops"."models" USING btree ("team_id","name");--> statement-breakpoint
 CREATE INDEX "models_by_name" ON "clops"."models" USING btree ("name","id");--> statement-breakpoint
-CREATE INDEX "rollout_commands_open" ON "clops"."rollout_commands" USING btree ("state") WHERE "clops"."rollout_commands"."state" in ('PENDING', 'PUBLISHED');--> statement-breakpoint
+CREATE INDEX "rollout_commands_open" ON "clops"."rollout_commands" USING btree ("deployment_id") WHERE "clops"."rollout_commands"."state" in ('PENDING', 'PUBLISHED');--> statement-breakpoint
 CREATE UNIQUE INDEX "deployments_name" ON "clops"."deployments" USING btree ("namespace","name") WHERE "clops"."deployments"."gone_at" is null;--> statement-breakpoint
 CREATE INDEX "deployments_team" ON "clops"."deployments" USING btree ("team_id","name");--> statement-breakpoint
 CREATE INDEX "deployments_model" ON "clops"."deployments" USING btree ("model_id","name");--> statement-breakpoint

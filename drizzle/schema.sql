@@ -37,8 +37,11 @@ create table clops.deployments (
   strategy jsonb,
   paused boolean not null,
   operation_id text,
+  open_operations text[] not null,
   rollout_id text,
   uid text,
+  resource_generation integer,
+  resource_version text,
   phase text not null,
   status jsonb not null,
   delete_requested_at timestamp(3) with time zone,
@@ -275,7 +278,7 @@ CREATE UNIQUE INDEX operations_idempotency ON clops.operations USING btree (acto
 CREATE INDEX operations_open ON clops.operations USING btree (state) WHERE (state = ANY (ARRAY['ACCEPTED'::text, 'PUBLISHED'::text]));
 CREATE UNIQUE INDEX revisions_number ON clops.revisions USING btree (deployment_id, number);
 CREATE INDEX revisions_version ON clops.revisions USING btree (version_id);
-CREATE INDEX rollout_commands_open ON clops.rollout_commands USING btree (state) WHERE (state = ANY (ARRAY['PENDING'::text, 'PUBLISHED'::text]));
+CREATE INDEX rollout_commands_open ON clops.rollout_commands USING btree (deployment_id) WHERE (state = ANY (ARRAY['PENDING'::text, 'PUBLISHED'::text]));
 CREATE INDEX rollouts_deployment ON clops.rollouts USING btree (deployment_id, started_at, id);
 CREATE UNIQUE INDEX rollouts_number ON clops.rollouts USING btree (deployment_id, number);
 CREATE INDEX rollouts_started ON clops.rollouts USING btree (started_at, id);

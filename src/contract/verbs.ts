@@ -1,5 +1,5 @@
 /** Which verbs a rollout takes now. The controller refuses by this and the API offers by this, so that a button is never a lie. */
-import type { ModelDeployment, RolloutStatus } from './modeldeployment.ts';
+import type { ModelDeployment, RolloutOutcome, RolloutStatus } from './modeldeployment.ts';
 import type { CommandVerb, PromoteTo, RolloutVerb } from './rolloutcommand.ts';
 import { strategyOf } from './strategy.ts';
 
@@ -8,6 +8,9 @@ type Known = Pick<ModelDeployment, 'spec' | 'status'>;
 /** It runs: it has neither ended nor is it being aborted. */
 export const isActive = (rollout: RolloutStatus | undefined): rollout is RolloutStatus =>
   rollout !== undefined && rollout.outcome === undefined && rollout.abort === undefined;
+
+/** Outcomes that left what was rolled out stable. */
+export const GOOD: readonly RolloutOutcome[] = ['Promoted', 'FastPromoted', 'RolledBack', 'FastRolledBack'];
 
 /** It stands at a pause step, be it timed or open. */
 function isAtPause({ spec, status }: Known): boolean {
@@ -31,7 +34,7 @@ export function allowedVerbs(known: Known): RolloutVerb[] {
     ['Resume', held],
     ['Abort', active && !returning && status?.stable !== undefined],
     ['Retry', aborted],
-    ['Rollback', status?.stable !== undefined && (status.history?.length ?? 0) > 0],
+    ['Rollback', status?.history?.some(({ hash, outcome }) => GOOD.includes(outcome) && hash !== rollout?.hash) ?? false],
   ];
   return verbs.filter(([, allowed]) => allowed).map(([verb]) => verb);
 }

@@ -29,7 +29,7 @@ import { eventually } from '../support/eventually.ts';
 const NAMESPACE = 'speech';
 
 /** What becomes of the pods of a version. */
-type Fate = 'ready' | 'pending' | 'crashing' | 'unschedulable' | 'lying' | 'badArtifact';
+export type Fate = 'ready' | 'pending' | 'crashing' | 'unschedulable' | 'lying' | 'badArtifact';
 
 interface Pod extends KubeObject {
   status?: { phase?: string };
@@ -40,7 +40,7 @@ interface Route extends KubeObject {
 }
 
 /** What the test may turn. */
-interface World {
+export interface World {
   /** Fate of the pods of a version; `ready` unless said otherwise. */
   fates: Map<number, Fate>;
   /** Requests that the gateway claims, by role, for the present weights; undefined: as the weights divide 1000. */
@@ -208,7 +208,7 @@ function mortalCluster(cluster: ClusterPort): { cluster: ClusterPort; left: numb
 }
 
 /** One server for all versions: the port says which. A lying one answers for version 999. */
-async function startModels(fates: Map<number, Fate>) {
+export async function startModels(fates: Map<number, Fate>) {
   const servers = new Map<number, http.Server>();
   const ports = async (version: number): Promise<number> => {
     let server = servers.get(version);
@@ -237,7 +237,7 @@ async function startModels(fates: Map<number, Fate>) {
   };
 }
 
-function startKubelet(cluster: ClusterPort, fates: Map<number, Fate>, portOf: (version: number) => Promise<number>) {
+export function startKubelet(cluster: ClusterPort, fates: Map<number, Fate>, portOf: (version: number) => Promise<number>) {
   const pods: Informer<Pod> = createInformer<Pod>({ cluster, resource: PODS, log: silentLog });
   const pending = new Set<Promise<void>>();
   async function attend(pod: Pod): Promise<void> {
@@ -331,7 +331,7 @@ function statusOf(fate: Fate): object {
   }
 }
 
-async function startGateway(cluster: ClusterPort, world: World) {
+export async function startGateway(cluster: ClusterPort, world: World) {
   const routes = createInformer<Route>({ cluster, resource: HTTPROUTES, log: silentLog });
   const pending = new Set<Promise<void>>();
   const weightsOf = (route: Route): { stable: number; canary: number } => {

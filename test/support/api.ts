@@ -12,7 +12,7 @@ import { silentLog } from '../../src/lib/log.ts';
 import { Unavailable } from '../../src/lib/problem.ts';
 import { ensureActor } from '../../src/modules/identity/index.ts';
 import { createFileArtifacts } from '../../src/platform/artifacts/files.ts';
-import { createUrlSigner } from '../../src/platform/artifacts/sign.ts';
+import { createUrlSigner, type UrlSigner } from '../../src/platform/artifacts/sign.ts';
 import type { ClusterPort } from '../../src/platform/cluster/port.ts';
 import { createClusterView } from '../../src/platform/cluster/view.ts';
 import { createEventLog } from '../../src/platform/events/log.ts';
@@ -25,6 +25,7 @@ export const TOKEN = 'clops_test-token';
 export interface TestApi {
   api: Api;
   services: Services;
+  signer: UrlSigner;
   database: TestDatabase;
   /** Sends a document with the admin's token; fails on top-level errors. */
   ask<T = Record<string, unknown>>(query: string, variables?: Record<string, unknown>): Promise<T>;
@@ -56,9 +57,16 @@ export const noCluster: ClusterPort = new Proxy({} as ClusterPort, {
   },
 });
 
-export async function anApi(options: { cluster?: ClusterPort; maxArtifactBytes?: number } = {}): Promise<TestApi> {
+interface TestApiOptions {
+  cluster?: ClusterPort;
+  maxArtifactBytes?: number;
+  /** Puts something between the database and its clients. */
+  databaseThrough?: (url: string) => Promise<string>;
+}
+
+export async function anApi(options: TestApiOptions = {}): Promise<TestApi> {
   const { cluster = noCluster, maxArtifactBytes = 64 * 1024 * 1024 } = options;
-  const database = await aDatabase();
+  const database = await aDatabase(options.databaseThrough);
   const { db } = database;
   const dir = await mkdtemp(join(tmpdir(), 'clops-test-api-'));
   const events = createEventLog({ db, log: silentLog });
@@ -80,9 +88,10 @@ export async function anApi(options: { cluster?: ClusterPort; maxArtifactBytes?:
     log: silentLog,
     settings: { version: '0.1.0', artifactsUrl, maxArtifactBytes, clusterName: 'local' },
   };
+  const signer = createUrlSigner({ key: 'test', artifactsUrl });
   const api = await startApi({
     services,
-    signer: createUrlSigner({ key: 'test', artifactsUrl }),
+    signer,
     strategies: [adminTokenStrategy(TOKEN, { actorId: admin.id, name: admin.name, isPlatformAdmin: true })],
     port: 0,
     bind: '127.0.0.1',
@@ -100,6 +109,7 @@ export async function anApi(options: { cluster?: ClusterPort; maxArtifactBytes?:
   return {
     api,
     services,
+    signer,
     database,
     send,
     async ask<T>(query: string, variables?: Record<string, unknown>): Promise<T> {

@@ -11,13 +11,14 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
-export async function aDatabase(): Promise<TestDatabase> {
+/** `through` may put something between the pool and the server. */
+export async function aDatabase(through: (url: string) => Promise<string> = async (url) => url): Promise<TestDatabase> {
   const server = inject('postgresUrl');
   const name = `t_${randomBytes(6).toString('hex')}`;
   const admin = createDb({ url: server, log: silentLog, maxConnections: 1 });
   await admin.read({ name: `create_${name}`, text: `create database ${name} template ${TEMPLATE}` });
   const url = inDatabase(server, name);
-  const db = createDb({ url, log: silentLog });
+  const db = createDb({ url: await through(url), log: silentLog });
   return {
     db,
     url,

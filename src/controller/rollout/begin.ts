@@ -15,14 +15,13 @@ import type {
   RolloutStatus,
 } from '../../contract/modeldeployment.ts';
 import { type FilledStrategy, strategyOf } from '../../contract/strategy.ts';
-import { isActive } from '../../contract/verbs.ts';
+import { GOOD, isActive } from '../../contract/verbs.ts';
 import { stepHashOf } from './steps.ts';
 import type { Happening, Ref, RolloutInput, Run } from './types.ts';
 
 /** How many revisions that were stable before the present one are gone back to without steps. */
 const ROLLBACK_WINDOW = 3;
 const HISTORY = 20;
-const GOOD: readonly RolloutOutcome[] = ['Promoted', 'FastPromoted', 'RolledBack', 'FastRolledBack'];
 
 export const iso = (ms: number): string => new Date(ms).toISOString();
 

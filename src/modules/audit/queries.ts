@@ -1,4 +1,4 @@
-import { type BatchReader, inKeyOrder } from '../../graphql/batch.ts';
+import { type BatchReader, inKeyOrder, load } from '../../graphql/batch.ts';
 import { type Connection, connection, type PageArgs, pageOf } from '../../graphql/connection.ts';
 import type { Ctx } from '../../graphql/context.ts';
 import { columns, statement } from '../../platform/db/db.ts';
@@ -70,4 +70,67 @@ export async function eventsPage(
     ...result,
     pageInfo: { ...result.pageInfo, hasNextPage: page.after !== null, hasPreviousPage: rows.length > page.limit },
   };
+}
+
+const selectEventsAbout = statement<EventRow & { parentId: string }>(
+  'eventsAbout',
+  `select p.id as "parentId", x.* from unnest($1::text[]) with ordinality as p(id, n)
+   cross join lateral (
+     select ${columns(events, 'e')} from clops.events e where e.about @> array[p.id] and e.seq > $2 order by e.seq limit $3
+   ) x order by p.n, x.seq`,
+);
+const countEventsAbout = statement<{ parentId: string; count: number }>(
+  'countEventsAbout',
+  `select p.id as "parentId", (select count(*) from clops.events e where e.about @> array[p.id]) as count
+   from unnest($1::text[]) as p(id)`,
+);
+
+interface AboutKey {
+  id: string;
+  first: number | null;
+  after: string | null;
+}
+
+const aboutPages: BatchReader<AboutKey, Connection<EventRow>> = async (ctx, keys) => {
+  const pages = new Map<string, Map<string, EventRow[]>>();
+  const groups = Map.groupBy(keys, pageNameOf);
+  for (const [group, members] of groups) {
+    const page = pageOf(LOG_ORDER, members[0] as AboutKey);
+    const ids = members.map(({ id }) => id);
+    const rows = await ctx.db.read(selectEventsAbout, [ids, page.after?.[0] ?? 0, page.limit + 1]);
+    pages.set(
+      group,
+      Map.groupBy(rows, (row) => row.parentId),
+    );
+  }
+  return keys.map((key) =>
+    connection(
+      LOG_ORDER,
+      pageOf(LOG_ORDER, key),
+      pages.get(pageNameOf(key))?.get(key.id) ?? [],
+      (row) => [row.seq],
+      () => load(ctx, aboutCounts, key.id),
+    ),
+  );
+};
+
+const pageNameOf = ({ first, after }: AboutKey): string => JSON.stringify([first, after]);
+
+const aboutCounts: BatchReader<string, number> = async (ctx, ids) =>
+  inKeyOrder(ids, await ctx.db.read(countEventsAbout, [ids]), (row) => row.parentId).map((row) => row?.count ?? 0);
+
+/** What the log says about one thing, oldest first; the pages of many things are one statement. */
+export const eventsAbout = (ctx: Ctx, id: string, { first, after }: PageArgs): Promise<Connection<EventRow>> =>
+  load(ctx, aboutPages, { id, first: first ?? null, after: after ?? null });
+
+const selectUntold = statement<{ untold: boolean }>(
+  'untoldEvents',
+  `select exists (select 1 from clops.outbox o where o.about @> array[$1::text])
+     or exists (select 1 from clops.events e where e.about @> array[$1::text] and e.seq > $2) as untold`,
+);
+
+/** Whether everything that was committed about a thing stands in the log at or before `seq`: nothing more is on its way. */
+export async function isToldUpTo(ctx: Ctx, id: string, seq: number): Promise<boolean> {
+  const [now] = await ctx.db.read(selectUntold, [id, seq]);
+  return now !== undefined && !now.untold;
 }

@@ -1,11 +1,12 @@
 /** How a deployment's wanted state moves by one generation: the row, and with a new template a revision and a rollout. */
-import { eq, sql } from 'drizzle-orm';
-import { strategyOf } from '../../contract/strategy.ts';
+import { and, eq, sql } from 'drizzle-orm';
+import type { StepSpec } from '../../contract/modeldeployment.ts';
+import type { Ctx } from '../../graphql/context.ts';
 import { newId } from '../../lib/id.ts';
 import type { Tx } from '../../platform/db/db.ts';
 import type { NewEvent } from '../../platform/events/append.ts';
-import type { ModelRow, VersionRow } from '../registry/index.ts';
-import { revisionHash } from './spec.ts';
+import { type ModelRow, modelsById, type VersionRow, versionsById } from '../registry/index.ts';
+import { type Changed, revisionHash } from './spec.ts';
 import { type DeploymentRow, deployments, type RevisionRow, revisions, rollouts } from './tables.ts';
 
 export interface Who {
@@ -15,15 +16,27 @@ export interface Who {
   reason?: string | undefined;
 }
 
-export type Changed = Pick<
-  DeploymentRow,
-  'versionId' | 'runtime' | 'replicas' | 'resources' | 'placement' | 'strategy' | 'paused'
->;
-
 /** The row, locked until the transaction ends. Whatever is decided on it must be decided after this. */
 export async function lockDeployment(tx: Tx, id: string): Promise<DeploymentRow | undefined> {
   const [row] = await tx.q.select().from(deployments).where(eq(deployments.id, id)).for('update');
   return row;
+}
+
+/** A context whose readers read inside a transaction: a second connection could not be had while all of them hold one. */
+export const inside = <C extends Pick<Ctx, 'db'>>(ctx: C, tx: Tx): C & { loaders: Ctx['loaders'] } => ({
+  ...ctx,
+  db: { ...ctx.db, read: tx.read },
+  loaders: new Map(),
+});
+
+/** What a deployment serves, read in the transaction that holds its lock. */
+export async function modelAndVersion(
+  ctx: Ctx,
+  { id, modelId, versionId }: Pick<DeploymentRow, 'id' | 'modelId' | 'versionId'>,
+): Promise<{ model: ModelRow; version: VersionRow }> {
+  const [[model], [version]] = [await modelsById(ctx, [modelId]), await versionsById(ctx, [versionId])];
+  if (!model || !version) throw new Error(`deployment ${id} has lost its version`);
+  return { model, version };
 }
 
 export async function newestRevision(tx: Tx, deploymentId: string): Promise<RevisionRow | undefined> {
@@ -81,13 +94,21 @@ export async function moveDeployment(
   }
   const changed = {
     ...next,
+    modelId: of.model.id,
     generation,
     ...(published && { publishedGeneration: generation }),
     operationId: who.operationId,
+    ...(who.operationId && { openOperations: [...before.openOperations, who.operationId] }),
     ...(rolloutId && { rolloutId }),
     updatedAt: who.at,
   };
   await tx.q.update(deployments).set(changed).where(eq(deployments.id, before.id));
+  // The walk of a rollout that has not ended, or may be tried again, is the one that is wanted now.
+  if (!rolloutId && before.rolloutId)
+    await tx.q
+      .update(rollouts)
+      .set({ steps: stepsOf(next) })
+      .where(and(eq(rollouts.id, before.rolloutId), sql`coalesce(${rollouts.outcome}, 'ABORTED') = 'ABORTED'`));
   const what = differences(before, next);
   if (what.length > 0 || !rolloutId) {
     const message = `${before.name}: ${what.map(({ text }) => text).join(', ') || 'applied again'}`;
@@ -105,7 +126,7 @@ export async function moveDeployment(
 
 export async function startRollout(
   tx: Tx,
-  deployment: Pick<DeploymentRow, 'id' | 'name'>,
+  deployment: Pick<DeploymentRow, 'id' | 'name' | 'status'>,
   next: Changed,
   newest: RevisionRow | undefined,
   hash: string,
@@ -115,6 +136,7 @@ export async function startRollout(
   const revisionId = newId('Revision');
   const rolloutId = newId('Rollout');
   const { versionId, runtime, resources, placement } = next;
+  const stable = await newestOfHash(tx, deployment.id, deployment.status.stable?.hash);
   await tx.q.insert(revisions).values({
     id: revisionId,
     deploymentId: deployment.id,
@@ -131,7 +153,7 @@ export async function startRollout(
     id: rolloutId,
     deploymentId: deployment.id,
     number: null,
-    fromRevisionId: newest?.id ?? null,
+    fromRevisionId: stable?.id ?? null,
     toRevisionId: revisionId,
     startedAt: who.at,
     startedBy: who.actorId,
@@ -139,20 +161,30 @@ export async function startRollout(
     message: 'Not begun yet: the cluster has still to take it.',
     reason: who.reason ?? null,
     stepIndex: 0,
-    steps: [
-      ...strategyOf({
-        model: { name: '', version: 1, format: '', artifact: { uri: '', digest: '' } },
-        runtime,
-        replicas: next.replicas,
-        ...(next.strategy && { strategy: next.strategy }),
-      }).steps,
-    ],
+    steps: stepsOf(next),
     stepTimes: {},
     weight: 0,
     pausedBeforeSeconds: 0,
     operationId: who.operationId,
   });
   return { rolloutId, revisionId, number };
+}
+
+const stepsOf = ({ strategy }: Pick<Changed, 'strategy'>): StepSpec[] => strategy?.canary?.steps ?? [];
+
+export async function newestOfHash(
+  tx: Tx,
+  deploymentId: string,
+  hash: string | undefined,
+): Promise<RevisionRow | undefined> {
+  if (hash === undefined) return undefined;
+  const [row] = await tx.q
+    .select()
+    .from(revisions)
+    .where(and(eq(revisions.deploymentId, deploymentId), eq(revisions.hash, hash)))
+    .orderBy(sql`${revisions.number} desc`)
+    .limit(1);
+  return row;
 }
 
 function differences(before: Changed, next: Changed): { field: string; text: string }[] {

@@ -1,5 +1,7 @@
 /** The verbs on deployments. Each changes what is wanted, in one transaction; the relay tells the cluster afterwards. */
 import { and, eq, inArray, lt, sql } from 'drizzle-orm';
+import { toUpperSnake } from '../../contract/enums.ts';
+import { GOOD } from '../../contract/verbs.ts';
 import { load } from '../../graphql/batch.ts';
 import type { Ctx } from '../../graphql/context.ts';
 import { checked } from '../../lib/check.ts';
@@ -8,19 +10,20 @@ import { isProblems, Problems, problem, type Result } from '../../lib/problem.ts
 import { isUniqueViolation, type Tx } from '../../platform/db/db.ts';
 import { type Accepted, type Effect, runOperation } from '../../platform/events/operations.ts';
 import { permit, teamsByName } from '../identity/index.ts';
+import { type ModelRow, modelsByName, selectVersion, type VersionRow } from '../registry/index.ts';
 import {
-  type ModelRow,
-  modelsById,
-  modelsByName,
-  selectVersion,
-  type VersionRow,
-  versionsById,
-} from '../registry/index.ts';
-import { type Changed, lockDeployment, moveDeployment, newestRevision, startRollout, type Who } from './change.ts';
+  inside,
+  lockDeployment,
+  modelAndVersion,
+  moveDeployment,
+  newestRevision,
+  startRollout,
+  type Who,
+} from './change.ts';
 import { deploymentsById, deploymentsByName } from './queries.ts';
 import { type Change, changeOf, deleteRule, deployRule, rollbackRule, updateRule } from './rules.ts';
 import { chooseRuntime } from './runtime.ts';
-import { isSame, revisionHash } from './spec.ts';
+import { type Changed, isSame, pick, revisionHash } from './spec.ts';
 import { commands, type DeploymentRow, deployments, revisions, rollouts } from './tables.ts';
 
 const noSuch = (id: string): Problems =>
@@ -64,6 +67,8 @@ export async function deployModel(ctx: Ctx, raw: object): Promise<Result<Accepte
             ),
           )
           .for('update');
+        if (!now && (input.expectedGeneration ?? 0) !== 0)
+          return problem('CONFLICT', `There is no deployment ${input.name} yet.`, ['expectedGeneration']);
         if (!now)
           return createDeployment(
             tx,
@@ -109,6 +114,7 @@ async function createDeployment(
     generation: 1,
     publishedGeneration: 0,
     operationId: who.operationId,
+    openOperations: who.operationId ? [who.operationId] : [],
     phase: 'PENDING',
     status: {},
     createdAt: who.at,
@@ -122,7 +128,7 @@ async function createDeployment(
     resources: wanted.resources,
     placement: wanted.placement,
   });
-  const { rolloutId } = await startRollout(tx, { id, name }, wanted, undefined, hash, who);
+  const { rolloutId } = await startRollout(tx, { id, name, status: {} }, wanted, undefined, hash, who);
   await tx.q.update(deployments).set({ rolloutId }).where(eq(deployments.id, id));
   const about = [of.model.id, of.version.id];
   return {
@@ -168,7 +174,6 @@ async function redeploy(
   const stale = generationProblem(now, expectedGeneration);
   if (stale) return stale;
   const next = wantedAfter(now, change, of.version.id);
-  const aborted = now.status.rollout?.outcome === 'Aborted' && now.status.rollout.id === now.rolloutId;
   const newest = await newestRevision(tx, now.id);
   const hash = revisionHash({
     version: of.version,
@@ -177,7 +182,7 @@ async function redeploy(
     resources: next.resources,
     placement: next.placement,
   });
-  if (newest?.hash === hash && aborted && now.rolloutId) {
+  if (newest?.hash === hash && now.rolloutId && (await mayStartOver(tx, now.rolloutId))) {
     // Asked for again after an abort: the same rollout starts over, which is what the verb Retry does.
     const command = await addCommand(tx, now, now.rolloutId, { verb: 'Retry', reason: 'deployed again' }, who);
     const moved = isSame(pick(now), next)
@@ -191,15 +196,17 @@ async function redeploy(
   return { subjects: [now.id, ...(moved.rolloutId ? [moved.rolloutId] : [])], state: 'ACCEPTED', events: moved.events };
 }
 
-export const pick = ({ versionId, runtime, replicas, resources, placement, strategy, paused }: Changed): Changed => ({
-  versionId,
-  runtime,
-  replicas,
-  resources,
-  placement,
-  strategy,
-  paused,
-});
+/** It was aborted, and nobody has asked for another try yet. */
+async function mayStartOver(tx: Tx, rolloutId: string): Promise<boolean> {
+  const [rollout] = await tx.q.select().from(rollouts).where(eq(rollouts.id, rolloutId));
+  if (rollout?.outcome !== 'ABORTED') return false;
+  const open = and(
+    eq(commands.rolloutId, rolloutId),
+    eq(commands.verb, 'Retry'),
+    inArray(commands.state, ['PENDING', 'PUBLISHED']),
+  );
+  return (await tx.q.select().from(commands).where(open)).length === 0;
+}
 
 function wantedAfter(now: DeploymentRow, change: Change, versionId: string): Changed {
   return {
@@ -229,23 +236,18 @@ export async function updateDeployment(ctx: Ctx, raw: object): Promise<Result<Ac
   if (problems.length > 0) return new Problems(problems);
   const row = await load(ctx, deploymentsById, input.deployment);
   permit(ctx, 'WRITE_DEPLOYMENT', row?.teamId ?? null);
-  if (!row || row.goneAt) return noSuch(input.deployment);
-  const of = await modelAndVersion(ctx, row);
-  if (change.runtime !== undefined) {
-    const runtime = chooseRuntime(ctx, of.version.format, change.runtime);
-    if (isProblems(runtime)) return runtime;
-  }
 
   return runOperation(
     ctx,
     { name: 'updateDeployment', actorId: ctx.principal.actorId, input },
     async (tx, operationId) => {
-      const now = await lockDeployment(tx, row.id);
+      const now = row && (await lockDeployment(tx, row.id));
       if (!now || now.goneAt) return noSuch(input.deployment);
-      if (now.versionId !== of.version.id)
-        return problem('CONFLICT', `${now.name} was changed at the same moment. Try again.`, ['deployment'], {
-          current: now,
-        });
+      const of = await modelAndVersion(inside(ctx, tx), now);
+      if (change.runtime !== undefined) {
+        const runtime = chooseRuntime(ctx, of.version.format, change.runtime);
+        if (isProblems(runtime)) return runtime;
+      }
       return redeploy(tx, now, of, change, input.expectedGeneration, {
         actorId: ctx.principal.actorId,
         operationId,
@@ -253,15 +255,6 @@ export async function updateDeployment(ctx: Ctx, raw: object): Promise<Result<Ac
       });
     },
   );
-}
-
-export async function modelAndVersion(ctx: Ctx, row: DeploymentRow): Promise<{ model: ModelRow; version: VersionRow }> {
-  const [model, version] = await Promise.all([
-    load(ctx, modelsById, row.modelId),
-    load(ctx, versionsById, row.versionId),
-  ]);
-  if (!model || !version) throw new Error(`deployment ${row.id} has lost its version`);
-  return { model, version };
 }
 
 export async function deleteDeployment(ctx: Ctx, raw: object): Promise<Result<Accepted>> {
@@ -282,7 +275,14 @@ export async function deleteDeployment(ctx: Ctx, raw: object): Promise<Result<Ac
       const at = new Date(ctx.clock.now());
       await tx.q
         .update(deployments)
-        .set({ deleteRequestedAt: at, updatedAt: at, generation: now.generation + 1, phase: 'DELETING', operationId })
+        .set({
+          deleteRequestedAt: at,
+          updatedAt: at,
+          generation: now.generation + 1,
+          phase: 'DELETING',
+          operationId,
+          openOperations: [...now.openOperations, operationId],
+        })
         .where(eq(deployments.id, now.id));
       return {
         subjects: [now.id],
@@ -306,27 +306,24 @@ export async function rollbackDeployment(ctx: Ctx, raw: object): Promise<Result<
   if (isProblems(input)) return input;
   const row = await load(ctx, deploymentsById, input.deployment);
   permit(ctx, 'DRIVE_ROLLOUT', row?.teamId ?? null);
-  if (!row || row.goneAt) return noSuch(input.deployment);
 
   return runOperation(
     ctx,
     { name: 'rollbackDeployment', actorId: ctx.principal.actorId, input },
     async (tx, operationId) => {
-      const now = await lockDeployment(tx, row.id);
+      const now = row && (await lockDeployment(tx, row.id));
       if (!now || now.goneAt) return noSuch(input.deployment);
       if (now.deleteRequestedAt) return deletingProblem(now);
       const target = await rollbackTarget(tx, now, input.toRevision);
       if (isProblems(target)) return target;
-      const version = await load(ctx, versionsById, target.versionId);
-      const model = await load(ctx, modelsById, now.modelId);
-      if (!version || !model) return noSuch(input.deployment);
       const { versionId, runtime, resources, placement } = target;
+      const of = await modelAndVersion(inside(ctx, tx), { ...now, versionId });
       const who = { actorId: ctx.principal.actorId, operationId, at: new Date(ctx.clock.now()), reason: input.reason };
       const moved = await moveDeployment(
         tx,
         now,
         { ...pick(now), versionId, runtime, resources, placement, paused: false },
-        { model, version },
+        of,
         who,
         false,
       );
@@ -338,8 +335,6 @@ export async function rollbackDeployment(ctx: Ctx, raw: object): Promise<Result<
     },
   );
 }
-
-const GOOD = ['PROMOTED', 'FAST_PROMOTED', 'ROLLED_BACK', 'FAST_ROLLED_BACK'];
 
 async function rollbackTarget(tx: Tx, now: DeploymentRow, asked: number | undefined) {
   const newest = await newestRevision(tx, now.id);
@@ -365,7 +360,7 @@ async function rollbackTarget(tx: Tx, now: DeploymentRow, asked: number | undefi
     .where(
       and(
         eq(rollouts.deploymentId, now.id),
-        inArray(rollouts.outcome, GOOD),
+        inArray(rollouts.outcome, GOOD.map(toUpperSnake)),
         lt(revisions.number, newest?.number ?? 0),
         sql`${revisions.hash} <> ${newest?.hash ?? ''}`,
       ),

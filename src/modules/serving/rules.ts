@@ -27,17 +27,25 @@ const resourcesRule = z
     cpu: z.string().max(100).optional(),
     memory: z.string().max(100).optional(),
     gpus: z.number().int().min(0).max(64).optional(),
-    gpuProduct: textRule(63).optional(),
+    gpuProduct: z
+      .string()
+      .max(63)
+      .regex(/^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/, 'A product is a label value: NVIDIA-H200.')
+      .optional(),
     gpuMemoryMib: z.number().int().min(1).max(10_000_000).optional(),
     migProfile: z
       .string()
-      .regex(/^[0-9]g\.[0-9]{1,3}gb$/, 'A MIG profile looks like 1g.10gb.')
+      .regex(/^[1-9]g\.[0-9]{1,3}gb$/, 'A MIG profile looks like 1g.10gb.')
       .optional(),
   })
   .optional();
 
 const wanted = {
-  runtime: nameRule.optional(),
+  runtime: z
+    .string()
+    .max(253)
+    .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, 'The name of a runtime is lower-case letters, digits, "-" and ".".')
+    .optional(),
   replicas: z.number().optional(),
   resources: resourcesRule,
   strategy: strategyRule,
@@ -66,6 +74,9 @@ export const rollbackRule = z.object({
   reason: textRule(1000).optional(),
   idempotencyKey: keyRule,
 });
+
+/** A thousand bad steps would answer with a thousand errors. */
+const MAX_PROBLEMS = 20;
 
 export interface Change {
   runtime?: string | undefined;
@@ -96,7 +107,8 @@ export function changeOf(input: WantedInput): { change: Change; problems: Proble
       ),
     );
   }
-  return { change: { runtime: input.runtime, replicas: input.replicas, resources, strategy }, problems };
+  const change = { runtime: input.runtime, replicas: input.replicas, resources, strategy };
+  return { change, problems: problems.slice(0, MAX_PROBLEMS) };
 }
 
 function resourcesOf({

@@ -15,9 +15,8 @@ export interface TemplateInput {
   placement: DeploymentRow['placement'];
 }
 
-/** One Secret per deployment and digest: while two versions run, each pod must be able to fetch its own bytes again. */
-export const secretName = (deployment: string, digest: string): string =>
-  `${deployment}-${digest.slice('sha256:'.length, 17)}`;
+/** The Secret with the signed URLs of all digests that pods of a deployment may have to fetch, a line each. */
+export const secretName = (deployment: string): string => `${deployment}-artifact`;
 
 export function templateOf(
   input: TemplateInput,
@@ -31,7 +30,7 @@ export function templateOf(
       name: modelName,
       version: version.number,
       format: version.format,
-      artifact: { uri: `${artifactsUrl}/${digest}`, digest, sizeBytes, secretName: secretName(name, digest) },
+      artifact: { uri: `${artifactsUrl}/${digest}`, digest, sizeBytes, secretName: secretName(name) },
     },
     runtime,
     ...(Object.keys(resources).length > 0 && { resources }),
@@ -40,6 +39,12 @@ export function templateOf(
 }
 
 export const revisionHash = (input: TemplateInput): string => hashOf(templateOf(input, '', ''));
+
+/** What a generation may change. */
+export type Changed = Pick<
+  DeploymentRow,
+  'versionId' | 'runtime' | 'replicas' | 'resources' | 'placement' | 'strategy' | 'paused'
+>;
 
 export type Wanted = Pick<
   DeploymentRow,
@@ -83,5 +88,16 @@ export function wantedOf(spec: ModelDeploymentSpec): {
     placement: spec.placement ?? {},
   };
 }
+
+/** Only what can be wanted, out of a row. */
+export const pick = ({ versionId, runtime, replicas, resources, placement, strategy, paused }: Changed): Changed => ({
+  versionId,
+  runtime,
+  replicas,
+  resources,
+  placement,
+  strategy,
+  paused,
+});
 
 export const isSame = (a: unknown, b: unknown): boolean => canonical(a) === canonical(b);

@@ -40,10 +40,16 @@ export const deployments = clops.table(
     paused: boolean('paused').notNull(),
     /** The operation behind the present generation. */
     operationId: text('operation_id'),
+    /** Operations that the cluster has not acted on yet, in the order they were accepted. */
+    openOperations: text('open_operations').array().notNull(),
     /** The rollout that the present template belongs to. */
     rolloutId: text('rollout_id'),
     /** The resource in the cluster that this row stands for, once it is there. */
     uid: text('uid'),
+    /** Its metadata.generation as it was last written by us or taken from it: a higher one was written by somebody else. */
+    resourceGeneration: integer('resource_generation'),
+    /** Its metadata.resourceVersion when `status` was taken: an older one is not taken after it. */
+    resourceVersion: text('resource_version'),
     phase: text('phase').notNull(),
     /** As the controller last wrote it. Nothing that ticks is in it, so it is as good as the cluster's while that is away. */
     status: jsonb('status').$type<ModelDeploymentStatus>().notNull(),
@@ -152,7 +158,7 @@ export const commands = clops.table(
     state: text('state').$type<'PENDING' | 'PUBLISHED' | 'DONE' | 'REFUSED'>().notNull(),
     createdAt: moment('created_at').notNull(),
   },
-  (t) => [index('rollout_commands_open').on(t.state).where(sql`${t.state} in ('PENDING', 'PUBLISHED')`)],
+  (t) => [index('rollout_commands_open').on(t.deploymentId).where(sql`${t.state} in ('PENDING', 'PUBLISHED')`)],
 );
 
 export type DeploymentRow = typeof deployments.$inferSelect;

@@ -11,10 +11,11 @@ import { isProblems, problem, type Result } from '../../lib/problem.ts';
 import type { Tx } from '../../platform/db/db.ts';
 import { type Accepted, type Effect, runOperation } from '../../platform/events/operations.ts';
 import { permit } from '../identity/index.ts';
-import { lockDeployment, moveDeployment, type Who } from './change.ts';
-import { addCommand, deletingProblem, modelAndVersion, pick } from './commands.ts';
+import { inside, lockDeployment, modelAndVersion, moveDeployment, type Who } from './change.ts';
+import { addCommand, deletingProblem } from './commands.ts';
 import { deploymentsById, rolloutsById } from './queries.ts';
 import { promoteRule, rolloutRule } from './rules.ts';
+import { pick } from './spec.ts';
 import { type DeploymentRow, type RolloutRow, rollouts } from './tables.ts';
 
 /** The verbs that this rollout takes now, in GraphQL's spelling. One that is not the current one takes none. */
@@ -23,9 +24,10 @@ export function verbsOf(deployment: DeploymentRow, rollout: RolloutRow): string[
 }
 
 function current(deployment: DeploymentRow, rollout: RolloutRow): RolloutVerb[] {
-  if (deployment.rolloutId !== rollout.id || deployment.deleteRequestedAt) return [];
+  if (deployment.rolloutId !== rollout.id || deployment.deleteRequestedAt || deployment.goneAt) return [];
   // Asked for, but the controller has not begun it: it can be held, nothing else.
-  if (deployment.status.rollout?.id !== rollout.id) return deployment.paused ? ['Resume'] : ['Pause'];
+  if (rollout.number === null || deployment.status.rollout?.number !== rollout.number)
+    return deployment.paused ? ['Resume'] : ['Pause'];
   const { paused, strategy, replicas } = deployment;
   const spec = { paused, replicas, ...(strategy && { strategy }) };
   return allowedVerbs({ spec: spec as ModelDeployment['spec'], status: deployment.status });
@@ -46,7 +48,8 @@ const command =
 const hold =
   (ctx: Ctx, paused: boolean): Verb['act'] =>
   async (tx, now, _rollout, who) =>
-    (await moveDeployment(tx, now, { ...pick(now), paused }, await modelAndVersion(ctx, now), who, false)).events;
+    (await moveDeployment(tx, now, { ...pick(now), paused }, await modelAndVersion(inside(ctx, tx), now), who, false))
+      .events;
 
 export async function promoteRollout(ctx: Ctx, raw: object): Promise<Result<Accepted>> {
   const input = checked(promoteRule, raw);
@@ -80,12 +83,12 @@ async function drive(
   const rollout = await load(ctx, rolloutsById, input.rollout);
   const deployment = rollout && (await load(ctx, deploymentsById, rollout.deploymentId));
   permit(ctx, 'DRIVE_ROLLOUT', deployment?.teamId ?? null);
-  if (!rollout || !deployment || deployment.goneAt)
-    return problem('NOT_FOUND', `There is no rollout ${JSON.stringify(input.rollout)}.`, ['rollout']);
 
   return runOperation(ctx, { name, actorId: ctx.principal.actorId, input }, async (tx, operationId) => {
-    const now = await lockDeployment(tx, deployment.id);
-    if (!now) return problem('NOT_FOUND', `There is no rollout ${JSON.stringify(input.rollout)}.`, ['rollout']);
+    const now = deployment && (await lockDeployment(tx, deployment.id));
+    if (!rollout || !now)
+      return problem('NOT_FOUND', `There is no rollout ${JSON.stringify(input.rollout.slice(0, 60))}.`, ['rollout']);
+    if (now.goneAt) return problem('NOT_FOUND', `The deployment ${now.name} of this rollout is gone.`, ['rollout']);
     if (now.deleteRequestedAt) return deletingProblem(now);
     const [fresh] = await tx.q.select().from(rollouts).where(eq(rollouts.id, rollout.id));
     const allowed = current(now, fresh ?? rollout);

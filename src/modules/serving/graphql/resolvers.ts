@@ -7,7 +7,7 @@ import type { Connection } from '../../../graphql/connection.ts';
 import type { Ctx } from '../../../graphql/context.ts';
 import { SafeInt } from '../../../graphql/scalars.ts';
 import { Fault } from '../../../lib/fault.ts';
-import { EventConnection, eventsPage } from '../../audit/index.ts';
+import { EventConnection, eventsAbout } from '../../audit/index.ts';
 import { Actor, actorsById, ListArgs, Team, teamsById } from '../../identity/index.ts';
 import { Model, type ModelRow, ModelVersion, modelsById, type VersionRow, versionsById } from '../../registry/index.ts';
 import { type MetricsValue, metricsOf } from '../metrics.ts';
@@ -142,7 +142,7 @@ export class DeploymentResolver {
     description: 'Where it is asked; null until its route is there. Since: 0.1',
   })
   endpoint(@Root() { status }: DeploymentRow): object | null {
-    return status.url ? { url: status.url, protocol: 'OpenInferenceV2', forms: ['REALTIME'] } : null;
+    return status.url ? { url: status.url, protocol: 'OPEN_INFERENCE_V2', forms: ['REALTIME'] } : null;
   }
 
   @FieldResolver(() => TrafficTarget, { nullable: true, description: 'What serves for certain. Since: 0.1' })
@@ -213,7 +213,7 @@ export class DeploymentResolver {
     description: 'Everything that happened to it and its rollouts, oldest first. Since: 0.1',
   })
   events(@Context() ctx: Ctx, @Root() row: DeploymentRow, @Args(() => ListArgs) args: ListArgs): Promise<object> {
-    return eventsPage(ctx, { about: row.id }, args);
+    return eventsAbout(ctx, row.id, args);
   }
 }
 
@@ -303,7 +303,7 @@ export class RolloutResolver {
       spec: stepValue(spec),
       state: stepState(row, index),
       startedAt: row.stepTimes[String(index)] ?? null,
-      finishedAt: row.stepTimes[String(index + 1)] ?? null,
+      finishedAt: index < row.stepIndex ? (row.stepTimes[String(index + 1)] ?? null) : null,
     }));
   }
 
@@ -336,7 +336,7 @@ export class RolloutResolver {
 
   @FieldResolver(() => EventConnection, { description: 'Everything that happened in it, oldest first. Since: 0.1' })
   events(@Context() ctx: Ctx, @Root() row: RolloutRow, @Args(() => ListArgs) args: ListArgs): Promise<object> {
-    return eventsPage(ctx, { about: row.id }, args);
+    return eventsAbout(ctx, row.id, args);
   }
 }
 

@@ -4,7 +4,7 @@ import type { Ctx } from '../../../graphql/context.ts';
 import { Cursor } from '../../../graphql/scalars.ts';
 import { abortable } from '../../../graphql/source.ts';
 import { Fault } from '../../../lib/fault.ts';
-import { Event, followLog, logCursor, StreamMessageKind, seqOf, streamMessage } from '../../audit/index.ts';
+import { Event, followLog, isToldUpTo, logCursor, StreamMessageKind, seqOf, streamMessage } from '../../audit/index.ts';
 import { metricsIn } from '../metrics.ts';
 import { deploymentsById, rolloutsById } from '../queries.ts';
 import type { DeploymentRow, RolloutRow } from '../tables.ts';
@@ -56,12 +56,14 @@ function followOne<Row extends object>(
     if (from === undefined && isOver(present)) return;
     // Of something that has ended there may be nothing more to come: a short heartbeat tells.
     const heartbeatMs = isOver(present) ? 250 : 15_000;
+    // Its end is committed before the events that tell of it are numbered: both must have been seen.
+    const isTold = (seq: number): Promise<boolean> => isToldUpTo(ctx, id, seq);
     for await (const entry of followLog(ctx, { where: { about: id }, after: start, signal, heartbeatMs })) {
       const row = await read();
       if (!row) return;
       const over = isOver(row);
       if (entry.kind !== 'heartbeat' || !over) yield { ...streamMessage(entry), ...message(row) };
-      if (over && (entry.kind === 'heartbeat' || entry.seq >= ctx.events.head())) return;
+      if (over && (await isTold(entry.seq))) return;
     }
   });
 }
@@ -141,6 +143,8 @@ export class ServingSubscriptions {
         throw new Fault('BAD_USER_INPUT', 'intervalSeconds must be a whole number from 1 to 300.');
       const window = windowOf(windowSeconds, 10);
       return abortable(async function* (signal) {
+        if (!(await load(ctx, deploymentsById, id)))
+          throw new Fault('BAD_USER_INPUT', `There is no ${JSON.stringify(id.slice(0, 60))}.`);
         for await (const counted of ctx.live.follow({ intervalSeconds: interval, windowSeconds: window, signal })) {
           ctx.loaders.clear();
           const deployment = await load(ctx, deploymentsById, id);

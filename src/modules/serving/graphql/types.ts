@@ -91,7 +91,7 @@ registerEnumType(ServingForm, { name: 'ServingForm', description: 'How a model c
 export class Endpoint {
   @Field(() => String, { description: 'Base URL; `/v2/models/<model>/infer` follows. Since: 0.1' })
   url!: string;
-  @Field(() => String, { description: 'The protocol spoken there: `OpenInferenceV2`. Since: 0.1' })
+  @Field(() => String, { description: 'The protocol spoken there: `OPEN_INFERENCE_V2`. Since: 0.1' })
   protocol!: string;
   @Field(() => [ServingForm], { description: 'How it can be asked. Since: 0.1' })
   forms!: string[];

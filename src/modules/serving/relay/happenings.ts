@@ -41,8 +41,12 @@ function ofRollout(name: string, before: ModelDeploymentStatus, after: ModelDepl
       from: now.from ?? null,
     });
   if (was?.outcome && !now.outcome) add('rollout.retried', `rollout ${now.number} starts again`);
-  for (let step = was?.stepIndex ?? now.stepIndex; was && step < now.stepIndex; step++)
-    add('rollout.step_completed', `step ${step + 1} is done`, { step });
+  // One that is first seen on its way has done its steps, unless it began behind them: the first of all, and a fast one.
+  const begins = now.fast || now.from === undefined ? now.stepIndex : 0;
+  const skips = now.fast && !was?.fast;
+  for (let step = was?.stepIndex ?? begins; step < now.stepIndex; step++)
+    if (skips) add('rollout.step_skipped', `step ${step + 1} is left out`, { step });
+    else add('rollout.step_completed', `step ${step + 1} is done`, { step });
   const weight = after.canary?.weight ?? 0;
   if ((before.canary?.weight ?? 0) !== weight && after.canary)
     add('rollout.weight_changed', `the canary has ${weight} % of the traffic`, {

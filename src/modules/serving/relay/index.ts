@@ -1,22 +1,36 @@
 /** The relay: tells the cluster what is wanted and takes in what it reports. Woken by the event log and by informers. */
-import { and, eq } from 'drizzle-orm';
+import { setTimeout } from 'node:timers/promises';
 import type { RolloutCommand } from '../../../contract/rolloutcommand.ts';
 import type { Services } from '../../../graphql/context.ts';
+import { createBackoff } from '../../../lib/backoff.ts';
 import { nameToId } from '../../../lib/id.ts';
-import { createWorkQueue } from '../../../lib/workqueue.ts';
+import { after, createWorkQueue, type Outcome, type WorkQueue } from '../../../lib/workqueue.ts';
 import type { UrlSigner } from '../../../platform/artifacts/sign.ts';
 import { createInformer, keyOf } from '../../../platform/cluster/informer.ts';
+import { isConflict } from '../../../platform/cluster/port.ts';
 import { ROLLOUTCOMMANDS } from '../../../platform/cluster/resources.ts';
-import { statement } from '../../../platform/db/db.ts';
-import { operations } from '../../../platform/events/tables.ts';
-import { ensureActor } from '../../identity/index.ts';
-import { commands } from '../tables.ts';
-import { createObserver } from './observe.ts';
-import { createPublisher, RENEW_EVERY_MS, selectUnpublished } from './publish.ts';
+import { columns, statement } from '../../../platform/db/db.ts';
+import { secretName } from '../spec.ts';
+import { type DeploymentRow, deployments } from '../tables.ts';
+import { isUnknown } from './known.ts';
+import { observe } from './observe.ts';
+import { createParts } from './parts.ts';
+import { publishRow } from './publish.ts';
+import { RENEW_EVERY_MS, writeSecret } from './secrets.ts';
+import { publishCommands, takeAnswer, unansweredCommands } from './verbs.ts';
 
 const selectPresent = statement<{ id: string; key: string }>(
   'presentDeployments',
   `select d.id, d.namespace || '/' || d.name as key from clops.deployments d where d.gone_at is null`,
+);
+const selectUnpublished = statement<{ id: string }>(
+  'unpublishedDeployments',
+  `select d.id from clops.deployments d where d.published_generation < d.generation and d.gone_at is null
+   union select c.deployment_id from clops.rollout_commands c where c.state = 'PENDING'`,
+);
+const selectDeployment = statement<DeploymentRow>(
+  'deploymentOfRelay',
+  `select ${columns(deployments, 'd')} from clops.deployments d where d.id = $1 and d.gone_at is null`,
 );
 
 /** A wake-up that was lost costs this long at most. */
@@ -29,72 +43,88 @@ export interface Relay {
 export async function startRelay({ services, signer }: { services: Services; signer: UrlSigner }): Promise<Relay> {
   const { db, events, cluster, log, clock } = services;
   const closing = new AbortController();
-  const controller = await ensureActor(db, 'SYSTEM', 'controller');
-  const publisher = createPublisher({ services, signer });
-  const observer = createObserver({ services, controllerActorId: controller.id });
-  const failed = (what: string) => (err: unknown, key: string, retryInMs: number) =>
-    log.warn({ err, key, retryInMs }, `${what} failed, will try again`);
-
-  const publishing = createWorkQueue({
-    work: async (id) => void (await publisher.publish(id)),
-    onError: failed('publishing'),
-  });
-  const renewing = createWorkQueue({
-    work: async (id) => void (await publisher.renewSecrets(id)),
-    onError: failed('renewing artifact URLs'),
-    concurrency: 1,
-  });
-  const observing = createWorkQueue({
-    work: async (key) => void (await observer.observe(key)),
-    onError: failed('taking in a status'),
-  });
-  const answering = createWorkQueue({
-    work: async (key) => void (await takeAnswer(key)),
-    onError: failed('taking in an answer'),
-  });
-
+  const closed = new Promise((resolve) => closing.signal.addEventListener('abort', resolve, { once: true }));
+  const parts = await createParts(services, signer);
   const answers = createInformer<RolloutCommand>({ cluster: cluster.port, resource: ROLLOUTCOMMANDS, log, clock });
-
-  /** What the controller answered to a verb ends the operation. */
-  async function takeAnswer(key: string): Promise<void> {
-    const command = answers.get(key);
-    if (!command?.status) return;
-    const operationId = nameToId(command.metadata.name);
-    const { state, message } = command.status;
-    await db.tx(async (tx) => {
-      const [row] = await tx.q
-        .update(commands)
-        .set({ state: state === 'Done' ? 'DONE' : 'REFUSED' })
-        .where(and(eq(commands.operationId, operationId), eq(commands.state, 'PUBLISHED')))
-        .returning();
-      if (!row) return;
-      await tx.q
-        .update(operations)
-        .set(state === 'Done' ? { state: 'SUCCEEDED' } : { state: 'FAILED', error: message })
-        .where(eq(operations.id, operationId));
-      if (state === 'Done') return;
-      await events.append(tx, [
-        {
-          type: 'rollout.command_refused',
-          subject: row.rolloutId,
-          actor: controller.id,
-          operation: operationId,
-          about: [row.deploymentId],
-          message: `${row.verb} was refused: ${message}`,
-          data: { verb: row.verb },
-        },
-      ]);
+  const queue = (what: string, work: (key: string) => Promise<Outcome>, concurrency = 4): WorkQueue =>
+    createWorkQueue({
+      work,
+      onError(err, key, retryInMs) {
+        if (isConflict(err)) log.debug({ key, retryInMs }, `${what}: somebody else was quicker, looking again`);
+        else log.warn({ err, key, retryInMs }, `${what} failed, will try again`);
+      },
+      concurrency,
+      clock,
     });
-  }
 
-  async function sweep(): Promise<void> {
-    for (const { id } of await db.read(selectUnpublished)) publishing.add(id);
-  }
+  const publishing = queue('publishing', async (id) => {
+    const [row] = await db.read(selectDeployment, [id]);
+    if (!row) return undefined;
+    if (row.publishedGeneration < row.generation) await publishRow(parts, row);
+    for (const key of await publishCommands(parts, row)) answering.add(key);
+    // What the cluster said of a publication before it was recorded is taken now.
+    observing.add(`${row.namespace}/${row.name}`);
+    return undefined;
+  });
+  const observing = queue('taking in a resource', async (key) => {
+    await observe(parts, key);
+    return undefined;
+  });
+  const answering = queue('taking in an answer', async (key) => {
+    const [namespace = '', name = ''] = key.split('/');
+    await takeAnswer(parts, nameToId(name), { namespace, name }, answers.get(key));
+    return undefined;
+  });
+  const renewing = queue(
+    'renewing artifact URLs',
+    async (id) => {
+      const [row] = await db.read(selectDeployment, [id]);
+      const md = row && cluster.deployments.get(`${row.namespace}/${row.name}`);
+      if (row && md?.spec.model.artifact.secretName === secretName(row.name)) await writeSecret(parts, row);
+      return undefined;
+    },
+    1,
+  );
+  /** Each a pass over everything, coalesced however often it is asked for, and repeated until it has succeeded. */
+  const passes: Record<string, () => Promise<Outcome>> = {
+    async sweep() {
+      for (const { id } of await db.read(selectUnpublished)) publishing.add(id);
+      return after(SWEEP_MS);
+    },
+    /** What was deleted or answered while no relay ran has left no watch event. */
+    async look() {
+      await Promise.race([Promise.all([cluster.deployments.synced(), answers.synced()]), closed]);
+      if (closing.signal.aborted) return undefined;
+      for (const { key } of await db.read(selectPresent)) observing.add(key);
+      for (const key of await unansweredCommands(parts)) answering.add(key);
+      return undefined;
+    },
+    async unknown() {
+      for (const md of cluster.deployments.list()) if (isUnknown(md)) observing.add(keyOf(md));
+      return undefined;
+    },
+    async renew() {
+      for (const { id } of await db.read(selectPresent)) renewing.add(id);
+      return after(RENEW_EVERY_MS);
+    },
+  };
+  const passing = queue('a pass over everything', (name) => passes[name]?.() ?? Promise.resolve(undefined));
 
   async function followLog(): Promise<void> {
-    const where = { types: ['deployment.*', 'rollout.*'] };
-    for await (const _message of events.follow({ where, signal: closing.signal, heartbeatMs: SWEEP_MS })) {
-      await sweep().catch((err) => log.warn({ err }, 'looking for what is to be published failed'));
+    const where = { types: ['deployment.*', 'rollout.*', 'version.created'] };
+    const backoff = createBackoff();
+    while (!closing.signal.aborted) {
+      try {
+        passing.add('sweep');
+        for await (const message of events.follow({ where, signal: closing.signal })) {
+          backoff.reset();
+          passing.add('sweep');
+          if (message.kind === 'event' && message.event.type === 'version.created') passing.add('unknown');
+        }
+      } catch (err) {
+        log.warn({ err }, 'following the event log failed, will try again');
+      }
+      await setTimeout(backoff.next(), undefined, { signal: closing.signal }).catch(() => {});
     }
   }
 
@@ -103,31 +133,17 @@ export async function startRelay({ services, signer }: { services: Services; sig
     answers.onChange(({ object }) => answering.add(keyOf(object))),
   ];
   answers.start();
-  await sweep();
-  const following = followLog().catch((err) => log.error({ err }, 'following the event log failed'));
-  // What was deleted while no relay ran has left no watch event: every present row is looked at once.
-  const first = cluster.deployments.synced().then(async () => {
-    if (closing.signal.aborted) return;
-    for (const { key } of await db.read(selectPresent)) observing.add(key);
-  });
-  first.catch((err) => log.warn({ err }, 'the first look at deployments failed'));
-  const renewal = setInterval(() => {
-    db.read(selectPresent).then(
-      (rows) => {
-        for (const { id } of rows) renewing.add(id);
-      },
-      (err) => log.warn({ err }, 'renewing artifact URLs failed'),
-    );
-  }, RENEW_EVERY_MS);
-  renewal.unref();
+  for (const object of cluster.deployments.list()) observing.add(keyOf(object));
+  passing.add('look');
+  passing.add('renew');
+  const following = followLog();
 
   return {
     async close() {
       closing.abort();
-      clearInterval(renewal);
       for (const off of offs) off();
       await answers.stop();
-      await Promise.all([publishing.stop(), renewing.stop(), observing.stop(), answering.stop(), following]);
+      await Promise.all([...[passing, publishing, observing, answering, renewing].map((one) => one.stop()), following]);
     },
   };
 }

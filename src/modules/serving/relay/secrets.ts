@@ -1,0 +1,52 @@
+/**
+ * The Secret that pods of a deployment fetch their artifact with: a URL signed for each digest that may have to be fetched,
+ * a line each. Never a person's token. One Secret for all, so that whoever changes the version with kubectl need not know it.
+ */
+import { LABELS, RELAY_MANAGER } from '../../../contract/names.ts';
+import { isNotFound } from '../../../platform/cluster/port.ts';
+import { SECRETS } from '../../../platform/cluster/resources.ts';
+import { statement } from '../../../platform/db/db.ts';
+import { secretName } from '../spec.ts';
+import type { DeploymentRow } from '../tables.ts';
+import type { Parts } from './parts.ts';
+
+/** How long a pod may fetch with the URL it was given. Renewed when half of it is over. */
+const URL_VALID_MS = 24 * 3_600_000;
+export const RENEW_EVERY_MS = URL_VALID_MS / 2;
+
+/** What is wanted, and what serves. */
+const selectLiveDigests = statement<{ digest: string }>(
+  'liveDigests',
+  `select v.digest from clops.deployments d join clops.model_versions v on v.id = d.version_id where d.id = $1
+   union select v.digest from clops.deployments d join clops.revisions r on r.deployment_id = d.id
+     and r.hash in (d.status -> 'stable' ->> 'hash', d.status -> 'canary' ->> 'hash')
+   join clops.model_versions v on v.id = r.version_id where d.id = $1 order by 1`,
+);
+
+type Named = Pick<DeploymentRow, 'id' | 'namespace' | 'name'>;
+
+export async function writeSecret({ services, signer }: Parts, { id, namespace, name }: Named): Promise<void> {
+  const { db, clock, cluster } = services;
+  const digests = await db.read(selectLiveDigests, [id]);
+  const urls = digests.map(({ digest }) => signer.sign(digest, clock.now() + URL_VALID_MS));
+  const labels = { [LABELS.managedBy]: 'clops', [LABELS.deployment]: name };
+  await cluster.port.apply(
+    SECRETS,
+    {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: secretName(name), namespace, labels },
+      type: 'Opaque',
+      data: { url: Buffer.from(`${urls.join('\n')}\n`).toString('base64') },
+    },
+    { fieldManager: RELAY_MANAGER, force: true },
+  );
+}
+
+export async function deleteSecret({ services }: Parts, { namespace, name }: Named): Promise<void> {
+  try {
+    await services.cluster.port.delete(SECRETS, secretName(name), namespace);
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
+}

@@ -1,0 +1,126 @@
+/** A verb's way to the cluster as a RolloutCommand, and its answer's way back into the operation. */
+import { and, eq, inArray } from 'drizzle-orm';
+import { API_VERSION, LABELS, RELAY_MANAGER } from '../../../contract/names.ts';
+import type { RolloutCommand } from '../../../contract/rolloutcommand.ts';
+import { idToName } from '../../../lib/id.ts';
+import { isAlreadyExists, isNotFound } from '../../../platform/cluster/port.ts';
+import { ROLLOUTCOMMANDS } from '../../../platform/cluster/resources.ts';
+import { columns, statement, type Tx } from '../../../platform/db/db.ts';
+import { type CommandRow, commands, type DeploymentRow } from '../tables.ts';
+import { endOperations, publishOperations } from './operations.ts';
+import type { Parts } from './parts.ts';
+import { isRefusal } from './publish.ts';
+
+/** Commands whose rollout the controller has begun: before that they would be refused. */
+const selectPendingCommands = statement<CommandRow & { number: number }>(
+  'pendingCommands',
+  `select ${columns(commands, 'c')}, o.number from clops.rollout_commands c join clops.rollouts o on o.id = c.rollout_id
+   where c.deployment_id = $1 and c.state = 'PENDING' and o.number is not null order by c.operation_id`,
+);
+const selectUnansweredCommands = statement<{ key: string }>(
+  'unansweredCommands',
+  `select d.namespace || '/' || replace(c.operation_id, '_', '-') as key
+   from clops.rollout_commands c join clops.deployments d on d.id = c.deployment_id where c.state = 'PUBLISHED'`,
+);
+
+/** Answers the keys of the RolloutCommands that were made. */
+export async function publishCommands(parts: Parts, deployment: DeploymentRow): Promise<string[]> {
+  const { db } = parts.services;
+  const keys: string[] = [];
+  for (const command of await db.read(selectPendingCommands, [deployment.id])) {
+    const { operationId } = command;
+    try {
+      await create(parts, deployment, command);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      await db.tx((tx) => refuse(parts, tx, operationId, error.message));
+      continue;
+    }
+    await db.tx(async (tx) => {
+      const published = await tx.q
+        .update(commands)
+        .set({ state: 'PUBLISHED' })
+        .where(and(eq(commands.operationId, operationId), eq(commands.state, 'PENDING')))
+        .returning();
+      if (published.length > 0) await publishOperations(tx, [operationId]); // else its answer was quicker
+    });
+    keys.push(`${deployment.namespace}/${idToName(operationId)}`);
+  }
+  return keys;
+}
+
+async function create(
+  { services }: Parts,
+  { namespace, name, uid }: DeploymentRow,
+  { operationId, verb, to, reason, by, number }: CommandRow & { number: number },
+): Promise<void> {
+  const owner = uid && { apiVersion: API_VERSION, kind: 'ModelDeployment', name, uid };
+  const object: RolloutCommand = {
+    apiVersion: API_VERSION,
+    kind: 'RolloutCommand',
+    metadata: {
+      name: idToName(operationId),
+      namespace,
+      labels: { [LABELS.managedBy]: 'clops', [LABELS.deployment]: name },
+      ...(owner && { ownerReferences: [owner] }),
+    },
+    spec: { deployment: name, rollout: number, verb, ...(to && { to }), ...(reason && { reason }), by },
+  };
+  try {
+    await services.cluster.port.create(ROLLOUTCOMMANDS, object, { fieldManager: RELAY_MANAGER });
+  } catch (error) {
+    if (!isAlreadyExists(error)) throw error;
+  }
+}
+
+/** What the controller answered ends the operation. A command that is no longer there will not be answered any more. */
+export async function takeAnswer(
+  parts: Parts,
+  operationId: string,
+  key: { namespace: string; name: string },
+  seen: RolloutCommand | undefined,
+): Promise<void> {
+  const { db, cluster } = parts.services;
+  const command =
+    seen ??
+    (await cluster.port.get<RolloutCommand>(ROLLOUTCOMMANDS, key.name, key.namespace).catch((error: unknown) => {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }));
+  if (command && !command.status) return;
+  await db.tx(async (tx) => {
+    if (command?.status?.state !== 'Done') {
+      const words = command?.status?.message ?? 'The command was deleted, and nobody saw its answer.';
+      return refuse(parts, tx, operationId, words);
+    }
+    const [row] = await close(tx, operationId, 'DONE');
+    if (row) await endOperations(tx, [operationId]);
+  });
+}
+
+const close = (tx: Tx, operationId: string, state: 'DONE' | 'REFUSED') =>
+  tx.q
+    .update(commands)
+    .set({ state })
+    .where(and(eq(commands.operationId, operationId), inArray(commands.state, ['PENDING', 'PUBLISHED'])))
+    .returning();
+
+async function refuse({ services, controllerId }: Parts, tx: Tx, operationId: string, words: string): Promise<void> {
+  const [row] = await close(tx, operationId, 'REFUSED');
+  if (!row) return;
+  await endOperations(tx, [operationId], words);
+  await services.events.append(tx, [
+    {
+      type: 'rollout.command_refused',
+      subject: row.rolloutId,
+      actor: controllerId,
+      operation: operationId,
+      about: [row.deploymentId],
+      message: `${row.verb} was refused: ${words}`.slice(0, 1000),
+      data: { verb: row.verb },
+    },
+  ]);
+}
+
+export const unansweredCommands = async ({ services }: Parts): Promise<string[]> =>
+  (await services.db.read(selectUnansweredCommands)).map(({ key }) => key);

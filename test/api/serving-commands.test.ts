@@ -1,0 +1,219 @@
+/** Deployments through the API and down to the pods: canaries step by step, every verb, every operation to its end. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { aServingLab, type ServingLab } from '../support/serving.ts';
+
+let lab: ServingLab;
+beforeAll(async () => {
+  lab = await aServingLab();
+  await lab.register('vad', 4);
+});
+afterAll(() => lab.close());
+
+const version = (number: number) => ({ version: { number } });
+
+test('a deployment is made, serves, and its operation ends', async () => {
+  const answer = await lab.deploy({ name: 'first', ...version(1) });
+  expect(answer).toMatchObject({ errors: [], operation: { state: 'ACCEPTED' }, deployment: { generation: 1 } });
+  const { operation, deployment, rollout } = answer;
+  const healthy = await lab.untilPhase('first', 'HEALTHY');
+  expect(healthy).toMatchObject({
+    ready: true,
+    stable: { weight: 100, version: { number: 1 }, replicas: 2 },
+    canary: null,
+  });
+  expect(healthy.rollout).toMatchObject({ id: rollout?.id, outcome: 'PROMOTED', allowed: [] });
+  await lab.untilOperation(operation?.id ?? '', 'SUCCEEDED');
+  const told = await lab.told(deployment?.id ?? '');
+  expect(told.slice(0, 3)).toEqual(['deployment.created', 'rollout.requested', 'rollout.started']);
+  expect(told.filter((type) => type === 'rollout.promoted')).toHaveLength(1);
+});
+
+test('a canary goes its steps when it is promoted, and tells each of them once and in order', async () => {
+  const before = await lab.deployment('first');
+  const { rollout, operation } = await lab.deploy({ name: 'first', ...version(2) });
+  const id = rollout?.id ?? '';
+  await lab.untilOperation(operation?.id ?? '', 'SUCCEEDED');
+  const paused = await lab.untilRollout('first', 'PAUSED', 1);
+  expect(paused).toMatchObject({
+    phase: 'PAUSED',
+    stable: { weight: 90 },
+    canary: { weight: 10, version: { number: 2 } },
+  });
+  expect(paused.rollout.allowed).toEqual(['PROMOTE', 'PROMOTE_FULL', 'SKIP_STEP', 'PAUSE', 'ABORT', 'ROLLBACK']);
+  const promoted = await lab.drive('promoteRollout', id);
+  expect(promoted.errors).toEqual([]);
+  await lab.untilOperation(promoted.operation?.id ?? '', 'SUCCEEDED');
+  await lab.untilRollout('first', 'PAUSED', 3);
+  await lab.drive('promoteRollout', id, { to: 'END' });
+  const done = await lab.untilPhase('first', 'HEALTHY');
+  expect(done).toMatchObject({
+    stable: { version: { number: 2 } },
+    rollout: { outcome: 'PROMOTED' },
+    generation: before.generation + 1,
+  });
+  const told = (await lab.told(id)).filter((type) => !/weight|requested|resumed/.test(type));
+  expect(told).toEqual([
+    'rollout.started',
+    'rollout.step_completed',
+    'rollout.paused',
+    'rollout.step_completed',
+    'rollout.step_completed',
+    'rollout.paused',
+    'rollout.step_completed',
+    'rollout.promoted',
+  ]);
+  const { node } = await lab.ask<{ node: object }>(
+    `{ node(id: "${id}") { ... on Rollout { from { version { number } } to { version { number } wasStable } steps { state startedAt finishedAt } } } }`,
+  );
+  expect(node).toMatchObject({ from: { version: { number: 1 } }, to: { version: { number: 2 }, wasStable: true } });
+});
+
+test('of two quick promotes the second is refused by the controller, in words', async () => {
+  await lab.deploy({ name: 'quick', ...version(1) });
+  await lab.untilPhase('quick', 'HEALTHY');
+  const { rollout } = await lab.deploy({ name: 'quick', ...version(2) });
+  await lab.untilRollout('quick', 'PAUSED', 1);
+  const id = rollout?.id ?? '';
+  const [first, second] = await Promise.all([
+    lab.drive('promoteRollout', id, { idempotencyKey: 'one' }),
+    lab.drive('promoteRollout', id, { idempotencyKey: 'two' }),
+  ]);
+  expect([first.errors, second.errors]).toEqual([[], []]);
+  const states = await Promise.all(
+    [first, second].map(({ operation }) =>
+      lab
+        .untilOperation(operation?.id ?? '', 'SUCCEEDED')
+        .catch(() => lab.untilOperation(operation?.id ?? '', 'FAILED')),
+    ),
+  );
+  expect(states.map(({ state }) => state).sort()).toEqual(['FAILED', 'SUCCEEDED']);
+  expect(states.find(({ state }) => state === 'FAILED')?.error).toMatch(/\w/);
+  await lab.untilRollout('quick', 'PAUSED', 3);
+  expect((await lab.told(id)).filter((type) => type === 'rollout.command_refused')).toHaveLength(1);
+});
+
+test('pause and resume are a state, abort takes the share away, retry begins again, full promotion ends it', async () => {
+  const { deployment } = await lab.deploy({ name: 'driven', ...version(1) });
+  await lab.untilPhase('driven', 'HEALTHY');
+  const { rollout } = await lab.deploy({ name: 'driven', ...version(2) });
+  const id = rollout?.id ?? '';
+  await lab.untilRollout('driven', 'PAUSED', 1);
+  const done = async (verb: string, more: object = {}): Promise<void> => {
+    const { errors, operation } = await lab.drive(verb, id, more);
+    expect(errors).toEqual([]);
+    await lab.untilOperation(operation?.id ?? '', 'SUCCEEDED');
+  };
+  await done('pauseRollout');
+  expect((await lab.deployment('driven')).rollout.allowed).toEqual(['RESUME', 'ABORT', 'ROLLBACK']);
+  const refused = await lab.drive('promoteRollout', id);
+  expect(refused).toMatchObject({
+    operation: null,
+    errors: [{ __typename: 'NotAllowedNowError', path: ['rollout'], allowed: ['RESUME', 'ABORT', 'ROLLBACK'] }],
+  });
+  await done('resumeRollout');
+  await done('abortRollout', { reason: 'too slow' });
+  const aborted = await lab.untilRollout('driven', 'ABORTED');
+  expect(aborted).toMatchObject({ phase: 'DEGRADED', stable: { weight: 100, version: { number: 1 } } });
+  expect(aborted.rollout.message).toContain('too slow');
+  await done('retryRollout');
+  await lab.untilRollout('driven', 'PAUSED', 1);
+  await done('promoteRollout', { to: 'FULL' });
+  expect(await lab.untilPhase('driven', 'HEALTHY')).toMatchObject({
+    stable: { version: { number: 2 } },
+    rollout: { outcome: 'FAST_PROMOTED', allowed: ['ROLLBACK'] },
+  });
+  const told = (await lab.told(id)).filter((type) => /abort|retried|promoted|skipped/.test(type));
+  expect(told).toEqual([
+    'rollout.abort_requested',
+    'rollout.aborting',
+    'rollout.aborted',
+    'rollout.retried',
+    'rollout.step_skipped',
+    'rollout.step_skipped',
+    'rollout.step_skipped',
+    'rollout.promoted',
+  ]);
+
+  const back = await lab.drive('rollbackDeployment', deployment?.id ?? '', { reason: 'wrong answers' });
+  expect(back.errors).toEqual([]);
+  expect(back.rollout?.id).not.toBe(id);
+  await lab.untilOperation(back.operation?.id ?? '', 'SUCCEEDED');
+  expect(await lab.untilPhase('driven', 'HEALTHY')).toMatchObject({
+    stable: { version: { number: 1 } },
+    rollout: { id: back.rollout?.id, outcome: 'FAST_ROLLED_BACK' },
+  });
+  const old = await lab.drive('abortRollout', id);
+  expect(old.errors).toMatchObject([
+    { code: 'NOT_ALLOWED_NOW', message: expect.stringContaining('newer rollout'), allowed: [] },
+  ]);
+});
+
+describe('the same again', () => {
+  test('does nothing; with its key it is the same answer; after an abort it starts again', async () => {
+    const input = { name: 'again', ...version(1) };
+    const first = await lab.deploy({ ...input, idempotencyKey: 'k1' });
+    await lab.untilPhase('again', 'HEALTHY');
+    const before = await lab.told(first.deployment?.id ?? '');
+    expect(await lab.deploy({ ...input, idempotencyKey: 'k1' })).toMatchObject({
+      operation: { id: first.operation?.id },
+    });
+    const other = await lab.deploy({ ...input, replicas: 3, idempotencyKey: 'k1' });
+    expect(other.errors).toMatchObject([{ code: 'CONFLICT', path: ['idempotencyKey'] }]);
+    const repeated = await lab.deploy(input);
+    expect(repeated).toMatchObject({ errors: [], operation: { state: 'SUCCEEDED' }, deployment: { generation: 1 } });
+    expect(await lab.told(first.deployment?.id ?? '')).toEqual(before);
+
+    const { rollout } = await lab.deploy({ name: 'again', ...version(2) });
+    await lab.untilRollout('again', 'PAUSED', 1);
+    await lab.drive('abortRollout', rollout?.id ?? '');
+    await lab.untilRollout('again', 'ABORTED');
+    const restarted = await lab.deploy({ name: 'again', ...version(2) });
+    expect(restarted).toMatchObject({ errors: [], rollout: { id: rollout?.id }, deployment: { generation: 2 } });
+    await lab.untilOperation(restarted.operation?.id ?? '', 'SUCCEEDED');
+    await lab.untilRollout('again', 'PAUSED', 1);
+  });
+
+  test('many at once are one deployment', async () => {
+    const input = { name: 'crowd', ...version(1) };
+    const answers = await Promise.all(
+      Array.from({ length: 12 }, (_, i) => lab.deploy({ ...input, idempotencyKey: `c${i % 2}` })),
+    );
+    expect(new Set(answers.map(({ deployment }) => deployment?.id)).size).toBe(1);
+    expect(answers.flatMap(({ errors }) => errors)).toEqual([]);
+    expect((await lab.untilPhase('crowd', 'HEALTHY')).generation).toBe(1);
+  });
+
+  test('a generation that is not the present one is a conflict', async () => {
+    expect((await lab.deploy({ name: 'none', ...version(1), expectedGeneration: 3 })).errors).toMatchObject([
+      { code: 'CONFLICT', path: ['expectedGeneration'] },
+    ]);
+    expect((await lab.deploy({ name: 'crowd', ...version(2), expectedGeneration: 7 })).errors).toMatchObject([
+      { code: 'CONFLICT', path: ['expectedGeneration'] },
+    ]);
+  });
+});
+
+test('another version and back before the controller looked leaves everything where it was', async () => {
+  await lab.deploy({ name: 'wavering', ...version(1) });
+  const before = await lab.untilPhase('wavering', 'HEALTHY');
+  await lab.stopRelay();
+  const there = await lab.deploy({ name: 'wavering', ...version(2) });
+  const back = await lab.deploy({ name: 'wavering', ...version(1) });
+  await lab.startRelay();
+  await lab.untilOperation(there.operation?.id ?? '', 'SUCCEEDED');
+  await lab.untilOperation(back.operation?.id ?? '', 'SUCCEEDED');
+  const after = await lab.untilPhase('wavering', 'HEALTHY');
+  expect(after).toMatchObject({ generation: 3, rollout: { id: before.rollout.id, outcome: 'PROMOTED' } });
+  const { rollouts } = await lab.ask<{ rollouts: { nodes: object[] } }>(
+    `{ rollouts(where: { deployment: "${before.id}", active: true }) { nodes { id } } }`,
+  );
+  expect(rollouts.nodes).toEqual([]);
+});
+
+test('scaling starts no rollout', async () => {
+  const { deployment, operation } = await lab.drive('updateDeployment', (await lab.deployment('first')).id, {
+    replicas: 1,
+  });
+  await lab.untilOperation(operation?.id ?? '', 'SUCCEEDED');
+  expect(await lab.untilPhase('first', 'HEALTHY')).toMatchObject({ replicas: 1, generation: deployment?.generation });
+});
