@@ -3,9 +3,10 @@
  * role loads its own code alone, by `import()` inside it: a model server is started once per replica, and carries neither
  * a GraphQL server nor the configuration's schema (zod alone is 19 MB) in its memory.
  */
-import { readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Config } from './config.ts';
 import { GATEWAY_NAME, SYSTEM_NAMESPACE } from './contract/names.ts';
@@ -15,12 +16,12 @@ import type { Log } from './lib/log.ts';
 import type { UrlSigner } from './platform/artifacts/sign.ts';
 import type { ClusterPort } from './platform/cluster/port.ts';
 import { identityOf } from './platform/process/identity.ts';
-import { endLeftover } from './platform/process/leftover.ts';
+import { endLeftover, findChild } from './platform/process/leftover.ts';
 import { takeLock } from './platform/process/lock.ts';
 import { refusedPorts, type WantedPort } from './platform/process/ports.ts';
-import { supervise } from './platform/process/supervise.ts';
+import { type Supervised, supervise } from './platform/process/supervise.ts';
 import { Refusal } from './start/report.ts';
-import { type Parts, type Program, type Role, runProgram, runRole } from './start/run.ts';
+import { type Parts, type Program, pidFile, type Role, runProgram, runRole } from './start/run.ts';
 import { GRAPHIQL_TABS } from './start/tabs.ts';
 import { thingsToTry } from './start/tries.ts';
 
@@ -145,10 +146,19 @@ async function claim({ config, lifetime, report }: Parts): Promise<void> {
     );
   }
   lifetime.atEnd('lock', () => lock.release());
-  await Promise.all(['node', 'cluster'].map((name) => endLeftover(pidFile(dataDir, name))));
+  const stamp = stampOf(config);
+  const local = config.cluster === 'local';
+  const hasCluster = local && findChild(pidFile(dataDir, 'cluster'), stamp) !== undefined;
+  const hasNode = hasCluster && findChild(pidFile(dataDir, 'node'), stamp) !== undefined;
+  await Promise.all([
+    hasNode || endLeftover(pidFile(dataDir, 'node')),
+    hasCluster || endLeftover(pidFile(dataDir, 'cluster')),
+  ]);
   const wanted: WantedPort[] = [{ port: httpPort, bind, purpose: 'the API', setting: 'CLOPS_HTTP_PORT' }];
-  if (config.cluster === 'local') {
+  if (local && !hasNode) {
     wanted.push({ port: gatewayPort, bind, purpose: 'the gateway', setting: 'CLOPS_GATEWAY_PORT' });
+  }
+  if (local && !hasCluster) {
     wanted.push({ port: clusterPort, bind: '127.0.0.1', purpose: 'the local cluster', setting: 'CLOPS_CLUSTER_PORT' });
   }
   const refusals = await refusedPorts(wanted);
@@ -182,7 +192,7 @@ async function localCluster(parts: Parts): Promise<string | undefined> {
   return signal.aborted ? undefined : await child(parts, 'node');
 }
 
-/** Another role as a supervised child process. Answers its address. */
+/** Another role as a supervised child process, perhaps one that a killed start has left. Answers its address. */
 async function child({ config, log, lifetime, report }: Parts, name: 'cluster' | 'node'): Promise<string | undefined> {
   const options = {
     name,
@@ -190,9 +200,11 @@ async function child({ config, log, lifetime, report }: Parts, name: 'cluster' |
     args: [MAIN, name],
     logFile: join(config.dataDir, 'logs', `${name}.log`),
     pidFile: pidFile(config.dataDir, name),
+    stamp: stampOf(config),
     log,
   };
-  const running = await report.step(`${name} ready`, supervise(options));
+  const said = ({ adopted }: Supervised): string => `${name} ${adopted ? 'found running' : 'ready'}`;
+  const running = await report.step(said, supervise(options));
   lifetime.atEnd(name, (hurry) => running.stop(6_000, hurry));
   const { info } = running;
   return typeof info === 'object' && info !== null && 'url' in info ? String(info.url) : undefined;
@@ -328,7 +340,15 @@ function isDead(identity: string): boolean {
   return identity.startsWith(here) && identity !== identityHere(Number.parseInt(identity.slice(here.length), 10));
 }
 
-const pidFile = (dataDir: string, name: string): string => join(dataDir, 'run', `${name}.pid`);
+/** Program and settings of the children. The build's own record changes whenever anything was compiled anew. */
+function stampOf(config: Config): string {
+  const { dataDir, bind, clusterPort, gatewayPort, logLevel, localConfigFile: file } = config;
+  const build = statSync(join(dirname(MAIN), '.tsbuildinfo'), { throwIfNoEntry: false }) ?? statSync(MAIN);
+  const declared = file === undefined ? undefined : statSync(file, { throwIfNoEntry: false })?.mtimeMs;
+  const settings = [dataDir, bind, clusterPort, gatewayPort, logLevel, file, declared];
+  const text = JSON.stringify([process.execPath, MAIN, build.mtimeMs, ...settings]);
+  return createHash('sha256').update(text).digest('hex');
+}
 
 /** Like Promise.all, but a failure is told only when the other has come to rest, so that it can be stopped in order. */
 async function bothOf<A, B>(first: Promise<A>, second: B): Promise<[A, Awaited<B>]> {

@@ -6,6 +6,7 @@ import { mkdirSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config.ts';
 import { createLog, type Log } from '../lib/log.ts';
+import { untilNobodys } from '../platform/process/leftover.ts';
 import { createLifetime, type Lifetime } from '../platform/process/lifetime.ts';
 import { openLogFile } from '../platform/process/logFile.ts';
 import { sayFailed, sayReady } from '../platform/process/supervise.ts';
@@ -28,6 +29,9 @@ const FOR_PEOPLE = 'all';
 /** The parts whose end a person waits for; pools and caches end with them. */
 const PROGRAMS = new Set(['api', 'controller', 'node', 'cluster', 'postgres']);
 
+/** Where a role that is somebody's child is remembered. */
+export const pidFile = (dataDir: string, name: string): string => join(dataDir, 'run', `${name}.pid`);
+
 /** Resolves with the exit code when a role of the platform has ended. */
 export async function runRole(name: string, role: Role): Promise<number> {
   speedUpImports();
@@ -42,6 +46,10 @@ export async function runRole(name: string, role: Role): Promise<number> {
     };
     const lifetime = createLifetime({ log, onStop });
     obeySignals(lifetime, log);
+    process.on('disconnect', () => {
+      log.warn('the parent process is gone: going on for a while, until the next start takes over');
+      void untilNobodys(pidFile(config.dataDir, name)).then(() => lifetime.end(0, 'nobody looks after this process'));
+    });
     const { code, tookMs } = await live(role({ config, log, lifetime, report }), lifetime, log);
     if (forPeople) report.line(`Stopped in ${seconds(tookMs)}.`);
     return code;
@@ -111,7 +119,6 @@ function obeySignals(lifetime: Lifetime, log: Log): void {
   process.on('SIGINT', () => lifetime.end(130, 'SIGINT'));
   process.on('SIGTERM', () => lifetime.end(0, 'SIGTERM'));
   process.on('SIGHUP', () => lifetime.end(0, 'SIGHUP'));
-  process.on('disconnect', () => lifetime.end(0, 'the parent process is gone'));
   const fault = (error: unknown): void => {
     log.fatal({ err: error }, 'a fault that nothing caught');
     lifetime.end(1, 'a fault that nothing caught');

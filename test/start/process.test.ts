@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { silentLog } from '../../src/lib/log.ts';
 import { identityOf, startedAt } from '../../src/platform/process/identity.ts';
-import { endLeftover } from '../../src/platform/process/leftover.ts';
+import { endLeftover, findChild } from '../../src/platform/process/leftover.ts';
 import { createLifetime } from '../../src/platform/process/lifetime.ts';
 import { takeLock } from '../../src/platform/process/lock.ts';
 import { refusedPorts } from '../../src/platform/process/ports.ts';
@@ -33,6 +33,7 @@ function options(body: string) {
     args: [script],
     logFile: join(folder, 'logs', 'child.log'),
     pidFile: join(folder, 'run', 'child.pid'),
+    stamp: 'v1',
     log: silentLog,
     restartAfterMs: 20,
   };
@@ -45,6 +46,16 @@ async function supervised(body: string): Promise<Supervised> {
 }
 
 const WELL = `console.log('hello'); process.send({ ready: { url: 'here' } }); process.on('disconnect', () => process.exit(0));`;
+
+const LEFTOVER = join(import.meta.dirname, '..', '..', 'src', 'platform', 'process', 'leftover.ts');
+const keptFor = (ms: number): string => `
+  import { untilNobodys } from ${JSON.stringify(LEFTOVER)};
+  const file = ${JSON.stringify(join(folder, 'run', 'child.pid'))};
+  process.on('disconnect', () => untilNobodys(file, ${ms}).then(() => process.exit(0)));
+  process.send({ ready: { url: 'here' } });
+  setInterval(() => {}, 1000);`;
+/** Waits for a parent as long as a child of the platform does. */
+const KEPT = `setInterval(() => {}, 1000); process.send({ ready: { url: 'here' } }); process.on('disconnect', () => {});`;
 
 describe('a supervised child', () => {
   test('is waited for, answers with what it said, and writes to its file', async () => {
@@ -91,16 +102,37 @@ describe('a supervised child', () => {
     expect(child.pid()).toBeUndefined();
   });
 
-  test('ends when its parent is killed, and what does not is ended by the next start', async () => {
-    const stubborn = `process.send({ ready: 1 }); process.on('disconnect', () => {}); setInterval(() => {}, 1000);`;
-    for (const [body, endsItself] of [[WELL, true] as const, [stubborn, false] as const]) {
-      const { parent, pid } = await parentOf(options(body));
-      parent.kill('SIGKILL');
-      if (endsItself) await eventually(() => expect(identityOf(pid)).toBeNull());
-      else expect(identityOf(pid)).not.toBeNull();
-      await endLeftover(join(folder, 'run', 'child.pid'));
-      expect(identityOf(pid)).toBeNull();
-    }
+  test('goes on when its parent is killed, and is taken over by a start that wants just it', async () => {
+    const { parent, pid } = await parentOf(options(KEPT));
+    parent.kill('SIGKILL');
+    const child = await supervised(KEPT);
+    expect([child.pid(), child.adopted, child.info]).toEqual([pid, true, { url: 'here' }]);
+    process.kill(pid, 'SIGKILL');
+    await eventually(() => expect([undefined, pid]).not.toContain(child.pid()));
+    expect(child.restarts()).toBe(1);
+    await child.stop(2_000);
+    expect(existsSync(join(folder, 'run', 'child.pid'))).toBe(false);
+  });
+
+  test('that was started as something else is no child to take over, and is ended', async () => {
+    const { parent, pid } = await parentOf(options(KEPT));
+    parent.kill('SIGKILL');
+    const file = join(folder, 'run', 'child.pid');
+    expect(findChild(file, 'v2')).toBeUndefined();
+    expect(findChild(file, 'v1')).toMatchObject({ pid });
+    await endLeftover(file);
+    expect([identityOf(pid), findChild(file, 'v1')]).toEqual([null, undefined]);
+  });
+
+  test('that nobody comes back for ends itself, and at once when the file is about another', async () => {
+    const patient = await parentOf(options(keptFor(1_500)));
+    patient.parent.kill('SIGKILL');
+    await eventually(() => expect(identityOf(patient.pid)).toBeNull());
+
+    const replaced = await parentOf(options(keptFor(60_000)));
+    rmSync(join(folder, 'run', 'child.pid'));
+    replaced.parent.kill('SIGKILL');
+    await eventually(() => expect(identityOf(replaced.pid)).toBeNull());
   });
 
   test('a leftover file that names somebody else harms nobody', async () => {

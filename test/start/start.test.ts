@@ -93,7 +93,7 @@ test('starts everything, answers, refuses a second start, and leaves nothing aft
   expect(existsSync(join(folder, 'lock'))).toBe(false);
 });
 
-test('after a kill -9 only Postgres is left, and the next start takes it over; a killed child comes back', {
+test('after a kill -9 the models are served on, and the next start takes everything over; a killed child comes back', {
   timeout: 90_000,
 }, async () => {
   const first = start();
@@ -101,12 +101,16 @@ test('after a kill -9 only Postgres is left, and the next start takes it over; a
   const pids = children();
   first.process.kill('SIGKILL');
   await first.code;
-  await eventually(() => expect(pids.map(identityOf)).toEqual([null, null]));
+  const gateway = `http://127.0.0.1:${ports['CLOPS_GATEWAY_PORT']}/`;
+  expect((await fetch(gateway)).status).toBe(404);
   expect(findPostmaster(join(folder, 'postgres', 'data'))?.status).toBe('ready');
 
   const second = start();
   await ready(second);
-  expect(second.said()).toContain('found running');
+  for (const name of ['postgres 18', 'cluster', 'node']) {
+    expect(second.said()).toMatch(new RegExp(`${name}[\\d.]* found running`));
+  }
+  expect(children()).toEqual(pids);
   const before = children();
   for (const pid of before) process.kill(pid, 'SIGKILL');
   await eventually(() => {
@@ -115,11 +119,17 @@ test('after a kill -9 only Postgres is left, and the next start takes it over; a
     expect(now.filter((pid) => before.includes(pid))).toEqual([]);
   });
   await eventually(async () => {
-    const answer = await fetch(`http://127.0.0.1:${ports['CLOPS_GATEWAY_PORT']}/`);
-    expect(answer.status).toBe(404);
+    expect((await fetch(gateway)).status).toBe(404);
   });
-  second.process.kill('SIGTERM');
-  expect(await second.code).toBe(0);
+
+  second.process.kill('SIGKILL');
+  await second.code;
+  const third = start({ CLOPS_LOG_LEVEL: 'debug' });
+  await ready(third);
+  expect(third.said()).toMatch(/cluster ready[\s\S]*node ready/); // Other settings: not the children it wants.
+  third.process.kill('SIGTERM');
+  expect(await third.code).toBe(0);
+  expect([...pids, ...before].map(identityOf)).toEqual([null, null, null, null]);
 });
 
 test('what a person can put right is one sentence, and nothing is started', async () => {

@@ -1,14 +1,15 @@
 /**
- * A child process that is one of our own roles: started, waited for until it says that it is ready, started again with
- * back-off when it dies, stopped. Its output goes to a file. It is in a session of its own, so that Ctrl-C reaches the
- * parent alone, which ends its children in order; when the parent is killed the channel closes and the child ends itself.
+ * A child process that is one of our own roles: started, or taken over from a start that was killed; waited for until it
+ * says that it is ready, started again with back-off when it dies, stopped. Its output goes to a file. It is in a session
+ * of its own, so that Ctrl-C reaches the parent alone, which ends its children in order.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, readFileSync } from 'node:fs';
 import { createBackoff } from '../../lib/backoff.ts';
 import { type Clock, systemClock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
-import { forgetChild, rememberChild } from './leftover.ts';
+import { identityOf } from './identity.ts';
+import { type Child, findChild, forgetChild, rememberChild } from './leftover.ts';
 import { openLogFile } from './logFile.ts';
 
 export interface SuperviseOptions {
@@ -18,16 +19,20 @@ export interface SuperviseOptions {
   logFile: string;
   /** Remembers the child for the next start, should this process be killed. */
   pidFile: string;
+  /** Names program and settings: a child with the same stamp that an earlier start has left is taken over. */
+  stamp: string;
   log: Log;
   clock?: Clock;
   readyWithinMs?: number;
-  /** The wait before the first restart; doubles up to ten seconds. */
+  /** The wait before the first restart; doubles up to five seconds. */
   restartAfterMs?: number;
 }
 
 export interface Supervised {
   /** What the child said when it was ready. */
   readonly info: unknown;
+  /** True when an earlier start had left it running. */
+  readonly adopted: boolean;
   pid(): number | undefined;
   restarts(): number;
   /** SIGTERM, then SIGKILL after `graceMs` or as soon as `hurry` aborts. */
@@ -38,23 +43,41 @@ export interface Supervised {
 type Message = { ready: unknown } | { failed: string };
 
 /** Lived this long: the next death is a new story and is not punished for the last one. */
-const WELL_AFTER_MS = 30_000;
+const WELL_AFTER_MS = 10_000;
+/** Of a child that was taken over no event tells the end. */
+const LOOK_MS = 250;
+
+interface Process {
+  readonly pid: number | undefined;
+  isAlive(): boolean;
+  signal(signal: NodeJS.Signals): void;
+  /** Never rejects. */
+  readonly exited: Promise<{ code: number | null; signal: string | null }>;
+}
 
 /** Resolves when the child is ready. A child that fails at its first start is not started again: that is for a person. */
 export async function supervise(options: SuperviseOptions): Promise<Supervised> {
-  const { name, log, clock = systemClock, restartAfterMs = 200 } = options;
-  const backoff = createBackoff({ initialMs: restartAfterMs, maxMs: 10_000, jitter: 0.2 });
+  const { name, log, pidFile, stamp, clock = systemClock, restartAfterMs = 200 } = options;
+  const backoff = createBackoff({ initialMs: restartAfterMs, maxMs: 5_000, jitter: 0.2 });
   let stopping = false;
   let restarts = 0;
   let cancelRestart: (() => void) | undefined;
-  let child = launch(options);
+  const found = findChild(pidFile, stamp);
+  let child = found ? taken(found, clock) : undefined;
+  let info = found?.info;
   let bornAt = clock.monotonic();
-  const info = await readiness(child, options);
-  watch();
+  if (found) rememberChild(pidFile, found.pid, stamp, info);
+  else {
+    const launched = launch(options);
+    child = ours(launched);
+    info = await readiness(launched, options);
+  }
+  watch(child as Process);
 
-  function watch(): void {
-    child.once('exit', (code, signal) => {
+  function watch(watched: Process): void {
+    void watched.exited.then(({ code, signal }) => {
       if (stopping) return;
+      forgetChild(pidFile);
       if (clock.monotonic() - bornAt > WELL_AFTER_MS) backoff.reset();
       const inMs = Math.round(backoff.next());
       log.error({ child: name, code, signal, inMs }, 'a child process died and will be started again');
@@ -65,44 +88,68 @@ export async function supervise(options: SuperviseOptions): Promise<Supervised> 
   function again(): void {
     if (stopping) return;
     restarts++;
-    child = launch(options);
+    const launched = launch(options);
+    const next = ours(launched);
+    child = next;
     bornAt = clock.monotonic();
-    watch();
-    readiness(child, options).then(
-      () => log.info({ child: name, pid: child.pid }, 'the child process is ready again'),
+    watch(next);
+    readiness(launched, options).then(
+      () => log.info({ child: name, pid: next.pid }, 'the child process is ready again'),
       (error: unknown) => {
         log.error({ child: name, err: error }, 'the child process did not become ready');
-        child.kill('SIGKILL');
+        next.signal('SIGKILL');
       },
     );
   }
 
   return {
     info,
-    pid: () => (alive(child) ? child.pid : undefined),
+    adopted: found !== undefined,
+    pid: () => (child?.isAlive() ? child.pid : undefined),
     restarts: () => restarts,
     async stop(graceMs, hurry) {
       stopping = true;
       cancelRestart?.();
-      await end(child, graceMs, hurry);
+      if (child) await end(child, graceMs, hurry);
+      forgetChild(pidFile);
     },
   };
 }
 
-function launch({ command, args, logFile, pidFile }: SuperviseOptions): ChildProcess {
+function launch({ command, args, logFile, pidFile, stamp }: SuperviseOptions): ChildProcess {
   const output = openLogFile(logFile);
   try {
     const child = spawn(command, args, { stdio: ['ignore', output, output, 'ipc'], detached: true });
-    rememberChild(pidFile, child.pid);
-    child.once('exit', () => forgetChild(pidFile));
+    rememberChild(pidFile, child.pid, stamp);
     return child;
   } finally {
     closeSync(output);
   }
 }
 
+function ours(child: ChildProcess): Process {
+  return {
+    pid: child.pid,
+    isAlive: () => child.pid !== undefined && child.exitCode === null && child.signalCode === null,
+    signal: (signal) => void child.kill(signal),
+    exited: new Promise((resolve) => child.once('exit', (code, signal) => resolve({ code, signal }))),
+  };
+}
+
+function taken({ pid, identity }: Child, clock: Clock): Process {
+  const isAlive = (): boolean => identityOf(pid) === identity;
+  const exited = new Promise<{ code: null; signal: null }>((resolve) => {
+    const look = (): void => {
+      if (isAlive()) clock.after(LOOK_MS, look);
+      else resolve({ code: null, signal: null });
+    };
+    look();
+  });
+  return { pid, isAlive, exited, signal: (signal) => void (isAlive() && process.kill(pid, signal)) };
+}
+
 async function readiness(child: ChildProcess, options: SuperviseOptions): Promise<unknown> {
-  const { name, logFile, readyWithinMs = 60_000 } = options;
+  const { name, logFile, pidFile, stamp, readyWithinMs = 60_000 } = options;
   const { promise, resolve, reject } = Promise.withResolvers<unknown>();
   const fail = (why: string): void => reject(new Error(`${name} did not start: ${why}`));
   const timer = setTimeout(
@@ -120,9 +167,12 @@ async function readiness(child: ChildProcess, options: SuperviseOptions): Promis
     fail(said ?? `it ended with ${signal ?? `code ${code}`}. ${lastLine(logFile)} See ${logFile}`);
   child.on('message', onMessage).once('error', onError).once('exit', onExit);
   try {
-    return await promise;
+    const info = await promise;
+    rememberChild(pidFile, child.pid, stamp, info ?? null);
+    return info;
   } catch (error) {
-    await end(child, 1_000);
+    await end(ours(child), 1_000);
+    forgetChild(pidFile);
     throw error;
   } finally {
     clearTimeout(timer);
@@ -139,25 +189,21 @@ function lastLine(logFile: string): string {
   return readFileSync(logFile, 'utf8').slice(-2_000).trimEnd().split('\n').at(-1) ?? '';
 }
 
-const alive = (child: ChildProcess): boolean =>
-  child.pid !== undefined && child.exitCode === null && child.signalCode === null;
-
-async function end(child: ChildProcess, graceMs: number, hurry?: AbortSignal): Promise<void> {
-  if (!alive(child)) return;
-  const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  child.kill('SIGTERM');
-  const kill = (): void => void child.kill('SIGKILL');
+async function end(child: Process, graceMs: number, hurry?: AbortSignal): Promise<void> {
+  if (!child.isAlive()) return;
+  child.signal('SIGTERM');
+  const kill = (): void => child.signal('SIGKILL');
   const timer = setTimeout(kill, graceMs);
   if (hurry?.aborted) kill();
   hurry?.addEventListener('abort', kill, { once: true });
-  await gone;
+  await child.exited;
   clearTimeout(timer);
   hurry?.removeEventListener('abort', kill);
 }
 
 /** The child's side: says that it is ready. Does nothing when nobody supervises this process. */
 export function sayReady(info: unknown): void {
-  process.send?.({ ready: info } satisfies Message);
+  if (process.connected) process.send?.({ ready: info } satisfies Message);
 }
 
 /** The child's side: says why it cannot start, in a sentence for the person who started it. */
