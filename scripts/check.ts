@@ -21,7 +21,7 @@ const CHECKS: Readonly<Record<string, { command: string; wrong: string }>> = {
     wrong: '`npm run docs` writes the pages that are made from the code.',
   },
   architecture: {
-    command: 'vitest run --project unit test/architecture.test.ts',
+    command: 'vitest run --project unit --reporter=dot test/architecture.test.ts',
     wrong: 'The table of rooms at the head of that test says what may import what.',
   },
 };
