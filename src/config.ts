@@ -1,5 +1,6 @@
 /** The only reader of process.env. Every setting has a name, a default and a meaning; a bad one is refused in one sentence. */
-import { resolve } from 'node:path';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { z } from 'zod';
 
 const port = (fallback: number) => z.coerce.number().int().min(0).max(65_535).default(fallback);
@@ -111,6 +112,30 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     databaseUrl: e.DATABASE_URL,
     kubeconfig: e.KUBECONFIG,
     production,
+  });
+}
+
+/** What clients read of it: where the API may be, with whose token, and how output should look. */
+export interface ClientConfig {
+  /** Set only when CLOPS_URL is. */
+  readonly url: string | undefined;
+  readonly token: string | undefined;
+  /** Where this folder's own instance listens, and the token it made. */
+  readonly local: { readonly url: string; readonly tokenFile: string };
+  /** What `clops login` keeps. */
+  readonly credentialsFile: string;
+  /** NO_COLOR and FORCE_COLOR, as their users know them; undefined: as the terminal is. */
+  readonly color: boolean | undefined;
+}
+
+export function readClientConfig(env: NodeJS.ProcessEnv = process.env): ClientConfig {
+  const { url, token, httpPort, dataDir } = readConfig(env);
+  return Object.freeze({
+    url: env['CLOPS_URL'] ? url : undefined,
+    token,
+    local: { url: `http://127.0.0.1:${httpPort}`, tokenFile: join(dataDir, 'token') },
+    credentialsFile: join(env['XDG_CONFIG_HOME'] || join(homedir(), '.config'), 'clops', 'credentials.json'),
+    color: env['NO_COLOR'] ? false : env['FORCE_COLOR'] ? env['FORCE_COLOR'] !== '0' : undefined,
   });
 }
 

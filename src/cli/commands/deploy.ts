@@ -1,0 +1,73 @@
+/** Asks for a version to be served, and says what was begun and how to follow it. */
+import { DeployModelDocument, type DeployModelInput } from '../../client/generated/graphql.ts';
+import { done } from '../answers.ts';
+import type { Context } from '../context.ts';
+import { CliError, EXIT, type Exit } from '../exit.ts';
+import { findModel, full, split, splitVersion } from '../names.ts';
+import { settle } from '../settle.ts';
+import { rolloutLine } from '../shown/rollout.ts';
+import { wholeNumber } from '../shown/text.ts';
+import { type StrategyFlags, strategyOf } from '../strategy.ts';
+import { findVersion } from './models.ts';
+
+interface Flags extends StrategyFlags {
+  name?: string;
+  replicas?: string;
+  cpu?: string;
+  memory?: string;
+  gpus?: string;
+  runtime?: string;
+  wait?: boolean;
+}
+
+export async function deploy(context: Context, [ref = '']: string[], flags: Flags): Promise<Exit> {
+  const { paint } = context;
+  const strategy = await strategyOf(flags);
+  const resources = resourcesOf(flags);
+  const replicas = flags.replicas === undefined ? undefined : wholeNumber(flags.replicas, '--replicas');
+  const { model: modelRef, ...version } = splitVersion(ref);
+  const model = await findModel(context, modelRef);
+  const { team, name } = split({ ...context, team: model.team.name }, flags.name ?? model.name);
+  if (team !== model.team.name)
+    throw new CliError(EXIT.usage, `A deployment of ${full(model)} is in team ${model.team.name}.`);
+  // Asked for by name here: the API's answer to a missing version could not say what there is instead.
+  const newest = version.number === undefined && version.alias === undefined;
+  if (!newest) await findVersion(context, model, version);
+  const input: DeployModelInput = {
+    team,
+    name,
+    model: model.name,
+    version: selectorOf(version),
+    ...(replicas !== undefined && { replicas }),
+    ...(resources && { resources }),
+    ...(flags.runtime !== undefined && { runtime: flags.runtime }),
+    ...(strategy && { strategy }),
+  };
+  const { deployment, rollout, operation } = done((await context.ask(DeployModelDocument, { input })).deployModel);
+  if (!deployment) throw new Error('the API answered neither a deployment nor an error');
+  const label = full(deployment);
+  // The same again: nothing was begun. It is said, because a person who waits for a rollout would wait in vain.
+  if (operation?.state === 'SUCCEEDED') context.note(`${label} is as you want it already.`);
+  if (flags.wait) return settle(context, deployment);
+  await context.show({
+    data: { deployment, rollout, operation },
+    table: () => (rollout ? rolloutLine(paint, deployment, rollout) : label),
+    names: [label],
+  });
+  context.note(`Watch it:  clops rollouts watch ${label}`);
+  return EXIT.ok;
+}
+
+function selectorOf({ number, alias }: { number?: number; alias?: string }): DeployModelInput['version'] {
+  if (number !== undefined) return { number };
+  return alias === undefined ? { latest: true } : { alias };
+}
+
+function resourcesOf({ cpu, memory, gpus }: Flags): DeployModelInput['resources'] | undefined {
+  const given = {
+    ...(cpu !== undefined && { cpu }),
+    ...(memory !== undefined && { memory }),
+    ...(gpus !== undefined && { gpus: wholeNumber(gpus, '--gpus') }),
+  };
+  return Object.keys(given).length > 0 ? given : undefined;
+}

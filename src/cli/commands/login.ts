@@ -1,0 +1,37 @@
+/** Keeps where the API is and with whose token, for later commands, after asking it whether the token is good. */
+import { ViewerDocument } from '../../client/generated/graphql.ts';
+import { createClopsClient } from '../../client/index.ts';
+import { forgetCredentials, keepCredentials } from '../connection.ts';
+import type { Context } from '../context.ts';
+import { CliError, EXIT, type Exit } from '../exit.ts';
+import { ask, readAll } from '../io.ts';
+
+const MAX_TOKEN = 4096;
+
+export async function login(context: Context, [given]: string[], flags: { token?: string }): Promise<Exit> {
+  const { config, io } = context;
+  const url = (given ?? config.url ?? config.local.url).replace(/\/+$/, '');
+  if (!URL.canParse(url) || !/^https?:/.test(url))
+    throw new CliError(EXIT.usage, `${JSON.stringify(url)} is no address. It looks like http://127.0.0.1:4000.`);
+  const token =
+    flags.token ??
+    (io.in.isTTY ? await ask(io, `Token for ${url}: `, { secret: true }) : await readAll(io.in, MAX_TOKEN)).trim();
+  if (token === '') throw new CliError(EXIT.usage, 'There was no token.', `clops login ${url} --token clops_…`);
+  const client = createClopsClient({ url, token });
+  const { viewer } = await client.request(ViewerDocument, {}, { signal: context.signal });
+  await keepCredentials(config.credentialsFile, { url, token });
+  context.note(`Kept in ${config.credentialsFile}.`);
+  await context.show({
+    data: { url, actor: viewer.actor },
+    table: () => `Signed in to ${url} as ${viewer.actor.name}.`,
+    names: [viewer.actor.name],
+  });
+  return EXIT.ok;
+}
+
+export async function logout(context: Context): Promise<Exit> {
+  const { credentialsFile } = context.config;
+  const was = await forgetCredentials(credentialsFile);
+  context.note(was ? `Forgot ${credentialsFile}.` : 'Nothing was kept.');
+  return EXIT.ok;
+}

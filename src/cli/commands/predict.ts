@@ -1,0 +1,112 @@
+/** One request to a deployment's endpoint, as any client of the Open Inference Protocol sends it. */
+import { readFile } from 'node:fs/promises';
+import { DeploymentSignatureDocument } from '../../client/generated/graphql.ts';
+import type { Context } from '../context.ts';
+import { CliError, EXIT, type Exit } from '../exit.ts';
+import { readAll } from '../io.ts';
+import { findDeployment, full } from '../names.ts';
+import { table } from '../shown/table.ts';
+import { inputsOf, type RequestTensor, type Tensor } from '../tensors.ts';
+import { gone } from './deployments.ts';
+
+const MAX_INPUT = 64 * 1024 ** 2;
+/** Values of an output that a table shows. */
+const SHOWN = 6;
+
+interface Flags {
+  input?: string;
+  data?: string[];
+}
+
+interface Answer {
+  model_name?: string;
+  model_version?: string;
+  outputs?: { name: string; datatype: string; shape: number[]; data?: unknown[] }[];
+}
+
+export async function predict(context: Context, [ref = '']: string[], flags: Flags): Promise<Exit> {
+  const named = await findDeployment(context, ref);
+  const label = full(named);
+  const { node } = await context.ask(DeploymentSignatureDocument, { id: named.id });
+  if (node?.__typename !== 'Deployment') throw gone(label);
+  if (!node.endpoint)
+    throw new CliError(EXIT.failure, `${label} has no endpoint yet: it is ${node.phase}.`, `clops status ${label}`);
+  const body = await bodyOf(context, flags, (node.stable?.version ?? node.version).signature?.inputs);
+  const url = `${node.endpoint.url}/v2/models/${node.model.name}/infer`;
+  const began = performance.now();
+  const answer = await infer(url, body, context, label);
+  const tookMs = performance.now() - began;
+  await context.show({
+    data: answer,
+    table: () => answerTable(context, label, answer, tookMs),
+    names: answer.outputs?.map(({ name }) => name) ?? [],
+  });
+  return EXIT.ok;
+}
+
+async function bodyOf(
+  context: Context,
+  { input, data = [] }: Flags,
+  signature: readonly Tensor[] | undefined,
+): Promise<string> {
+  if (input !== undefined && data.length > 0)
+    throw new CliError(EXIT.usage, '--input and --data contradict each other: give one.');
+  if (input !== undefined) {
+    const text = input === '-' ? await readAll(context.io.in, MAX_INPUT) : await readFile(input, 'utf8');
+    try {
+      JSON.parse(text);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new CliError(EXIT.usage, `${input === '-' ? 'The input' : input} is not JSON: ${why}.`);
+    }
+    return text;
+  }
+  const { inputs, made } = inputsOf(signature, data);
+  if (made.length > 0) context.note(`! No input was given for ${made.map(describe).join(', ')}: asking with zeros.`);
+  return JSON.stringify({ inputs });
+}
+
+const describe = ({ name, datatype, shape }: RequestTensor): string => `${name} ${datatype}[${shape.join(', ')}]`;
+
+async function infer(url: string, body: string, { signal }: Context, label: string): Promise<Answer> {
+  let response: Response;
+  try {
+    response = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body, signal });
+  } catch (error) {
+    signal.throwIfAborted();
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
+    throw new CliError(EXIT.failure, `${url} cannot be reached: ${cause}.`, `clops deployments get ${label}`);
+  }
+  const text = await response.text();
+  if (response.ok) return JSON.parse(text) as Answer;
+  let why = text.trim().slice(0, 500);
+  try {
+    why = (JSON.parse(text) as { error?: string }).error ?? why;
+  } catch {
+    // In its own words.
+  }
+  const next =
+    response.status < 500 ? [`clops predict ${label} --input request.json`] : [`clops deployments get ${label}`];
+  throw new CliError(EXIT.failure, `${label} answered ${response.status}: ${why}`, ...next);
+}
+
+function answerTable({ paint }: Context, label: string, answer: Answer, tookMs: number): string {
+  const version = answer.model_version === undefined ? '' : `@${answer.model_version}`;
+  const head = `${paint.bold(label)} answered with ${answer.model_name ?? 'its model'}${version} in ${tookMs.toFixed(0)} ms`;
+  const rows = (answer.outputs ?? []).map(({ name, datatype, shape, data }) => [
+    name,
+    datatype,
+    `[${shape.join(', ')}]`,
+    values(data),
+  ]);
+  return rows.length === 0 ? head : `${head}\n\n${table(['OUTPUT', 'TYPE', 'SHAPE', 'VALUES'], rows)}`;
+}
+
+function values(data: unknown[] | undefined): string {
+  if (!data) return '–';
+  const flat = data.flat(Number.POSITIVE_INFINITY);
+  const shown = flat
+    .slice(0, SHOWN)
+    .map((value) => (typeof value === 'number' ? `${Number(value.toPrecision(6))}` : JSON.stringify(value)));
+  return shown.join(' ') + (flat.length > SHOWN ? ` … (${flat.length})` : '');
+}

@@ -1,0 +1,63 @@
+/**
+ * Which API, and with whose token: CLOPS_URL and CLOPS_TOKEN first, then what `clops login` kept, then the instance of
+ * this folder. Each of the two is looked up on its own only where they belong together: a token is never sent to a
+ * place that it was not given for.
+ */
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { ClientConfig } from '../config.ts';
+import { CliError, EXIT } from './exit.ts';
+
+export interface Place {
+  url: string;
+  token: string | undefined;
+  /** Where it was found, for people. */
+  from: string;
+}
+
+export async function findPlace(config: ClientConfig): Promise<Place> {
+  const { url, token, local, credentialsFile } = config;
+  const kept = await readCredentials(credentialsFile);
+  if (url !== undefined) {
+    const ofUrl = kept?.url === url ? kept.token : url === local.url ? await readToken(local.tokenFile) : undefined;
+    return { url, token: token ?? ofUrl, from: 'CLOPS_URL' };
+  }
+  if (token !== undefined) return { url: kept?.url ?? local.url, token, from: 'CLOPS_TOKEN' };
+  if (kept) return { ...kept, from: credentialsFile };
+  return { url: local.url, token: await readToken(local.tokenFile), from: local.tokenFile };
+}
+
+export async function keepCredentials(file: string, credentials: { url: string; token: string }): Promise<void> {
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  await writeFile(file, `${JSON.stringify(credentials, null, 2)}\n`, { mode: 0o600 });
+  await chmod(file, 0o600); // The mode above holds only for a file that is new.
+}
+
+/** Whether there were any. */
+export async function forgetCredentials(file: string): Promise<boolean> {
+  const there = (await readCredentials(file)) !== undefined;
+  await rm(file, { force: true });
+  return there;
+}
+
+async function readCredentials(file: string): Promise<{ url: string; token: string } | undefined> {
+  const text = await readToken(file);
+  if (text === undefined) return undefined;
+  try {
+    const { url, token } = JSON.parse(text) as { url?: unknown; token?: unknown };
+    if (typeof url === 'string' && typeof token === 'string') return { url, token };
+  } catch {
+    // Said below, as for any other content.
+  }
+  throw new CliError(EXIT.usage, `${file} is not what \`clops login\` wrote.`, 'clops logout', 'clops login');
+}
+
+async function readToken(file: string): Promise<string | undefined> {
+  try {
+    return (await readFile(file, 'utf8')).trim();
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
+      return undefined;
+    throw error;
+  }
+}

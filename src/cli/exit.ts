@@ -1,0 +1,29 @@
+/** How a command can end. The numbers are a promise to scripts. */
+export const EXIT = {
+  ok: 0,
+  failure: 1,
+  usage: 2,
+  auth: 3,
+  notFound: 4,
+  conflict: 5,
+  timeout: 6,
+  /** The rollout was aborted, or what it brought is not well. */
+  degraded: 7,
+  /** Ctrl-C, as shells expect it. */
+  interrupted: 130,
+} as const;
+
+export type Exit = (typeof EXIT)[keyof typeof EXIT];
+
+/** A reason to stop that is said to the person: what and why in the message, what to do next as commands. */
+export class CliError extends Error {
+  override readonly name = 'CliError';
+  readonly exit: Exit;
+  readonly next: readonly string[];
+
+  constructor(exit: Exit, message: string, ...next: string[]) {
+    super(message);
+    this.exit = exit;
+    this.next = next;
+  }
+}

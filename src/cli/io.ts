@@ -1,0 +1,56 @@
+/** What a command reads and writes, so that it can run in a test as it does on a terminal. */
+import type { Readable, Writable } from 'node:stream';
+
+export interface Io {
+  /** Data. `isTTY` decides whether a picture is redrawn in place. */
+  out: Writable & { isTTY?: boolean; columns?: number; rows?: number };
+  /** Progress, hints, errors. */
+  err: Writable & { isTTY?: boolean; columns?: number };
+  in: Readable & { isTTY?: boolean };
+  /** Aborted by Ctrl-C. */
+  interrupt: AbortSignal;
+  /** The environment; that of the process when absent. */
+  env?: NodeJS.ProcessEnv;
+}
+
+/** The terminal of this process. A second Ctrl-C ends it at once. */
+export function terminal(): Io {
+  const interrupt = new AbortController();
+  process.once('SIGINT', () => interrupt.abort());
+  // `clops events | head` closes the pipe: that is an end, not an error.
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+      interrupt.abort();
+    });
+  return { out: process.stdout, err: process.stderr, in: process.stdin, interrupt: interrupt.signal };
+}
+
+/** One line that a person types. `secret` is not echoed. */
+export async function ask(io: Io, question: string, options: { secret?: boolean } = {}): Promise<string> {
+  const { createInterface } = await import('node:readline/promises');
+  const { Writable: Sink } = await import('node:stream');
+  io.err.write(question);
+  // With a terminal of its own readline echoes: a secret is echoed into nothing.
+  const output = options.secret ? new Sink({ write: (_chunk, _encoding, done) => done() }) : io.err;
+  const reader = createInterface({ input: io.in, output, terminal: io.in.isTTY === true });
+  try {
+    return (await reader.question('', { signal: io.interrupt })).trim();
+  } finally {
+    reader.close();
+    if (options.secret) io.err.write('\n');
+  }
+}
+
+/** All of a stream, up to a limit. */
+export async function readAll(stream: Readable, maxBytes: number): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of stream as AsyncIterable<Buffer | string>) {
+    const bytes = Buffer.from(chunk);
+    size += bytes.length;
+    if (size > maxBytes) throw new RangeError(`The input is longer than ${maxBytes} bytes.`);
+    chunks.push(bytes);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}

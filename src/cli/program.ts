@@ -1,0 +1,208 @@
+/** Every command, its arguments and flags, as `--help` tells them. What a command does is loaded when it is called. */
+import { Command, Option } from 'commander';
+import type { Context, GlobalFlags } from './context.ts';
+import type { Exit } from './exit.ts';
+
+/** Does the work; answers how it ended. */
+export type Handler<Flags> = (context: Context, args: string[], flags: Flags) => Promise<Exit>;
+
+interface Outcome {
+  exit: Exit;
+}
+
+export type Begin = (flags: GlobalFlags, waits: boolean) => Context;
+
+const EPILOGUE = `
+Names: vad · speech/vad · vad@2 · vad@champion · an id. Data goes to stdout, progress to stderr.
+Exit codes: 0 ok · 1 failure · 2 usage · 3 not signed in · 4 not found · 5 conflict · 6 timeout · 7 rollout degraded
+`;
+
+export function createProgram(version: string, begin: Begin, outcome: Outcome): Command {
+  const program = new Command('clops')
+    .description('Serve machine-learning models on Kubernetes: from a file to traffic, and back.')
+    .version(version, '-V, --version')
+    .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
+    .showHelpAfterError('(add --help for what this command takes)')
+    .addOption(
+      new Option('-o, --output <format>', 'form of the data')
+        .choices(['table', 'json', 'yaml', 'name'])
+        .default('table'),
+    )
+    .option('--team <name>', 'team; default: the only one there is')
+    .option('--timeout <duration>', 'how long the command may take: 30s, 5m')
+    .option('--no-color', 'no colours (also NO_COLOR=1)')
+    .option('-q, --quiet', 'no progress and no advice on stderr')
+    .addHelpText('after', EPILOGUE);
+
+  /** `waits`: it takes as long as it takes, and only --timeout limits it. */
+  const does = <Flags>(load: () => Promise<Handler<Flags>>, waits = false) =>
+    async function (this: Command): Promise<void> {
+      const context = begin(this.optsWithGlobals<GlobalFlags>(), waits);
+      try {
+        const args = this.processedArgs.filter((arg): arg is string => typeof arg === 'string');
+        outcome.exit = await (await load())(context, args, this.opts<Record<string, unknown> & Flags>());
+      } finally {
+        await context.close();
+      }
+    };
+
+  account(program, does);
+  registry(program, does);
+  serving(program, does);
+  rollouts(program, does);
+  insight(program, does);
+  return program;
+}
+
+type Does = <Flags>(load: () => Promise<Handler<Flags>>, waits?: boolean) => (this: Command) => Promise<void>;
+
+function account(program: Command, does: Does): void {
+  program
+    .command('login')
+    .description('keep address and token of an API for later commands')
+    .argument('[url]', 'address of the API; default: CLOPS_URL, else this machine')
+    .option('--token <token>', 'the token; without it, it is asked for, or read from stdin')
+    .action(does(async () => (await import('./commands/login.ts')).login, true));
+  program
+    .command('logout')
+    .description('forget what login kept')
+    .action(does(async () => (await import('./commands/login.ts')).logout));
+}
+
+function registry(program: Command, does: Does): void {
+  const models = program.command('models').description('models and their versions');
+  models
+    .command('push')
+    .description('register a file as a new version of a model; prints team/model@N')
+    .argument('<file>', 'the artifact: model.onnx')
+    .option('--name <model>', 'name of the model, made when it is new; default: from the file')
+    .option('--format <format>', 'what kind of file it is; default: by its ending')
+    .option('--alias <alias>', 'let this alias name the new version')
+    .option('--description <text>', 'what is new in it')
+    .option('--param <key=value>', 'what it was trained with (repeatable)', collect)
+    .option('--metric <key=value>', 'what was measured of it offline (repeatable)', collect)
+    .option('--tag <key=value>', 'a tag of the version (repeatable)', collect)
+    .option('--source <repo@commit:path>', 'where its source is')
+    .action(does(async () => (await import('./commands/push.ts')).push, true));
+  models
+    .command('list')
+    .description('all models')
+    .action(does(async () => (await import('./commands/models.ts')).list));
+  models
+    .command('get')
+    .description('a model with its versions, or one version')
+    .argument('<model>', 'vad, vad@2 or vad@champion')
+    .action(does(async () => (await import('./commands/models.ts')).get));
+}
+
+function serving(program: Command, does: Does): void {
+  program
+    .command('deploy')
+    .description('serve a version; an endpoint that is there moves over to it')
+    .argument('<version>', 'vad@2, vad@champion, or vad for the newest')
+    .option('--name <deployment>', 'name of the deployment; default: that of the model')
+    .option('--replicas <number>', 'how many')
+    .option('--cpu <quantity>', 'of each replica: 500m, 2')
+    .option('--memory <quantity>', 'of each replica: 512Mi')
+    .option('--gpus <number>', 'of each replica')
+    .option('--runtime <name>', 'ServingRuntime; default: one for the format')
+    .option('--canary <steps>', 'with steps: 10,pause:30s,50,pause')
+    .option('--rolling', 'without steps')
+    .option('--file <strategy.yaml>', 'strategy as in StrategyInput of the schema')
+    .option('--wait', 'until it serves, as `clops status` does')
+    .action(does(async () => (await import('./commands/deploy.ts')).deploy, true));
+  program
+    .command('predict')
+    .description('ask a deployment, over the Open Inference Protocol')
+    .argument('<deployment>')
+    .option('--input <file>', 'request as JSON, - for stdin; default: zeros as the signature wants them')
+    .option('--data <name=json>', 'one input tensor: x=[1,2,3] (repeatable)', collect)
+    .action(does(async () => (await import('./commands/predict.ts')).predict));
+  program
+    .command('status')
+    .description('wait until a deployment is healthy; 7 when it is degraded or aborted, 6 when the time is up')
+    .argument('<deployment>')
+    .action(does(async () => (await import('./commands/status.ts')).status, true));
+  const deployments = program.command('deployments').description('what is served');
+  deployments
+    .command('list')
+    .description('all deployments')
+    .action(does(async () => (await import('./commands/deployments.ts')).list));
+  deployments
+    .command('get')
+    .description('one deployment')
+    .argument('<deployment>')
+    .action(does(async () => (await import('./commands/deployments.ts')).get));
+  deployments
+    .command('delete')
+    .description('take a deployment and its endpoint away')
+    .argument('<deployment>')
+    .option('-y, --yes', 'do not ask')
+    .option('--wait', 'until it is gone')
+    .action(does(async () => (await import('./commands/deployments.ts')).remove, true));
+}
+
+function rollouts(program: Command, does: Does): void {
+  const group = program.command('rollouts').description('the passages from one version to another');
+  group
+    .command('list')
+    .description('rollouts, newest first')
+    .argument('[deployment]')
+    .action(does(async () => (await import('./commands/rollouts.ts')).list));
+  group
+    .command('get')
+    .description('how a rollout stands')
+    .argument('<deployment>', 'a deployment, or the id of a rollout')
+    .action(does(async () => (await import('./commands/rollouts.ts')).get));
+  group
+    .command('watch')
+    .description('the same, live; Ctrl-C detaches')
+    .argument('<deployment>', 'a deployment, or the id of a rollout: then until it has ended')
+    .action(does(async () => (await import('./commands/rollouts.ts')).watch, true));
+
+  const verb = (name: 'promote' | 'pause' | 'resume' | 'abort' | 'retry', what: string): Command =>
+    program
+      .command(name)
+      .description(what)
+      .argument('<deployment>', 'a deployment, or the id of its rollout')
+      .option('--reason <text>', 'why, for the log')
+      .action(does(async () => (await import('./commands/verbs.ts'))[name]));
+  verb('promote', 'go on to the next step').option(
+    '--full',
+    'past all steps and checks: everything to the new version now',
+  );
+  verb('pause', 'hold the rollout where it is');
+  verb('resume', 'let a held rollout go on');
+  verb('abort', 'give all traffic back to what was stable');
+  verb('retry', 'start an aborted rollout again');
+  program
+    .command('rollback')
+    .description('go back to a revision that was stable')
+    .argument('<deployment>')
+    .option('--to-revision <number>', 'which; default: the last one before the present')
+    .option('--reason <text>', 'why, for the log')
+    .action(does(async () => (await import('./commands/verbs.ts')).rollback));
+}
+
+function insight(program: Command, does: Does): void {
+  program
+    .command('nodes')
+    .description('nodes and their GPUs')
+    .option('--free', 'only those with a free GPU')
+    .action(does(async () => (await import('./commands/nodes.ts')).nodes));
+  program
+    .command('events')
+    .description('what happened, in order')
+    .option('-f, --follow', 'and what happens from now on')
+    .option('--after <cursor>', 'go on behind this one')
+    .option('--type <type>', 'only these, rollout.* for several (repeatable)', collect)
+    .option('--deployment <deployment>', 'only what is about it')
+    .option('--last <number>', 'how many of the past, 1 to 100', '20')
+    .action(does(async () => (await import('./commands/events.ts')).events, true));
+  program
+    .command('doctor')
+    .description('whether everything a command needs is there')
+    .action(does(async () => (await import('./commands/doctor.ts')).doctor));
+}
+
+const collect = (value: string, before: string[] | undefined): string[] => [...(before ?? []), value];

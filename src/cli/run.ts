@@ -1,0 +1,58 @@
+/** From the words of a command line to an exit code. Whatever goes wrong is said here, in one form, on stderr. */
+import { readFileSync } from 'node:fs';
+import { CommanderError } from 'commander';
+import { type Context, createContext } from './context.ts';
+import { CliError, EXIT, type Exit } from './exit.ts';
+import type { Io } from './io.ts';
+import { createProgram } from './program.ts';
+
+/** `argv` without `node` and the name of the script. */
+export async function run(argv: readonly string[], io: Io): Promise<Exit> {
+  const outcome: { exit: Exit } = { exit: EXIT.ok };
+  let context: Context | undefined;
+  const program = createProgram(
+    versionOfPackage(),
+    (flags, waits) => (context = createContext(io, flags, waits)),
+    outcome,
+  );
+  for (const command of [program, ...program.commands, ...program.commands.flatMap((one) => one.commands)])
+    command.exitOverride().configureOutput({
+      writeOut: (text) => io.out.write(text),
+      writeErr: (text) => io.err.write(text),
+      getOutHelpWidth: () => io.out.columns ?? 100,
+      getErrHelpWidth: () => io.err.columns ?? 100,
+    });
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    return outcome.exit;
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      const asked = error.code === 'commander.helpDisplayed' || error.code === 'commander.version';
+      return asked || argv.length === 0 ? EXIT.ok : EXIT.usage;
+    }
+    const { exit, message, next } = await inWords(error, io, context);
+    io.err.write(`error: ${message}\n`);
+    for (const command of next) io.err.write(`  try: ${command}\n`);
+    return exit;
+  }
+}
+
+async function inWords(error: unknown, io: Io, context: Context | undefined): Promise<CliError> {
+  if (error instanceof CliError) return error;
+  if (io.interrupt.aborted) return new CliError(EXIT.interrupted, 'Interrupted.');
+  if (context?.signal.aborted)
+    return new CliError(EXIT.timeout, 'The time is up. --timeout gives it more.', 'clops doctor');
+  const { ClopsFault } = await import('../client/index.ts');
+  if (error instanceof ClopsFault) return (await import('./answers.ts')).ofFault(error);
+  const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof Error && error.name === 'ConfigError') return new CliError(EXIT.usage, message);
+  if (error instanceof Error && 'code' in error && error.code === 'ENOENT' && 'path' in error)
+    return new CliError(EXIT.usage, `There is no file ${String(error.path)}.`);
+  return new CliError(EXIT.failure, message);
+}
+
+function versionOfPackage(): string {
+  const file = new URL('../../package.json', import.meta.url);
+  const { version } = JSON.parse(readFileSync(file, 'utf8')) as { version: string };
+  return version;
+}

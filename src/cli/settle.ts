@@ -1,0 +1,65 @@
+/** Whether a deployment has come to rest, and waiting for that. */
+import { DeploymentChangedDocument, type DeploymentPictureFragment } from '../client/generated/graphql.ts';
+import type { Context } from './context.ts';
+import { CliError, EXIT, type Exit } from './exit.ts';
+import { full, type Named } from './names.ts';
+import { rolloutLine } from './shown/rollout.ts';
+
+export type Verdict = { exit: Exit; why: string } | undefined;
+
+/**
+ * Undefined while there is something to wait for. The rollout counts before the deployment's phase: right after a deploy
+ * the phase is still the one of before, and the rollout is already the new one.
+ */
+export function verdict({ phase, rollout, conditions }: DeploymentPictureFragment): Verdict {
+  if (phase === 'DELETING') return { exit: EXIT.degraded, why: 'is being deleted' };
+  if (rollout?.outcome === null)
+    return rollout.phase === 'DEGRADED'
+      ? { exit: EXIT.degraded, why: rollout.message || 'makes no progress' }
+      : undefined;
+  if (rollout?.outcome === 'ABORTED')
+    return { exit: EXIT.degraded, why: `the rollout was aborted: ${rollout.abort?.reason ?? rollout.message}` };
+  if (phase === 'HEALTHY') return { exit: EXIT.ok, why: 'is healthy' };
+  if (phase === 'STOPPED') return { exit: EXIT.ok, why: 'is scaled to nothing, as wanted' };
+  if (phase !== 'DEGRADED') return undefined;
+  const ready = conditions.find(({ type }) => type === 'Ready');
+  return { exit: EXIT.degraded, why: ready?.message || 'is degraded' };
+}
+
+/** Until it has come to rest. Each change is a line of progress. @throws CliError when the time is up or on Ctrl-C. */
+export async function settle(context: Context, deployment: Named): Promise<Exit> {
+  const { signal, paint, io } = context;
+  const label = full(deployment);
+  const client = await context.client();
+  let said = '';
+  let last: DeploymentPictureFragment | undefined;
+  context.onConnection = (connected) =>
+    !connected && !signal.aborted && context.note('connection lost, connecting again …');
+  for await (const { deploymentChanged } of client.follow(
+    DeploymentChangedDocument,
+    { deployment: deployment.id },
+    { signal },
+  )) {
+    last = deploymentChanged.deployment;
+    const line = last.rollout ? rolloutLine(paint, last, last.rollout) : `${label}: ${last.phase}`;
+    if (line !== said) context.note(line);
+    said = line;
+    const found = verdict(last);
+    if (!found) continue;
+    await context.show({
+      data: last,
+      table: () => `${label} ${found.why}`,
+      names: [label],
+    });
+    return found.exit;
+  }
+  if (io.interrupt.aborted)
+    throw new CliError(
+      EXIT.interrupted,
+      `No longer waiting for ${label}; it goes on.`,
+      `clops rollouts watch ${label}`,
+    );
+  if (signal.aborted)
+    throw new CliError(EXIT.timeout, `${label} is not healthy yet: ${said}`, `clops rollouts watch ${label}`);
+  throw new CliError(EXIT.degraded, `${label} is gone.`, 'clops deployments list');
+}

@@ -1,0 +1,208 @@
+/**
+ * A deployment and its rollout as lines, in the manner of `kubectl argo rollouts get rollout`: what is wanted, where the
+ * traffic goes, the steps, and a tree of revisions and replicas. Pure: the same answer and width make the same lines.
+ */
+import stringWidth from 'string-width';
+import type {
+  DeploymentPictureFragment,
+  LiveMetricsSubscription,
+  TrafficRole,
+} from '../../client/generated/graphql.ts';
+import { type Paint, phase } from './paint.ts';
+import { ladder, passage } from './rollout.ts';
+import { age, percent, word } from './text.ts';
+
+type Deployment = DeploymentPictureFragment;
+export type Metrics = LiveMetricsSubscription['liveMetrics'];
+
+export interface PictureOptions {
+  deployment: Deployment;
+  /** The latest numbers; absent where nothing is watched. */
+  metrics?: Metrics | undefined;
+  paint: Paint;
+  /** Columns. */
+  width: number;
+  /** Milliseconds since the epoch, for ages. */
+  now: number;
+}
+
+const LABEL = 16;
+
+export function picture(options: PictureOptions): string[] {
+  const { deployment, paint } = options;
+  const parts = [header(options), traffic(options), tree(options)];
+  const { rollout } = deployment;
+  if (rollout && rollout.steps.length > 0) parts.splice(1, 0, steps(paint, rollout.steps, options.width));
+  return parts.filter((lines) => lines.length > 0).flatMap((lines, i) => (i === 0 ? lines : ['', ...lines]));
+}
+
+function header({ deployment, paint, width, now }: PictureOptions): string[] {
+  const { rollout, strategy } = deployment;
+  const line = (label: string, value: string): string => `${`${label}:`.padEnd(LABEL)}${value}`;
+  const shown = rollout && rollout.outcome === null ? rollout.phase : deployment.phase;
+  const message = rollout?.abort?.reason ?? rollout?.message ?? '';
+  const lines = [
+    line('Name', paint.bold(`${deployment.team.name}/${deployment.name}`)),
+    line('Status', phase(paint, shown)),
+    ...(message
+      ? fold(message, width - LABEL).map((text, i) => (i === 0 ? line('Message', text) : ' '.repeat(LABEL) + text))
+      : []),
+    line('Strategy', strategy.canary ? 'Canary' : 'Rolling'),
+  ];
+  if (rollout) {
+    const outcome = rollout.outcome
+      ? ` (${word(rollout.outcome).toLowerCase()}, ${age(rollout.finishedAt ?? rollout.startedAt, now)} ago)`
+      : '';
+    lines.push(line('Rollout', `${rollout.number ?? '–'}  ${passage(rollout)}${outcome}`));
+    if (rollout.steps.length > 0 && rollout.outcome === null) {
+      lines.push(line('  Step', `${Math.min(rollout.stepIndex, rollout.steps.length)}/${rollout.steps.length}`));
+      lines.push(line('  SetWeight', `${rollout.weight}`));
+      lines.push(line('  ActualWeight', actualWeight(deployment)));
+    }
+  }
+  const pods = deployment.currentReplicas;
+  const ready = pods
+    ? `${pods.filter((pod) => pod.ready).length} ready of ${pods.length}`
+    : 'the cluster does not answer';
+  lines.push(line('Replicas', `${deployment.replicas} wanted, ${ready}`));
+  if (deployment.endpoint) lines.push(line('Endpoint', deployment.endpoint.url));
+  return lines;
+}
+
+/** What the gateway counted, which is not what was wished. */
+function actualWeight({ canary }: Deployment): string {
+  if (!canary || canary.observedShare === null) return 'not counted yet';
+  const of = canary.observedRequests === null ? '' : ` (${canary.observedRequests} requests)`;
+  return `${Math.round(canary.observedShare * 1000) / 10}${of}`;
+}
+
+function steps(paint: Paint, list: NonNullable<Deployment['rollout']>['steps'], width: number): string[] {
+  const rungs = ladder(paint, list);
+  const indent = ' '.repeat(LABEL);
+  const lines: string[] = [];
+  let current = 'Steps:'.padEnd(LABEL);
+  for (const rung of rungs) {
+    if (stringWidth(current) + stringWidth(rung) > width) {
+      lines.push(current.trimEnd());
+      current = indent;
+    }
+    current += `${rung}  `;
+  }
+  return [...lines, current.trimEnd()];
+}
+
+/** Where the requests go: what was wished, what was counted, and how it goes there. */
+function traffic({ deployment, metrics, paint, width }: PictureOptions): string[] {
+  if (deployment.traffic.length === 0) return [];
+  const live = metrics !== undefined;
+  const head = ['TRAFFIC', 'VERSION', 'WEIGHT', 'COUNTED', ...(live ? ['RPS', 'P95', 'ERRORS'] : []), 'READY'];
+  const rows = deployment.traffic.map((target) => [
+    word(target.role).toLowerCase(),
+    target.version ? `${target.version.model.name}@${target.version.number}` : '–',
+    `${target.weight} %`,
+    target.observedShare === null ? '–' : percent(target.observedShare),
+    ...(live ? numbers(metrics, target.role) : []),
+    `${target.readyReplicas}/${target.replicas}`,
+  ]);
+  const lines = columns([head, ...rows], width);
+  const stale = metrics?.stale
+    ? [paint.yellow('the gateway does not answer just now: these are its last numbers')]
+    : [];
+  return [paint.dim(lines[0] ?? ''), ...lines.slice(1), ...stale];
+}
+
+function numbers(metrics: Metrics, role: TrafficRole): string[] {
+  const values = metrics.targets.find(({ target }) => target.role === role)?.values;
+  if (!values) return ['–', '–', '–'];
+  const { requestRate, latencyP95Ms, errorRatio } = values;
+  return [
+    requestRate === null ? '–' : requestRate.toFixed(1),
+    latencyP95Ms === null ? '–' : `${latencyP95Ms < 10 ? latencyP95Ms.toFixed(1) : Math.round(latencyP95Ms)} ms`,
+    errorRatio === null ? '–' : percent(errorRatio),
+  ];
+}
+
+interface Branch {
+  name: string;
+  kind: string;
+  phase: string;
+  age: string;
+  info: string;
+}
+
+function tree({ deployment, paint, width, now }: PictureOptions): string[] {
+  const pods = deployment.currentReplicas ?? [];
+  const revisions = new Map<string, { number: number; createdAt: string | undefined }>();
+  for (const { revision } of deployment.traffic)
+    if (revision) revisions.set(revision.id, { number: revision.number, createdAt: revision.createdAt });
+  for (const { revision } of pods)
+    if (!revisions.has(revision.id)) revisions.set(revision.id, { number: revision.number, createdAt: undefined });
+  const branches: Branch[] = [
+    {
+      name: `⟳ ${deployment.name}`,
+      kind: 'Deployment',
+      phase: deployment.phase,
+      age: age(deployment.createdAt, now),
+      info: '',
+    },
+  ];
+  const sorted = [...revisions].sort(([, a], [, b]) => b.number - a.number);
+  sorted.forEach(([id, { number, createdAt }], i) => {
+    const own = pods.filter(({ revision }) => revision.id === id);
+    const last = i === sorted.length - 1;
+    const target = deployment.traffic.find(({ revision }) => revision?.id === id);
+    const well = own.length > 0 && own.every((pod) => pod.ready);
+    branches.push({
+      name: `${last ? '└' : '├'}──# revision:${number}`,
+      kind: 'Revision',
+      phase: own.length === 0 ? 'STOPPED' : well ? 'HEALTHY' : 'PROGRESSING',
+      age: createdAt ? age(createdAt, now) : '',
+      info: target ? word(target.role).toLowerCase() : 'no traffic',
+    });
+    own.forEach((pod, j) => {
+      branches.push({
+        name: `${last ? ' ' : '│'}  ${j === own.length - 1 ? '└' : '├'}──□ ${pod.name}`,
+        kind: 'Replica',
+        phase: pod.phase,
+        age: pod.startedAt ? age(pod.startedAt, now) : '',
+        info: replicaInfo(pod),
+      });
+    });
+  });
+  const head = ['NAME', 'KIND', 'STATUS', 'AGE', 'INFO'];
+  const rows = branches.map((one) => [one.name, one.kind, phase(paint, one.phase), one.age, one.info]);
+  const [first = '', ...rest] = columns([head, ...rows], width);
+  return [paint.dim(first), ...rest];
+}
+
+function replicaInfo({ ready, restarts, message }: NonNullable<Deployment['currentReplicas']>[number]): string {
+  const parts = [ready ? 'ready' : 'not ready', restarts > 0 && `${restarts} restarts`, !ready && message];
+  return parts.filter(Boolean).join(', ');
+}
+
+/** Cells in columns, two spaces apart. What does not fit is taken from the last cell, which is never coloured. */
+function columns(rows: readonly (readonly string[])[], width: number): string[] {
+  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => stringWidth(row[i] ?? ''))));
+  return rows.map((row) => {
+    const last = row.length - 1;
+    const front = row
+      .slice(0, last)
+      .map((cell, i) => cell + ' '.repeat((widths[i] ?? 0) - stringWidth(cell) + 2))
+      .join('');
+    return `${front}${cut(row[last] ?? '', width - stringWidth(front))}`.trimEnd();
+  });
+}
+
+const cut = (text: string, width: number): string =>
+  text.length <= width ? text : width < 2 ? '' : `${text.slice(0, width - 1)}…`;
+
+/** At most three lines, broken at spaces. */
+function fold(text: string, width: number): string[] {
+  const lines: string[] = [''];
+  for (const part of text.split(/\s+/)) {
+    const line = lines.at(-1) ?? '';
+    if (line !== '' && line.length + part.length + 1 > width) lines.push(part);
+    else lines[lines.length - 1] = line === '' ? part : `${line} ${part}`;
+  }
+  return lines.length <= 3 ? lines : [...lines.slice(0, 2), cut(lines.slice(2).join(' '), width)];
+}

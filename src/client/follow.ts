@@ -1,0 +1,182 @@
+/**
+ * A subscription that outlives its connections. When the socket is cut or goes silent it connects again, with capped
+ * back-off and for ever, and goes on behind the last message that came: nothing twice, nothing missing. When the server
+ * no longer has what came since, it says RESYNC_REQUIRED, and the caller gets that message like any other.
+ */
+import type { Client } from 'graphql-ws';
+import { createBackoff } from '../lib/backoff.ts';
+import { createStream, type Stream } from '../lib/stream.ts';
+import { CLIENT_CODES, ClopsFault, faultOf, type WireError } from './fault.ts';
+import type { Connection, TypedDocument } from './request.ts';
+
+/** Messages held for a reader that is busy. */
+const CAPACITY = 10_000;
+const KEEP_ALIVE_MS = 10_000;
+const PONG_WITHIN_MS = 5_000;
+/** graphql-transport-ws closes with it when the token is refused. Anything else may pass. */
+const FORBIDDEN = 4403;
+
+export interface FollowOptions {
+  /** Ends the stream, as `return()` of the iterator does. */
+  signal?: AbortSignal;
+}
+
+export interface Follower {
+  follow<Result, Variables extends object>(
+    document: TypedDocument<Result, Variables>,
+    variables: Variables,
+    options?: FollowOptions,
+  ): AsyncIterableIterator<Result>;
+  close(): Promise<void>;
+}
+
+/** `connected` is false from the moment a connection is lost until the next one stands. */
+export type OnConnection = (connected: boolean) => void;
+
+export function createFollower(connection: Connection, onConnection: OnConnection = () => {}): Follower {
+  let client: Promise<Client> | undefined;
+  const streams = new Set<Stream<never>>();
+
+  return {
+    follow<Result, Variables extends object>(
+      document: TypedDocument<Result, Variables>,
+      variables: Variables,
+      { signal }: FollowOptions = {},
+    ): AsyncIterableIterator<Result> {
+      let unsubscribe = (): void => {};
+      const stream = createStream<Result>({
+        capacity: CAPACITY,
+        onEnd: () => {
+          unsubscribe();
+          streams.delete(stream as Stream<never>);
+          signal?.removeEventListener('abort', stream.end);
+        },
+      });
+      streams.add(stream as Stream<never>);
+      signal?.addEventListener('abort', stream.end, { once: true });
+      if (signal?.aborted) stream.end();
+      client ??= connect(connection, onConnection);
+      client.then(
+        (ready) =>
+          subscribe(
+            ready,
+            document.toString(),
+            Object.fromEntries(Object.entries(variables)),
+            stream,
+            (end) => (unsubscribe = end),
+          ),
+        (error: unknown) => stream.fail(error),
+      );
+      return stream;
+    },
+
+    async close() {
+      for (const stream of streams) stream.end();
+      await (await client)?.dispose();
+    },
+  };
+}
+
+/** Begins, and begins anew behind the last cursor when the server ends the stream with a fault that passes. */
+function subscribe<Result>(
+  client: Client,
+  query: string,
+  variables: Record<string, unknown>,
+  stream: Stream<Result>,
+  onSubscribed: (unsubscribe: () => void) => void,
+): void {
+  const backoff = createBackoff({ initialMs: 300, maxMs: 15_000 });
+  const again = (): void => {
+    const timer = setTimeout(begin, backoff.next());
+    onSubscribed(() => clearTimeout(timer));
+  };
+  const begin = (): void => {
+    // graphql-ws sends this very object again after each reconnection: what is written to it moves the place to go on.
+    const payload = { query, variables };
+    const unsubscribe = client.subscribe<Result>(payload, {
+      next({ data, errors }) {
+        backoff.reset();
+        const fault = errors?.[0] && faultOf(errors[0] as WireError);
+        if (!data && fault?.retryable) {
+          unsubscribe();
+          again();
+        } else if (!data && fault) stream.fail(fault);
+        if (!data) return;
+        const cursor = cursorIn(data);
+        if (!stream.push(data)) stream.fail(slowReader(variables['after']));
+        else if (cursor !== undefined) variables['after'] = cursor;
+      },
+      error(error) {
+        const fault = streamFault(error);
+        if (fault.retryable) again();
+        else stream.fail(fault);
+      },
+      complete: () => stream.end(),
+    });
+    onSubscribed(unsubscribe);
+  };
+  begin();
+}
+
+/** Of the one root field; streams without a past, such as metrics, have none. */
+function cursorIn(data: object): string | undefined {
+  for (const message of Object.values(data) as unknown[])
+    if (typeof message === 'object' && message !== null && 'cursor' in message && typeof message.cursor === 'string')
+      return message.cursor;
+  return undefined;
+}
+
+const slowReader = (after: unknown): ClopsFault =>
+  new ClopsFault(
+    CLIENT_CODES.SLOW_READER,
+    `The reader is ${CAPACITY} messages behind. Go on with after: ${String(after)}.`,
+  );
+
+/** What graphql-ws ends a stream with: the server's errors, a close of the socket, an Error of its own. */
+function streamFault(error: unknown): ClopsFault {
+  const [first] = Array.isArray(error) ? (error as WireError[]) : [];
+  if (first) return faultOf(first);
+  if (typeof error === 'object' && error !== null && 'code' in error && 'reason' in error) {
+    if (error.code === FORBIDDEN) return new ClopsFault('UNAUTHENTICATED', 'The API does not accept this token.');
+    return new ClopsFault(
+      CLIENT_CODES.NOT_THE_API,
+      `The stream was closed with ${error.code} ${String(error.reason)}.`,
+      { cause: error },
+    );
+  }
+  return new ClopsFault(CLIENT_CODES.NOT_THE_API, `The stream ended: ${String(error)}.`, { cause: error });
+}
+
+/** One socket for all streams of a client; it closes when the last of them ends. */
+async function connect({ url, token }: Connection, onConnection: OnConnection): Promise<Client> {
+  const { createClient } = await import('graphql-ws');
+  const backoff = createBackoff({ initialMs: 300, maxMs: 15_000 });
+  let unanswered: ReturnType<typeof setTimeout> | undefined;
+  const client = createClient({
+    url: `${url.replace(/^http/, 'ws')}/graphql`,
+    connectionParams: { ...(token !== undefined && { authorization: `Bearer ${token}` }) },
+    connectionAckWaitTimeout: 10_000,
+    keepAlive: KEEP_ALIVE_MS,
+    retryAttempts: Number.POSITIVE_INFINITY,
+    shouldRetry: (error) => !(typeof error === 'object' && error && 'code' in error && error.code === FORBIDDEN),
+    retryWait: () => new Promise((resolve) => setTimeout(resolve, backoff.next())),
+    on: {
+      connected: () => {
+        backoff.reset();
+        onConnection(true);
+      },
+      closed: () => {
+        clearTimeout(unanswered);
+        onConnection(false);
+      },
+      // A socket whose other end vanished looks open for minutes: no answer to a ping ends it.
+      ping: (received) => {
+        if (!received) unanswered = setTimeout(() => client.terminate(), PONG_WITHIN_MS);
+      },
+      pong: (received) => {
+        if (received) clearTimeout(unanswered);
+      },
+    },
+  });
+  return client;
+}

@@ -1,0 +1,151 @@
+/**
+ * A file into the artifact store, under the digest of its bytes. What is there already is not sent again; what was cut
+ * goes on where the server has it. The server checks the digest before anybody can read the artifact.
+ */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createBackoff } from '../lib/backoff.ts';
+import { CLIENT_CODES, ClopsFault, unreachable } from './fault.ts';
+import type { Connection } from './request.ts';
+
+/** Tries without any byte getting through before it gives up. */
+const ATTEMPTS = 6;
+
+export interface UploadProgress {
+  phase: 'hashing' | 'sending';
+  doneBytes: number;
+  totalBytes: number;
+}
+
+export interface UploadOptions {
+  onProgress?: (progress: UploadProgress) => void;
+  signal?: AbortSignal;
+}
+
+export interface Uploaded {
+  /** `sha256:` and 64 hex digits. */
+  digest: string;
+  sizeBytes: number;
+  /** The store had it before. */
+  alreadyThere: boolean;
+}
+
+/** @throws ClopsFault, or the error of the file system. */
+export async function uploadArtifact(
+  connection: Connection,
+  file: string,
+  { onProgress = () => {}, signal }: UploadOptions = {},
+): Promise<Uploaded> {
+  const { size: totalBytes } = await stat(file);
+  const tell = (phase: UploadProgress['phase']) => (doneBytes: number) => onProgress({ phase, doneBytes, totalBytes });
+  const digest = await digestOf(file, tell('hashing'), signal);
+  const target = { ...connection, file, digest, totalBytes, onBytes: tell('sending'), signal };
+  const backoff = createBackoff({ initialMs: 300, maxMs: 5_000 });
+  let failures = 0;
+  let furthest = 0;
+  for (let first = true; ; first = false) {
+    try {
+      const there = await head(target);
+      if (there === 'complete') return { digest, sizeBytes: totalBytes, alreadyThere: first };
+      if (there > furthest) {
+        furthest = there;
+        failures = 0;
+        backoff.reset();
+      }
+      await put(target, there);
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (!(error instanceof ClopsFault) || !error.retryable || ++failures >= ATTEMPTS) throw error;
+      await sleep(backoff.next(), undefined, signal && { signal });
+    }
+  }
+}
+
+async function digestOf(file: string, onBytes: (done: number) => void, signal?: AbortSignal): Promise<string> {
+  const hash = createHash('sha256');
+  let done = 0;
+  for await (const chunk of createReadStream(file, signal && { signal }) as AsyncIterable<Buffer>) {
+    hash.update(chunk);
+    done += chunk.length;
+    onBytes(done);
+  }
+  return `sha256:${hash.digest('hex')}`;
+}
+
+interface Target extends Connection {
+  file: string;
+  digest: string;
+  totalBytes: number;
+  onBytes: (done: number) => void;
+  signal: AbortSignal | undefined;
+}
+
+/** Bytes that the store has, or that it has all of them. */
+async function head(target: Target): Promise<number | 'complete'> {
+  const response = await send(target, { method: 'HEAD' });
+  if (response.ok) return 'complete';
+  if (response.status === 404) return Number(response.headers.get('upload-offset') ?? 0);
+  throw await refusal(response);
+}
+
+/** Sends what is missing. How far it got, `head` says. */
+async function put(target: Target, there: number): Promise<void> {
+  const { file, totalBytes, onBytes } = target;
+  // When all bytes are there but were never checked, there is nothing to go on with: they are sent again.
+  const offset = there < totalBytes ? there : 0;
+  const body = async function* (): AsyncGenerator<Buffer> {
+    let done = offset;
+    for await (const chunk of createReadStream(file, { start: offset, end: totalBytes - 1 }) as AsyncIterable<Buffer>) {
+      yield chunk;
+      done += chunk.length;
+      onBytes(done);
+    }
+  };
+  const range = `bytes ${offset}-${totalBytes - 1}/${totalBytes}`;
+  const response = await send(target, {
+    method: 'PUT',
+    // The range of an empty file cannot be written.
+    ...(totalBytes > 0 && {
+      headers: { 'content-range': range },
+      body: Readable.toWeb(Readable.from(body(), { objectMode: false })) as ReadableStream,
+      duplex: 'half',
+    }),
+  });
+  if (!response.ok) throw await refusal(response);
+}
+
+async function send(target: Target, init: RequestInit): Promise<Response> {
+  const { url, token, digest, signal } = target;
+  const headers = { ...init.headers, ...(token !== undefined && { authorization: `Bearer ${token}` }) };
+  try {
+    return await fetch(`${url}/artifacts/${digest}`, { ...init, headers, ...(signal && { signal }) });
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw unreachable(url, error);
+  }
+}
+
+const CODES: Readonly<Record<number, string>> = {
+  401: 'UNAUTHENTICATED',
+  409: 'CONFLICT',
+  413: 'LIMIT_EXCEEDED',
+  422: 'DIGEST_MISMATCH',
+};
+
+async function refusal(response: Response): Promise<ClopsFault> {
+  const text = await response.text();
+  let message = text.slice(0, 300);
+  try {
+    message = (JSON.parse(text) as { error?: string }).error ?? message;
+  } catch {
+    // Not JSON: in its own words.
+  }
+  const code = CODES[response.status] ?? CLIENT_CODES.NOT_THE_API;
+  return new ClopsFault(code, message || `The artifact store answered ${response.status}.`, {
+    // 409: somebody else sends the same bytes, and it stands elsewhere than `head` said.
+    retryable: response.status >= 500 || response.status === 409,
+  });
+}
