@@ -16,6 +16,7 @@ import {
 } from '../modules/registry/index.ts';
 import {
   DeploymentResolver,
+  LogSubscriptions,
   ModelDeploymentsResolver,
   ReplicaResolver,
   RevisionResolver,
@@ -55,6 +56,7 @@ const resolvers: NonEmptyArray<NewableFunction> = [
   RuntimesResolver,
   ServingMutations,
   ServingSubscriptions,
+  LogSubscriptions,
   TeamDeploymentsResolver,
   ModelDeploymentsResolver,
   VersionDeploymentsResolver,

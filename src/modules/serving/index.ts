@@ -1,4 +1,5 @@
 export { ModelDeploymentsResolver, TeamDeploymentsResolver, VersionDeploymentsResolver } from './graphql/edges.ts';
+export { LogSubscriptions } from './graphql/logs.ts';
 export { ServingMutations } from './graphql/mutations.ts';
 export {
   DeploymentResolver,
