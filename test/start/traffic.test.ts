@@ -10,7 +10,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { aPlatform, type Platform } from '../support/platform.ts';
 
-const ort = createRequire(import.meta.url)('onnxruntime-node') as typeof import('onnxruntime-common');
+const ort = createRequire(import.meta.url)('onnxruntime-node') as typeof import('onnxruntime-node');
 /** Versions 1, 2 and 3; the last has the bytes of the second. */
 const FILES = ['v5', 'v6', 'v6'].map((name) =>
   readFileSync(`node_modules/@ricky0123/vad-web/dist/silero_vad_${name}.onnx`),
@@ -53,7 +53,7 @@ async function directly(bytes: Uint8Array): Promise<number[]> {
     state: new ort.Tensor('float32', new Float32Array(256), [2, 1, 128]),
     sr: new ort.Tensor('int64', BigInt64Array.of(16000n), []),
   });
-  return [...((output as import('onnxruntime-common').Tensor).data as Float32Array)];
+  return [...((output as import('onnxruntime-node').Tensor).data as Float32Array)];
 }
 
 interface State {
