@@ -71,7 +71,7 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
   const place = await choosePlace(realpathSync(home));
   const password = passwordIn(home);
   const logFile = join(dataDir, 'logs', 'postgres.log');
-  if (!existsSync(place.data)) initialise(place, password);
+  if (!existsSync(place.data)) await initialise(place, password);
   else requireSameMajor(place);
 
   const left = await settled(place.data);
