@@ -2,7 +2,7 @@
  * The built-in model server beside the KServe Python SDK and MLServer: the same ONNX file, one core for the server, the
  * other for the load, rounds interleaved, medians. Answers are compared before anything is measured.
  *
- *   node bench/serving.ts [--rounds=3] [--seconds=3] [--cache=FOLDER] [--peers=clops,kserve,mlserver]
+ *   node bench/serving.ts [--rounds=3] [--seconds=3] [--cache=FOLDER] [--peers=clops,kserve,mlserver] [--only=PART-OF-A-TITLE]
  *
  * Measures dist/ (npm run build). Needs Linux, taskset, python3 and, the first time, PyPI (about 500 MB in the cache folder). Read the ratios: absolute
  * figures belong to the machine and to what else it was doing.
@@ -24,6 +24,7 @@ const { values: flags } = parseArgs({
     seconds: { type: 'string', default: '3' },
     cache: { type: 'string', default: join(homedir(), '.cache', 'clops-bench') },
     peers: { type: 'string', default: 'clops,kserve,mlserver' },
+    only: { type: 'string', default: '' },
   },
 });
 const ROUNDS = Number(flags.rounds);
@@ -262,8 +263,7 @@ function print(
 }
 
 for (const peer of ALL.filter((name) => flags.peers.split(',').includes(name))) install(peer, flags.cache);
-for (const model of [SILERO, SLOW])
-  await runModel(
-    model,
-    WORKLOADS.filter((workload) => workload.model === model),
-  );
+for (const model of [SILERO, SLOW]) {
+  const workloads = WORKLOADS.filter((workload) => workload.model === model && workload.title.includes(flags.only));
+  if (workloads.length > 0) await runModel(model, workloads);
+}
