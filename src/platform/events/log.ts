@@ -5,12 +5,12 @@
  * when it comes back. NOTIFY only wakes; a poll once a second guarantees. A cursor older than what is kept yields
  * `resync`, never a silent gap.
  */
-import type pg from 'pg';
 import { createBackoff } from '../../lib/backoff.ts';
 import type { Log } from '../../lib/log.ts';
 import { columns, type Db, statement, type Tx } from '../db/db.ts';
 import { appendEvents, type NewEvent } from './append.ts';
 import { forget, sequence, tryLead } from './sequencer.ts';
+import { openSession, type Session } from './session.ts';
 import { type EventRow, events } from './tables.ts';
 
 export interface EventFilter {
@@ -78,7 +78,7 @@ export function createEventLog({ db, log, sequencer = true, retentionDays = 90 }
   const sleepers = new Set<() => void>();
   const closing = new AbortController();
   let seen = 0;
-  let connection: { client: pg.Client; leads: boolean } | undefined;
+  let connection: { session: Session; leads: boolean } | undefined;
   let running: Promise<void> | undefined;
   let draining = false;
   let drainAgain = false;
@@ -97,6 +97,8 @@ export function createEventLog({ db, log, sequencer = true, retentionDays = 90 }
         for (;;) {
           const rows = await db.read(eventsAfter, [seen, null, null, null, null, PAGE]);
           if (rows.length === 0) break;
+          // Places in the ring are counted, so it holds no gap: forgotten events leave one in a process that lags.
+          if (rows[0]?.seq !== seen + 1) ring.length = 0;
           ring.push(...rows);
           if (ring.length > RING) ring.splice(0, ring.length - RING);
           seen = rows.at(-1)?.seq ?? seen;
@@ -122,7 +124,7 @@ export function createEventLog({ db, log, sequencer = true, retentionDays = 90 }
     try {
       do {
         drainAgain = false;
-        if ((await sequence(connection.client)) !== null) void tail();
+        if ((await sequence(connection.session)) !== null) void tail();
       } while (drainAgain && connection);
     } catch (error) {
       log.warn({ err: error }, 'numbering events failed, will try again');
@@ -133,63 +135,65 @@ export function createEventLog({ db, log, sequencer = true, retentionDays = 90 }
 
   function nudge(): void {
     if (connection?.leads) void drain();
-    else connection?.client.query(`select pg_notify('clops_outbox', '')`).catch(() => {});
+    else connection?.session.query(`select pg_notify('clops_outbox', '')`).catch(() => {});
   }
 
   /** One life of the connection: listen, lead if possible, poll until it breaks. */
-  async function live(client: pg.Client): Promise<void> {
-    const broken = new Promise<never>((_, reject) => {
-      client.on('error', reject);
-      client.on('end', () => reject(new Error('connection ended')));
-    });
-    broken.catch(() => {});
-    client.on('notification', ({ channel }) => {
-      if (channel === 'clops_outbox') void drain();
-      else void tail();
-    });
-    await client.query('listen clops_events; listen clops_outbox');
-    connection = { client, leads: sequencer && (await tryLead(client)) };
+  async function live(session: Session): Promise<void> {
+    await session.query('listen clops_events');
+    await session.query('listen clops_outbox');
+    connection = { session, leads: sequencer && (await tryLead(session)) };
     let lastForget = 0;
     for (;;) {
       await drain();
       await tail();
       if (connection.leads && Date.now() - lastForget > 3_600_000) {
         lastForget = Date.now();
-        await forget(client, new Date(lastForget - retentionDays * 86_400_000));
+        await forget(session, new Date(lastForget - retentionDays * 86_400_000));
       }
-      await Promise.race([broken, pause(POLL_MS, closing.signal)]);
+      await Promise.race([session.lost, pause(POLL_MS, closing.signal)]);
       if (closing.signal.aborted) return;
-      if (sequencer && !connection.leads) connection.leads = await withTimeout(tryLead(client), 3_000);
-      else await withTimeout(client.query('select 1'), 3_000);
+      if (connection.leads) continue; // draining asks the connection already
+      if (sequencer) connection.leads = await tryLead(session);
+      else await session.query('select 1');
     }
   }
 
   async function run(): Promise<void> {
     const backoff = createBackoff({ initialMs: 200, maxMs: 5_000 });
     while (!closing.signal.aborted) {
-      let client: pg.Client | undefined;
+      let session: Session | undefined;
       try {
-        client = await db.connect();
+        session = await openSession(db, (channel) => {
+          if (channel === 'clops_outbox') void drain();
+          else void tail();
+        });
         backoff.reset();
-        await live(client);
+        await live(session);
       } catch (error) {
         if (!closing.signal.aborted) log.warn({ err: error }, 'the event connection was lost, will reconnect');
       } finally {
         connection = undefined;
-        await client?.end().catch(() => {});
+        await session?.end();
       }
       if (!closing.signal.aborted) await pause(backoff.next(), closing.signal);
     }
+  }
+
+  /** Where the log ends, when it does not reach back to what follows `position`, or not so far at all. */
+  async function outOf(position: number): Promise<number | undefined> {
+    const [head] = await db.read(eventHeadNow);
+    return head && (position < head.firstSeq - 1 || position > head.seq) ? head.seq : undefined;
   }
 
   async function* follow(options: Parameters<EventLog['follow']>[0]): AsyncGenerator<LogMessage> {
     const { where = {}, signal, heartbeatMs = 15_000 } = options;
     let position = options.after ?? seen;
     if (options.after !== undefined) {
-      const [head] = await db.read(eventHeadNow);
-      if (head && (position < head.firstSeq - 1 || position > head.seq)) {
-        yield { kind: 'resync', seq: head.seq };
-        position = head.seq;
+      const head = await outOf(position);
+      if (head !== undefined) {
+        yield { kind: 'resync', seq: head };
+        position = head;
       }
     }
     const patterns = where.types?.map((type) => type.replace(/[\\%_]/g, '\\$&').replace(/\*$/, '%')) ?? null;
@@ -211,6 +215,14 @@ export function createEventLog({ db, log, sequencer = true, retentionDays = 90 }
       if (position < until) {
         const params = [position, patterns, where.teamId ?? null, where.operationId ?? null, where.about ?? null, PAGE];
         const rows = await db.read(eventsAfter, params);
+        // Asked afterwards: what was there then was there before.
+        const head = await outOf(position);
+        if (head !== undefined) {
+          position = head;
+          lastSent = performance.now();
+          yield { kind: 'resync', seq: position };
+          continue;
+        }
         for (const event of rows) {
           position = event.seq;
           lastSent = performance.now();
@@ -293,16 +305,4 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
       resolve();
     }
   });
-}
-
-async function withTimeout<T>(promise: Promise<T>, ms: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('the database does not answer')), ms);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -5,10 +5,11 @@
  * Why not a sequence as the cursor: transactions commit out of order, and readers at N miss the N-1 that commits later
  * (12.6 % lost under load). Why not the transaction id: it reorders the events of one thing.
  */
-import type pg from 'pg';
+import type { Session } from './session.ts';
 
 const LOCK = 0x636c6f7073_31;
 const BATCH = 1000;
+const FORGET_BATCH = 10_000;
 
 const SEQUENCE = {
   name: 'sequenceEvents',
@@ -28,32 +29,47 @@ const SEQUENCE = {
 };
 
 /** True when this connection is (or has just become) the sequencer. */
-export async function tryLead(client: pg.Client): Promise<boolean> {
-  const { rows } = await client.query<{ led: boolean }>('select pg_try_advisory_lock($1) as led', [LOCK]);
+export async function tryLead(session: Session): Promise<boolean> {
+  const { rows } = await session.query<{ led: boolean }>('select pg_try_advisory_lock($1) as led', [LOCK]);
   return rows[0]?.led === true;
 }
 
 /** Numbers everything that has committed. Returns the last number given, or null when there was nothing. */
-export async function sequence(client: pg.Client): Promise<number | null> {
+export async function sequence(session: Session): Promise<number | null> {
   let last: number | null = null;
   for (;;) {
-    const { rows } = await client.query<{ seq: number }>(SEQUENCE);
+    const { rows } = await session.query<{ seq: number }>(SEQUENCE);
     if (rows.length === 0) break;
     last = Math.max(...rows.map((row) => Number(row.seq)));
     // One wake-up for the batch. NOTIFY inside the writers' transactions would cost two thirds of their throughput.
-    await client.query(`select pg_notify('clops_events', $1)`, [String(last)]);
+    await session.query(`select pg_notify('clops_events', $1)`, [String(last)]);
     if (rows.length < BATCH) break;
   }
   return last;
 }
 
+/**
+ * From the oldest on, whatever was recorded before `before`: a clock that was set back must not tear a hole into what is
+ * kept. What is gone and where the log begins change together, so that a reader of both never takes a gap for silence.
+ */
+const FORGET = {
+  name: 'forgetEvents',
+  text: `/* forgetEvents */
+    with old as (
+      select seq from clops.events where seq < coalesce((select min(seq) from clops.events where recorded_at >= $1), 9007199254740991)
+      order by seq limit ${FORGET_BATCH}
+    ), gone as (
+      delete from clops.events where seq in (select seq from old) returning seq
+    ), head as (
+      update clops.event_head set first_seq = (select max(seq) + 1 from gone) where exists (select 1 from gone)
+    )
+    select count(*) as gone from gone`,
+};
+
 /** Forgets events recorded before `before`. Cursors older than what is kept are told to read again. */
-export async function forget(client: pg.Client, before: Date): Promise<number> {
-  const { rowCount } = await client.query('delete from clops.events where recorded_at < $1', [before]);
-  if (rowCount) {
-    await client.query(
-      'update clops.event_head set first_seq = coalesce((select min(seq) from clops.events), seq + 1)',
-    );
+export async function forget(session: Session, before: Date): Promise<void> {
+  for (;;) {
+    const { rows } = await session.query<{ gone: number }>(FORGET, [before]);
+    if (Number(rows[0]?.gone ?? 0) < FORGET_BATCH) return;
   }
-  return rowCount ?? 0;
 }
