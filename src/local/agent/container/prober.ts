@@ -28,6 +28,12 @@ export interface ProberOptions {
   events: ProberEvents;
 }
 
+/**
+ * Until its first success a program is asked more often than its period says, and these failures do not count: a kubelet
+ * would find a server that is up after 0.4 s when its second whole period is over.
+ */
+const EARLY_MS = 100;
+
 /** Returns a function that ends all probing; nothing is told after it. */
 export function startProber({ container, target, before, startedAt, clock, events }: ProberOptions): () => void {
   const { startupProbe, readinessProbe, livenessProbe } = container;
@@ -39,11 +45,20 @@ export function startProber({ container, target, before, startedAt, clock, event
     const period = (probe.periodSeconds || 10) * 1000;
     const needed = { ok: probe.successThreshold || 1, failed: probe.failureThreshold || 3 };
     let run = { ok: true, length: 0 };
+    let early: { waitMs: number; countedAt: number } | undefined = { waitMs: EARLY_MS, countedAt: clock.monotonic() };
 
     async function once(): Promise<void> {
       const begun = clock.monotonic();
       const result = await attempt(probe);
       if (stopped) return;
+      if (result.ok) early = undefined;
+      const left = early ? early.countedAt + period - clock.monotonic() : 0;
+      if (early && left > 0) {
+        later(Math.min(early.waitMs, left));
+        early.waitMs *= 1.5;
+        return;
+      }
+      if (early) early.countedAt += period;
       if (!result.ok) events.unhealthy(type, result.message);
       run = run.ok === result.ok ? { ok: run.ok, length: run.length + 1 } : { ok: result.ok, length: 1 };
       const reached = run.length >= (run.ok ? needed.ok : needed.failed);
