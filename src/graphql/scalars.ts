@@ -37,14 +37,15 @@ export const Cursor = text(
 export const Quantity = text(
   'Quantity',
   'Kubernetes resource quantity: `500m`, `16Gi`.',
-  /^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti|P|Pi)?$/,
+  /^/, // what is none is a typed answer of the command, with its path
   '`500m` or `16Gi`',
 );
 
+/** Number or text; which of them mean something is a typed answer of the command, with its path. */
 function intOrPercent(value: unknown): number | string {
-  if (typeof value === 'number' && Number.isInteger(value) && value >= 0) return value;
-  if (typeof value === 'string' && /^(\d{1,3})%$/.test(value)) return value;
-  throw bad('IntOrPercent must be a whole number from 0, or a percentage such as "25%".');
+  if (typeof value === 'number' && Number.isInteger(value)) return value;
+  if (typeof value === 'string') return value;
+  throw bad('IntOrPercent must be a whole number, or a percentage such as "25%".');
 }
 
 export const IntOrPercent = new GraphQLScalarType({

@@ -138,7 +138,7 @@ test('pause and resume are a state, abort takes the share away, retry begins aga
   expect(back.errors).toEqual([]);
   expect(back.rollout?.id).not.toBe(id);
   await lab.untilOperation(back.operation?.id ?? '', 'SUCCEEDED');
-  expect(await lab.untilPhase('driven', 'HEALTHY')).toMatchObject({
+  expect(await lab.untilRollout('driven', 'HEALTHY')).toMatchObject({
     stable: { version: { number: 1 } },
     rollout: { id: back.rollout?.id, outcome: 'FAST_ROLLED_BACK' },
   });
