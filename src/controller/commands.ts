@@ -7,7 +7,7 @@ import type { RolloutCommand } from '../contract/rolloutcommand.ts';
 import { allowedVerbs } from '../contract/verbs.ts';
 import type { Clock } from '../lib/clock.ts';
 import { type ClusterPort, isNotFound } from '../platform/cluster/port.ts';
-import { ROLLOUTCOMMANDS } from '../platform/cluster/resources.ts';
+import { MODELDEPLOYMENTS, ROLLOUTCOMMANDS } from '../platform/cluster/resources.ts';
 import type { Context } from './observe.ts';
 import { iso } from './rollout/begin.ts';
 import type { Answer, Decision } from './rollout/types.ts';
@@ -18,6 +18,8 @@ const KEPT_MS = 3600_000;
 export interface Commands {
   open(context: Context): { unanswered: RolloutCommand[]; handled: string[] };
   mark(context: Context, decision: Decision): Promise<void>;
+  /** Refuses those whose deployment does not exist: there is no reconcile that would answer them. */
+  refuseOrphans(commands: readonly RolloutCommand[]): Promise<void>;
   /** Milliseconds until an answered command is to be deleted; deletes it when that is now. */
   expire(command: RolloutCommand): Promise<number | undefined>;
 }
@@ -90,6 +92,28 @@ export function createCommands(cluster: ClusterPort, clock: Clock): Commands {
           await answer(context, decision, command, { name, state: 'Done', message: 'done' });
       }
     },
+    async refuseOrphans(commands) {
+      const options = { fieldManager: CONTROLLER_MANAGER, subresource: 'status' } as const;
+      for (const { metadata, spec, status } of commands) {
+        if (status || metadata.deletionTimestamp !== undefined) continue;
+        // The cache may be behind: both may have been made a moment ago.
+        if (!(await isAbsent(cluster, spec.deployment, metadata.namespace))) continue;
+        const message = `There is no ModelDeployment "${spec.deployment}" in namespace ${metadata.namespace}.`;
+        const refused: RolloutCommand['status'] = { state: 'Refused', message, handledAt: iso(clock.now()) };
+        try {
+          await cluster.patch(
+            ROLLOUTCOMMANDS,
+            metadata.name,
+            metadata.namespace,
+            'merge',
+            { status: refused },
+            options,
+          );
+        } catch (error) {
+          if (!isNotFound(error)) throw error;
+        }
+      }
+    },
     async expire({ metadata, status }) {
       if (!status) return undefined;
       const left = Date.parse(status.handledAt) + KEPT_MS - clock.now();
@@ -107,4 +131,14 @@ export function createCommands(cluster: ClusterPort, clock: Clock): Commands {
       return undefined;
     },
   };
+}
+
+async function isAbsent(cluster: ClusterPort, name: string, namespace: string | undefined): Promise<boolean> {
+  try {
+    await cluster.get(MODELDEPLOYMENTS, name, namespace);
+    return false;
+  } catch (error) {
+    if (isNotFound(error)) return true;
+    throw error;
+  }
 }

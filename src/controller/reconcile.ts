@@ -41,7 +41,11 @@ export function createReconciler(parts: Parts): (key: string) => Promise<Outcome
 
   async function reconcile(key: string): Promise<Outcome> {
     const md = caches.modelDeployments.get(key);
-    if (!md) return forget(key);
+    if (!md) {
+      forget(key);
+      await commands.refuseOrphans(caches.commands.by('deployment', key));
+      return undefined;
+    }
     if (isBehind(md, written.get(key))) return undefined; // the cache's own event brings the key back
 
     const context = observe(caches, prober, key, md);
@@ -66,7 +70,7 @@ export function createReconciler(parts: Parts): (key: string) => Promise<Outcome
     return waitFor(context, decision);
   }
 
-  function forget(key: string): undefined {
+  function forget(key: string): void {
     prober.retain(key, new Set());
     traffic.forget(key);
     written.delete(key);

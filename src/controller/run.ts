@@ -87,7 +87,10 @@ export function startController(options: ControllerOptions): Controller {
     if (!leader.isLeader || work) return;
     work = startWork();
     for (const md of caches.modelDeployments.list()) work.deployments.add(keyOf(md));
-    for (const command of caches.commands.list()) if (command.status) work.answered.add(keyOf(command));
+    for (const command of caches.commands.list()) {
+      if (command.status) work.answered.add(keyOf(command));
+      else work.deployments.add(`${command.metadata.namespace}/${command.spec.deployment}`);
+    }
   }
 
   async function end(): Promise<void> {

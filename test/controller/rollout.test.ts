@@ -167,6 +167,20 @@ describe('a rollout', () => {
     });
   });
 
+  it('refuses a command for a deployment that does not exist, also one made while no controller ran', async () => {
+    await lab.deploy(1);
+    const early = await lab.command('Abort', { deployment: 'nobody', rollout: 1 });
+    await lab.restart();
+    const late = await lab.command('Abort', { deployment: 'noone', rollout: 1 });
+    for (const [name, deployment] of [[early, 'nobody'] as const, [late, 'noone'] as const]) {
+      await lab.until(async () => {
+        const { status } = await lab.cluster.get<RolloutCommand>(ROLLOUTCOMMANDS, name, 'speech');
+        const message = `There is no ModelDeployment "${deployment}" in namespace speech.`;
+        expect(status).toMatchObject({ state: 'Refused', message });
+      });
+    }
+  });
+
   it('ends the same when the controller dies at every step', async () => {
     await lab.deploy(1);
     await lab.restart();
