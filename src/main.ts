@@ -107,7 +107,8 @@ async function all(parts: Parts): Promise<unknown> {
   const { dataDir } = config;
   await claim(parts);
   const local = config.cluster === 'local';
-  const started = bothOf(database(parts), local ? localCluster(parts) : undefined);
+  const ofCluster = local ? localCluster(parts) : undefined; // First: its process loads while Postgres is looked for.
+  const started = bothOf(database(parts), ofCluster);
   apiCode().catch(() => {}); // Fails once more, and is reported, where it is used.
   const [databaseUrl, gateway] = await started;
   if (lifetime.signal.aborted) return undefined;

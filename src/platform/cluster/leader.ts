@@ -52,11 +52,17 @@ export function electLeader(options: LeaderOptions): Leader {
   let leading = false;
   /** The lease as last seen, and when it was seen to change. */
   let seen: { resourceVersion: string | undefined; at: number } | undefined;
+  /** As written last: while nobody else writes it, one request keeps it. */
+  let own: Lease | undefined;
   const done = loop();
 
   /** One try to get or keep the lease. Throws when the API cannot be asked. */
   async function tryAcquire(): Promise<boolean> {
     const signal = AbortSignal.any([abort.signal, AbortSignal.timeout(renewMs)]);
+    const kept = own;
+    own = undefined;
+    if (kept && (await write(() => cluster.replace<Lease>(LEASES, { ...kept, spec: held(kept) }, { signal }))))
+      return true;
     let lease: Lease;
     try {
       lease = await cluster.get<Lease>(LEASES, name, namespace, { signal });
@@ -79,6 +85,7 @@ export function electLeader(options: LeaderOptions): Leader {
   async function write(put: () => Promise<Lease>): Promise<boolean> {
     try {
       const lease = await put();
+      own = lease;
       seen = { resourceVersion: lease.metadata.resourceVersion, at: clock.monotonic() };
       return true;
     } catch (error) {
