@@ -69,15 +69,22 @@ export interface Page {
   after: (string | number | null)[] | null;
 }
 
-/** Checks `first` and `after` against the ordering named `order` (it is part of every cursor). */
-export function pageOf(order: string, { first, after }: PageArgs): Page {
+/**
+ * Checks `first` and `after` against the ordering named `order` (it is part of every cursor). `isKey` says whether a
+ * decoded tuple can be a place in it: a cursor is opaque, not signed, so people can make some up.
+ */
+export function pageOf(
+  order: string,
+  { first, after }: PageArgs,
+  isKey: (key: (string | number | null)[]) => boolean = () => true,
+): Page {
   const limit = first ?? DEFAULT_PAGE;
   if (!Number.isInteger(limit) || limit < 1 || limit > MAX_PAGE) {
     throw new Fault('BAD_USER_INPUT', `first must be between 1 and ${MAX_PAGE}.`);
   }
   if (after === null || after === undefined) return { limit, after: null };
   const key = decodeCursor(order, after);
-  if (!key) {
+  if (!key || !isKey(key)) {
     throw new Fault('BAD_USER_INPUT', 'after is not a cursor of this list. Use one that an earlier page gave.');
   }
   return { limit, after: key };

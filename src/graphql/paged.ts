@@ -80,9 +80,9 @@ export function pagedReader<Row extends { id: string }, Filter>(
 
   const pageReader: BatchReader<PageKey<Filter>, Connection<Row>> = (ctx, keys) =>
     inGroups(keys, async ({ page: args, ordering, filter }, parents) => {
-      const { valueOf: orderOf } = orderings[ordering] as Ordering<Row>;
+      const { valueOf: orderOf, cast } = orderings[ordering] as Ordering<Row>;
       const order = `${name}_${ordering}`;
-      const page = pageOf(order, args);
+      const page = pageOf(order, args, ([value, after]) => typeof after === 'string' && fits(value, cast));
       const rows = await ctx.db.read(pages[ordering] as NonNullable<(typeof pages)[string]>, [
         parents,
         page.limit + 1,
@@ -115,6 +115,19 @@ export function pagedReader<Row extends { id: string }, Filter>(
       ordering,
       filter,
     });
+}
+
+/** Whether Postgres will take the value as this type; null is the value of what has none. */
+function fits(value: string | number | null | undefined, cast: Ordering<never>['cast']): boolean {
+  if (value === null) return true;
+  if (cast === 'text') return typeof value === 'string' && !value.includes('\0');
+  if (cast === 'timestamptz')
+    return typeof value === 'string' && /^\d{4}-\d\d-\d\dT[\d:.]{5,}Z$/.test(value) && !Number.isNaN(Date.parse(value));
+  return (
+    typeof value === 'number' &&
+    (cast === 'float8' || Number.isSafeInteger(value)) &&
+    (cast !== 'int' || Math.abs(value) < 2 ** 31)
+  );
 }
 
 /** Keys that differ only in their parent are asked together. */

@@ -203,3 +203,14 @@ test('a walk through the pages meets every model once, in order', async () => {
   expect(new Set(seen).size).toBe(25);
   expect(seen).toHaveLength(25);
 });
+
+test.each([
+  ['a number where a name belongs', ['models_NAME_ASC', 5, 'mdl_1']],
+  ['no id', ['models_NAME_ASC', 'a']],
+  ['a NUL', ['models_NAME_ASC', 'a\0', 'mdl_1']],
+  ['another list', ['teams', 'a', 'mdl_1']],
+])('a made-up cursor with %s is refused as input', async (_, key) => {
+  const after = Buffer.from(JSON.stringify(key)).toString('base64url');
+  const answer = await t.send('query ($after: Cursor) { models(after: $after) { nodes { name } } }', { after });
+  expect(answer.errors?.[0]?.extensions['code']).toBe('BAD_USER_INPUT');
+});

@@ -5,6 +5,7 @@ import {
   Ctx as Context,
   Field,
   FieldResolver,
+  ID,
   InputType,
   Int,
   ObjectType,
@@ -54,12 +55,12 @@ export class EventWhere {
   team?: string | null;
   @Field(() => [String], { nullable: true, description: 'Types; each may end in a wildcard: `rollout.*`. At most 20.' })
   types?: string[] | null;
-  @Field(() => String, {
+  @Field(() => ID, {
     nullable: true,
     description: 'Id of anything the event is about: a deployment gives its rollouts’ events too.',
   })
   subject?: string | null;
-  @Field(() => String, { nullable: true, description: 'Id of the operation that caused it.' })
+  @Field(() => ID, { nullable: true, description: 'Id of the operation that caused it.' })
   operation?: string | null;
 }
 
@@ -139,14 +140,14 @@ export class EventResolver {
     nullable: true,
     description: 'One operation by its id. Requires: READ. Since: 0.1',
   })
-  operationById(@Context() ctx: Ctx, @Arg('id', () => String) id: string): Promise<object | null> {
+  operationById(@Context() ctx: Ctx, @Arg('id', () => ID) id: string): Promise<object | null> {
     return load(ctx, operationsById, id);
   }
 
   @Subscription(() => EventMessage, {
     name: 'events',
     description:
-      'Everything the viewer may see, in order. Without `after`: from now on. With it: everything since, then live; nothing twice, nothing missing. Requires: READ. Since: 0.1',
+      'Everything the viewer may see, in order. Without `after`: from now on, and the first message is a HEARTBEAT that says where that is. With it: everything since, then live; nothing twice, nothing missing. Requires: READ. Since: 0.1',
     subscribe: ({ args, context }) =>
       followEvents(context as Ctx, args as { after?: string | null; where?: EventWhere | null }),
   })

@@ -64,8 +64,10 @@ export function followEvents(
       ...(filter.about && { about: filter.about }),
       ...(filter.operationId && { operationId: filter.operationId }),
     };
-    for await (const message of followLog(ctx, { where, signal, ...(after !== undefined && { after }) }))
-      yield streamMessage(message);
+    const start = after ?? ctx.events.head();
+    // Where it begins, at once: a client that is cut before anything happened must know where to go on.
+    if (after === undefined) yield streamMessage({ kind: 'heartbeat', seq: start });
+    for await (const message of followLog(ctx, { where, signal, after: start })) yield streamMessage(message);
   });
 }
 
