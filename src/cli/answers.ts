@@ -3,6 +3,7 @@
 import type { RefusalFragment } from '../client/generated/graphql.ts';
 import { CLIENT_CODES, type ClopsFault } from '../client/index.ts';
 import { CliError, EXIT, type Exit } from './exit.ts';
+import { verbsOf } from './shown/verbs.ts';
 
 type Refusal = RefusalFragment;
 
@@ -16,14 +17,15 @@ const EXIT_OF: Readonly<Record<Refusal['code'], Exit>> = {
   DIGEST_MISMATCH: EXIT.failure,
 };
 
-/** A payload's result. @throws CliError with everything that was wrong. */
-export function done<T extends { errors: readonly Refusal[] }>(payload: T): T {
+/** A payload's result. @throws CliError with everything that was wrong; of `label` it says what can be done instead. */
+export function done<T extends { errors: readonly Refusal[] }>(payload: T, label?: string): T {
   const [first] = payload.errors;
   if (!first) return payload;
-  const words = payload.errors.map(({ message, path }) =>
-    path?.length ? `${message} (at ${path.join('.')})` : message,
+  const words = payload.errors.map(({ code, message, path }) =>
+    code === 'INVALID_INPUT' && path?.length ? `${message} (at ${path.join('.')})` : message,
   );
-  throw new CliError(EXIT_OF[first.code], words.join('\n'));
+  const allowed = first.__typename === 'NotAllowedNowError' && label !== undefined ? verbsOf(first.allowed) : [];
+  throw new CliError(EXIT_OF[first.code], words.join('\n'), ...allowed.map((verb) => `clops ${verb} ${label}`));
 }
 
 /** What a fault means to the person at the terminal. */

@@ -15,6 +15,8 @@ const KEEP_ALIVE_MS = 10_000;
 const PONG_WITHIN_MS = 5_000;
 /** graphql-transport-ws closes with it when the token is refused. Anything else may pass. */
 const FORBIDDEN = 4403;
+/** The socket was closed because nobody follows anything any more. */
+const NORMAL = 1000;
 
 export interface FollowOptions {
   /** Ends the stream, as `return()` of the iterator does. */
@@ -165,9 +167,10 @@ async function connect({ url, token }: Connection, onConnection: OnConnection): 
         backoff.reset();
         onConnection(true);
       },
-      closed: () => {
+      closed: (event) => {
         clearTimeout(unanswered);
-        onConnection(false);
+        const ours = typeof event === 'object' && event !== null && 'code' in event && event.code === NORMAL;
+        if (!ours) onConnection(false);
       },
       // A socket whose other end vanished looks open for minutes: no answer to a ping ends it.
       ping: (received) => {

@@ -31,10 +31,10 @@ export async function predict(context: Context, [ref = '']: string[], flags: Fla
   if (node?.__typename !== 'Deployment') throw gone(label);
   if (!node.endpoint)
     throw new CliError(EXIT.failure, `${label} has no endpoint yet: it is ${node.phase}.`, `clops status ${label}`);
-  const body = await bodyOf(context, flags, (node.stable?.version ?? node.version).signature?.inputs);
+  const { body, madeUp } = await bodyOf(context, flags, (node.stable?.version ?? node.version).signature?.inputs);
   const url = `${node.endpoint.url}/v2/models/${node.model.name}/infer`;
   const began = performance.now();
-  const answer = await infer(url, body, context, label);
+  const answer = await infer(url, body, context, { label, madeUp });
   const tookMs = performance.now() - began;
   await context.show({
     data: answer,
@@ -48,7 +48,7 @@ async function bodyOf(
   context: Context,
   { input, data = [] }: Flags,
   signature: readonly Tensor[] | undefined,
-): Promise<string> {
+): Promise<{ body: string; madeUp: boolean }> {
   if (input !== undefined && data.length > 0)
     throw new CliError(EXIT.usage, '--input and --data contradict each other: give one.');
   if (input !== undefined) {
@@ -59,16 +59,21 @@ async function bodyOf(
       const why = error instanceof Error ? error.message : String(error);
       throw new CliError(EXIT.usage, `${input === '-' ? 'The input' : input} is not JSON: ${why}.`);
     }
-    return text;
+    return { body: text, madeUp: false };
   }
   const { inputs, made } = inputsOf(signature, data);
   if (made.length > 0) context.note(`! No input was given for ${made.map(describe).join(', ')}: asking with zeros.`);
-  return JSON.stringify({ inputs });
+  return { body: JSON.stringify({ inputs }), madeUp: made.length > 0 };
 }
 
 const describe = ({ name, datatype, shape }: RequestTensor): string => `${name} ${datatype}[${shape.join(', ')}]`;
 
-async function infer(url: string, body: string, { signal }: Context, label: string): Promise<Answer> {
+async function infer(
+  url: string,
+  body: string,
+  { signal }: Context,
+  { label, madeUp }: { label: string; madeUp: boolean },
+): Promise<Answer> {
   let response: Response;
   try {
     response = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body, signal });
@@ -85,9 +90,9 @@ async function infer(url: string, body: string, { signal }: Context, label: stri
   } catch {
     // In its own words.
   }
-  const next =
-    response.status < 500 ? [`clops predict ${label} --input request.json`] : [`clops deployments get ${label}`];
-  throw new CliError(EXIT.failure, `${label} answered ${response.status}: ${why}`, ...next);
+  const ofInput = madeUp || response.status < 500;
+  const next = ofInput ? `clops predict ${label} --input request.json` : `clops deployments get ${label}`;
+  throw new CliError(EXIT.failure, `${label} answered ${response.status}: ${why}`, next);
 }
 
 function answerTable({ paint }: Context, label: string, answer: Answer, tookMs: number): string {

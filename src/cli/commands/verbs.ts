@@ -54,8 +54,8 @@ function verb(past: string, act: Ask) {
   return async (context: Context, [ref = '']: string[], flags: Flags): Promise<Exit> => {
     const { deployment, rollout = await presentRollout(context, ref) } = await findRollout(context, ref);
     const reason = flags.reason === undefined ? {} : { reason: flags.reason };
-    const answer = done(await act(context, { rollout, ...reason }, flags));
-    return say(context, full(deployment), past, answer);
+    const label = full(deployment);
+    return say(context, label, past, done(await act(context, { rollout, ...reason }, flags), label));
   };
 }
 
@@ -66,8 +66,9 @@ export async function rollback(context: Context, [ref = '']: string[], flags: Fl
     ...(flags.reason !== undefined && { reason: flags.reason }),
     ...(flags.toRevision !== undefined && { toRevision: wholeNumber(flags.toRevision, '--to-revision') }),
   };
-  const answer = done((await context.ask(RollbackDeploymentDocument, { input })).rollbackDeployment);
-  return say(context, full(deployment), 'rolled back', answer);
+  const label = full(deployment);
+  const answer = done((await context.ask(RollbackDeploymentDocument, { input })).rollbackDeployment, label);
+  return say(context, label, 'rolled back', answer);
 }
 
 async function presentRollout(context: Context, ref: string): Promise<string> {

@@ -6,5 +6,5 @@ import type { Paint } from './paint.ts';
 export function eventLine(paint: Paint, { at, type, message, actor }: EventLineFragment): string {
   const time = new Date(at);
   const clock = [time.getHours(), time.getMinutes(), time.getSeconds()].map((n) => `${n}`.padStart(2, '0')).join(':');
-  return `${paint.dim(clock)} ${type.padEnd(26)} ${message} ${paint.dim(`(${actor.name})`)}`;
+  return `${paint.dim(clock)} ${type.padEnd(28)} ${message} ${paint.dim(`(${actor.name})`)}`;
 }

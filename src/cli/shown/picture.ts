@@ -11,6 +11,7 @@ import type {
 import { type Paint, phase } from './paint.ts';
 import { ladder, passage } from './rollout.ts';
 import { age, percent, word } from './text.ts';
+import { verbsOf } from './verbs.ts';
 
 type Deployment = DeploymentPictureFragment;
 export type Metrics = LiveMetricsSubscription['liveMetrics'];
@@ -28,12 +29,25 @@ export interface PictureOptions {
 
 const LABEL = 16;
 
-export function picture(options: PictureOptions): string[] {
+export function picture(given: PictureOptions): string[] {
+  const options = { ...given, deployment: counted(given.deployment, given.metrics) };
   const { deployment, paint } = options;
   const parts = [header(options), traffic(options), tree(options)];
   const { rollout } = deployment;
   if (rollout && rollout.steps.length > 0) parts.splice(1, 0, steps(paint, rollout.steps, options.width));
   return parts.filter((lines) => lines.length > 0).flatMap((lines, i) => (i === 0 ? lines : ['', ...lines]));
+}
+
+/** Shares go on being counted while nothing happens that a message would tell: the numbers bring the later count. */
+function counted(deployment: Deployment, metrics: Metrics | undefined): Deployment {
+  if (!metrics) return deployment;
+  const update = <T extends Deployment['traffic'][number]>(target: T): T => {
+    const later = metrics.targets.find((one) => one.target.role === target.role)?.target;
+    if (later?.version?.id !== target.version?.id || later?.weight !== target.weight) return target;
+    return { ...target, observedShare: later.observedShare, observedRequests: later.observedRequests };
+  };
+  const { canary, traffic: targets } = deployment;
+  return { ...deployment, canary: canary && update(canary), traffic: targets.map(update) };
 }
 
 function header({ deployment, paint, width, now }: PictureOptions): string[] {
@@ -55,7 +69,7 @@ function header({ deployment, paint, width, now }: PictureOptions): string[] {
       : '';
     lines.push(line('Rollout', `${rollout.number ?? '–'}  ${passage(rollout)}${outcome}`));
     if (rollout.steps.length > 0 && rollout.outcome === null) {
-      lines.push(line('  Step', `${Math.min(rollout.stepIndex, rollout.steps.length)}/${rollout.steps.length}`));
+      lines.push(line('  Step', `${Math.min(rollout.stepIndex + 1, rollout.steps.length)}/${rollout.steps.length}`));
       lines.push(line('  SetWeight', `${rollout.weight}`));
       lines.push(line('  ActualWeight', actualWeight(deployment)));
     }
@@ -66,13 +80,16 @@ function header({ deployment, paint, width, now }: PictureOptions): string[] {
     : 'the cluster does not answer';
   lines.push(line('Replicas', `${deployment.replicas} wanted, ${ready}`));
   if (deployment.endpoint) lines.push(line('Endpoint', deployment.endpoint.url));
+  const verbs = rollout ? verbsOf(rollout.allowed) : [];
+  if (verbs.length > 0) lines.push(line('You can', `clops ${verbs.join(' | ')} ${deployment.name}`));
   return lines;
 }
 
 /** What the gateway counted, which is not what was wished. */
-function actualWeight({ canary }: Deployment): string {
+function actualWeight({ canary, traffic: targets }: Deployment): string {
   if (!canary || canary.observedShare === null) return 'not counted yet';
-  const of = canary.observedRequests === null ? '' : ` (${canary.observedRequests} requests)`;
+  const all = targets.reduce((sum, target) => sum + (target.observedRequests ?? 0), 0);
+  const of = canary.observedRequests === null ? '' : ` (${canary.observedRequests} of ${all} requests)`;
   return `${Math.round(canary.observedShare * 1000) / 10}${of}`;
 }
 

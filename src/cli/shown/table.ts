@@ -30,5 +30,8 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
 export function facts(entries: readonly (readonly [label: string, value: string | undefined])[]): string {
   const given = entries.filter((entry): entry is readonly [string, string] => entry[1] !== undefined);
   const width = Math.max(...given.map(([label]) => label.length)) + 1;
-  return given.map(([label, value]) => `${`${label}:`.padEnd(width + 2)}${value}`.trimEnd()).join('\n');
+  return given
+    .map(([label, value]) => `${`${label}:`.padEnd(width + 2)}${value.replaceAll('\n', `\n${' '.repeat(width + 2)}`)}`)
+    .join('\n')
+    .replaceAll(/ +$/gm, '');
 }

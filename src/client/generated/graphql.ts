@@ -1006,7 +1006,7 @@ export type LiveMetricsSubscriptionVariables = Exact<{
 }>;
 
 
-export type LiveMetricsSubscription = { liveMetrics: { at: string, windowSeconds: number, stale: boolean, targets: Array<{ target: { role: TrafficRole, version: { number: number } | null }, values: { requestRate: number | null, errorRatio: number | null, latencyP50Ms: number | null, latencyP95Ms: number | null, latencyP99Ms: number | null, samples: number | null } }> } };
+export type LiveMetricsSubscription = { liveMetrics: { at: string, windowSeconds: number, stale: boolean, targets: Array<{ target: { role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, version: { id: string } | null }, values: { requestRate: number | null, errorRatio: number | null, latencyP50Ms: number | null, latencyP95Ms: number | null, latencyP99Ms: number | null, samples: number | null } }> } };
 
 export class TypedDocumentString<TResult, TVariables>
   extends String
@@ -3772,8 +3772,11 @@ export const LiveMetricsDocument = new TypedDocumentString(`
     targets {
       target {
         role
+        weight
+        observedShare
+        observedRequests
         version {
-          number
+          id
         }
       }
       values {

@@ -1,0 +1,217 @@
+/** The client against the real API: what it repeats, what it does not, and what a broken connection costs. */
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import {
+  FollowEventsDocument,
+  type FollowEventsSubscription,
+  ServerInfoDocument,
+  TeamsDocument,
+  ViewerDocument,
+} from '../../src/client/generated/graphql.ts';
+import { type ClopsClient, ClopsFault, createClopsClient } from '../../src/client/index.ts';
+import { encodeCursor } from '../../src/lib/cursor.ts';
+import { anApi, type TestApi, TOKEN } from '../support/api.ts';
+import { eventually } from '../support/eventually.ts';
+import { aCuttable, type Cuttable } from './cuttable.ts';
+
+const CREATE_TEAM = `mutation CreateTeam($input: CreateTeamInput!) {
+  createTeam(input: $input) { team { name } errors { message } }
+}`;
+
+let api: TestApi;
+let proxy: Cuttable;
+let client: ClopsClient;
+let connections: boolean[];
+const folder = mkdtempSync(join(tmpdir(), 'clops-test-client-'));
+
+beforeAll(async () => {
+  api = await anApi();
+});
+afterAll(async () => {
+  await api.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+beforeEach(async () => {
+  proxy = await aCuttable(api.api.url);
+  connections = [];
+  client = createClopsClient({
+    url: proxy.url,
+    token: TOKEN,
+    onConnection: (connected) => connections.push(connected),
+  });
+});
+afterEach(async () => {
+  await client.close();
+  await proxy.close();
+});
+
+const createTeam = (name: string): Promise<unknown> => api.ask(CREATE_TEAM, { input: { name } });
+const fault = async (work: Promise<unknown>): Promise<ClopsFault> => {
+  const error = await work.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(ClopsFault);
+  return error as ClopsFault;
+};
+
+describe('request', () => {
+  test('answers what was asked, with its type', async () => {
+    const { viewer } = await client.request(ViewerDocument, {});
+    expect(viewer.actor).toMatchObject({ __typename: 'Person', name: 'admin' });
+  });
+
+  test('a mutation whose answer was lost is asked again and has one effect', async () => {
+    let cuts = 2;
+    proxy.onAnswer = () => cuts-- > 0;
+    const document: { toString(): string; __apiType?: (variables: object) => { createTeam: { errors: unknown[] } } } =
+      CREATE_TEAM;
+    const { createTeam: payload } = await client.request(document, { input: { name: 'once' } });
+    expect(payload.errors).toEqual([]);
+    expect(proxy.taken()).toBe(3);
+    const { events } = await api.ask<{ events: { nodes: unknown[] } }>(
+      '{ events(last: 50, where: { types: ["team.created"] }) { nodes { id message } } }',
+    );
+    expect(events.nodes.filter((event) => JSON.stringify(event).includes('once'))).toHaveLength(1);
+  });
+
+  test('a refused token is a fault with code and request id, and is not tried again', async () => {
+    const stranger = createClopsClient({ url: proxy.url, token: 'clops_wrong' });
+    const { code, requestId, retryable } = await fault(stranger.request(TeamsDocument, {}));
+    expect({ code, retryable }).toEqual({ code: 'UNAUTHENTICATED', retryable: false });
+    expect(requestId).toMatch(/^\w{20,}$/);
+    expect((await stranger.request(ServerInfoDocument, {})).serverInfo.version).toBe('0.1.0');
+  });
+
+  test('where nobody listens it gives up after its tries, and says where that is', async () => {
+    proxy.accepts = false;
+    const { code, message } = await fault(client.request(TeamsDocument, {}, { attempts: 2 }));
+    expect(code).toBe('UNREACHABLE');
+    expect(message).toContain(proxy.url);
+    expect(proxy.taken()).toBe(2);
+  });
+
+  test('a signal ends it, also between two tries', async () => {
+    proxy.accepts = false;
+    const end = new AbortController();
+    const work = client.request(TeamsDocument, {}, { signal: end.signal, attempts: 100 });
+    await eventually(() => expect(proxy.taken()).toBeGreaterThan(1));
+    end.abort();
+    await expect(work).rejects.toThrow(/abort/i);
+  });
+});
+
+describe('follow', () => {
+  type Message = FollowEventsSubscription['events'];
+
+  /** Reads on until a check is content with what has come. */
+  const collect = (variables: { after?: string }): { got: Message[]; failed: () => unknown; end: () => void } => {
+    const got: Message[] = [];
+    let failure: unknown;
+    const end = new AbortController();
+    const stream = client.follow(FollowEventsDocument, variables, { signal: end.signal });
+    void (async () => {
+      for await (const { events } of stream) got.push(events);
+    })().catch((error: unknown) => {
+      failure = error;
+    });
+    return { got, failed: () => failure, end: () => end.abort() };
+  };
+  const teams = (messages: readonly Message[]): string[] =>
+    messages.filter(({ event }) => event?.type === 'team.created').map(({ event }) => String(event?.message));
+
+  test('after cuts it goes on where it was: nothing twice, nothing missing', async () => {
+    const { got, end } = collect({});
+    await eventually(() => expect(got).toHaveLength(1)); // Where it begins.
+    const names = Array.from({ length: 12 }, (_, i) => `cut-${String(i).padStart(2, '0')}`);
+    for (const [i, name] of names.entries()) {
+      if (i % 4 === 2) {
+        proxy.accepts = false;
+        proxy.cut();
+      }
+      await createTeam(name);
+      if (i % 4 === 3) proxy.accepts = true;
+    }
+    await eventually(() => expect(teams(got)).toHaveLength(names.length), { withinMs: 20_000 });
+    expect(teams(got).map((message) => names.find((name) => message.includes(name)))).toEqual(names);
+    expect(connections.filter((connected) => !connected).length).toBeGreaterThan(2);
+    end();
+  });
+
+  test('a cursor that the log does not reach is handed over as RESYNC_REQUIRED, and the stream goes on', async () => {
+    const { got, end } = collect({ after: encodeCursor('log', [9_000_000]) });
+    await eventually(() => expect(got[0]?.kind).toBe('RESYNC_REQUIRED'));
+    await createTeam('behind-the-gap');
+    await eventually(() => expect(teams(got)).toEqual([expect.stringContaining('behind-the-gap')]));
+    proxy.cut();
+    await createTeam('behind-the-cut');
+    await eventually(() => expect(teams(got)).toHaveLength(2));
+    expect(got.filter(({ kind }) => kind === 'RESYNC_REQUIRED')).toHaveLength(1);
+    end();
+  });
+
+  test('a text that is no cursor ends it with a fault', async () => {
+    const { failed } = collect({ after: 'nonsense' });
+    await eventually(() => expect(failed()).toMatchObject({ name: 'ClopsFault', code: 'BAD_USER_INPUT' }));
+  });
+
+  test('a refused token ends it with a fault', async () => {
+    const stranger = createClopsClient({ url: proxy.url, token: 'clops_wrong' });
+    const stream = stranger.follow(FollowEventsDocument, {});
+    expect(await fault(stream.next())).toMatchObject({ code: 'UNAUTHENTICATED' });
+    await stranger.close();
+  });
+
+  test('when the last stream ends the connection closes, and that is no loss', async () => {
+    const stream = client.follow(FollowEventsDocument, {});
+    await stream.next();
+    await stream.return?.();
+    await client.close();
+    expect(connections).toEqual([true]);
+  });
+});
+
+describe('uploadArtifact', () => {
+  const aFile = (bytes: Uint8Array): { file: string; digest: string } => {
+    const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+    const file = join(folder, digest.slice(7, 19));
+    writeFileSync(file, bytes);
+    return { file, digest };
+  };
+
+  test('goes on where it was cut, and sends nothing that is there', async () => {
+    const size = 8 * 1024 * 1024;
+    const { file, digest } = aFile(randomBytes(size));
+    let sent = 0;
+    let cuts = 2;
+    proxy.onRequest = (piece) => {
+      sent += piece.length;
+      return cuts > 0 && sent > (3 - cuts) * 3 * 1024 * 1024 && cuts-- > 0;
+    };
+    const seen: number[] = [];
+    const uploaded = await client.uploadArtifact(file, {
+      onProgress: ({ phase, doneBytes }) => phase === 'sending' && seen.push(doneBytes),
+    });
+    expect(uploaded).toEqual({ digest, sizeBytes: size, alreadyThere: false });
+    expect(cuts).toBe(0);
+    expect(seen.at(-1)).toBe(size);
+    expect(sent).toBeLessThan(size * 1.6); // Begun anew after each cut it would have been more than 17 MB.
+    const before = sent;
+    expect(await client.uploadArtifact(file)).toEqual({ digest, sizeBytes: size, alreadyThere: true });
+    expect(sent - before).toBeLessThan(10_000);
+  });
+
+  test('an empty file is an artifact too', async () => {
+    const { file, digest } = aFile(new Uint8Array());
+    expect(await client.uploadArtifact(file)).toEqual({ digest, sizeBytes: 0, alreadyThere: false });
+  });
+
+  test('without a valid token nothing is sent', async () => {
+    const { file } = aFile(randomBytes(1024));
+    const stranger = createClopsClient({ url: proxy.url, token: 'clops_wrong' });
+    expect(await fault(stranger.uploadArtifact(file))).toMatchObject({ code: 'UNAUTHENTICATED', retryable: false });
+  });
+});
