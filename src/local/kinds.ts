@@ -48,6 +48,17 @@ export interface Toleration {
   tolerationSeconds?: number;
 }
 
+interface NodeSelectorRequirement {
+  key: string;
+  operator: string;
+  values?: string[];
+}
+
+export interface NodeSelectorTerm {
+  matchExpressions?: NodeSelectorRequirement[];
+  matchFields?: NodeSelectorRequirement[];
+}
+
 export interface PodSpec {
   nodeName?: string;
   schedulerName?: string;
@@ -59,7 +70,7 @@ export interface PodSpec {
   overhead?: ResourceAmounts;
   hostNetwork?: boolean;
   affinity?: {
-    nodeAffinity?: { requiredDuringSchedulingIgnoredDuringExecution?: unknown };
+    nodeAffinity?: { requiredDuringSchedulingIgnoredDuringExecution?: { nodeSelectorTerms?: NodeSelectorTerm[] } };
     podAffinity?: { requiredDuringSchedulingIgnoredDuringExecution?: unknown[] };
     podAntiAffinity?: { requiredDuringSchedulingIgnoredDuringExecution?: unknown[] };
   };

@@ -78,6 +78,14 @@ describe('a Deployment', () => {
       limits: { 'nvidia.com/gpu': '2' },
     });
     expect(pod['nodeSelector']).toEqual({ 'nvidia.com/gpu.product': 'NVIDIA-H200' });
+    expect(pod['affinity']).toBeUndefined();
+  });
+
+  it('asks for GPUs with enough memory', () => {
+    const { affinity } = podOf({ resources: { gpus: { count: 1, memoryMib: 80_000 } } });
+    const enough = { key: 'nvidia.com/gpu.memory', operator: 'Gt', values: ['79999'] };
+    const required = { nodeSelectorTerms: [{ matchExpressions: [enough] }] };
+    expect(affinity).toEqual({ nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: required } });
   });
 });
 

@@ -51,6 +51,7 @@ function podSpec(owner: ModelDeployment, snapshot: Snapshot): Record<string, unk
     enableServiceLinks: false,
     ...(terminationGracePeriodSeconds !== undefined && { terminationGracePeriodSeconds }),
     ...(Object.keys(nodeSelector).length > 0 && { nodeSelector }),
+    ...affinityFor(resources?.gpus?.memoryMib),
     ...(placement.tolerations?.length && { tolerations: placement.tolerations }),
     ...(placement.priorityClassName && { priorityClassName: placement.priorityClassName }),
     initContainers: [fetchStep(snapshot, values)],
@@ -66,6 +67,14 @@ function podSpec(owner: ModelDeployment, snapshot: Snapshot): Record<string, unk
       ...(secretName ? [{ name: 'artifact-url', secret: { secretName } }] : []),
     ],
   };
+}
+
+/** A node's GPUs are all alike, and GPU feature discovery says in a label how much memory each has. */
+function affinityFor(memoryMib: number | undefined): { affinity?: object } {
+  if (memoryMib === undefined) return {};
+  const enough = { key: 'nvidia.com/gpu.memory', operator: 'Gt', values: [String(memoryMib - 1)] };
+  const required = { nodeSelectorTerms: [{ matchExpressions: [enough] }] };
+  return { affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: required } } };
 }
 
 const artifactPath = ({ model }: Snapshot): string =>

@@ -6,6 +6,7 @@
 import { podRequests, sumOf } from '../../platform/cluster/requests.ts';
 import { isPodFinished, type Node, type Pod } from '../kinds.ts';
 import { tolerates, UNSCHEDULABLE } from '../taints.ts';
+import { matchesAffinity } from './affinity.ts';
 import { allocatableOf, nominalRequests } from './requests.ts';
 
 export type Fit = { node: Node } | { message: string };
@@ -41,7 +42,7 @@ function reasonsAgainst(pod: Pod, node: Node, present: readonly Pod[]): string[]
   if (taints.some((taint) => !tolerates(pod.spec.tolerations, taint))) return ['node(s) had untolerated taint(s)'];
   const labels = node.metadata.labels ?? {};
   const selector = Object.entries(pod.spec.nodeSelector ?? {});
-  if (selector.some(([key, value]) => labels[key] !== value)) {
+  if (selector.some(([key, value]) => labels[key] !== value) || !matchesAffinity(pod, node)) {
     return ["node(s) didn't match Pod's node affinity/selector"];
   }
   if (portsClash(pod, present)) return ["node(s) didn't have free ports for the requested pod ports"];
@@ -118,16 +119,15 @@ const isBetter = (a: Score, b: Score): boolean => (b.avoided - a.avoided || a.fr
 
 /** What this scheduler does not weigh: to place such a pod anyway would break its promise without a word. */
 function unservedDemand({ spec }: Pod): string | undefined {
-  const { nodeAffinity, podAffinity, podAntiAffinity } = spec.affinity ?? {};
+  const { podAffinity, podAntiAffinity } = spec.affinity ?? {};
   const demands: [string, boolean][] = [
-    ['nodeAffinity', nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution !== undefined],
     ['podAffinity', (podAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []).length > 0],
     ['podAntiAffinity', (podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []).length > 0],
   ];
   const affinity = demands.find(([, present]) => present)?.[0];
   if (affinity) {
     const field = `spec.affinity.${affinity}.requiredDuringSchedulingIgnoredDuringExecution`;
-    return `${field} is not served by the local cluster: use nodeSelector, or a Kubernetes cluster.`;
+    return `${field} is not served by the local cluster: use nodeSelector or nodeAffinity, or a Kubernetes cluster.`;
   }
   const spread = (spec.topologySpreadConstraints ?? []).some(
     ({ whenUnsatisfiable = 'DoNotSchedule' }) => whenUnsatisfiable === 'DoNotSchedule',

@@ -120,6 +120,26 @@ describe('findNode', () => {
     expect(outcome(pod, nodes, present)).toBe(expected);
   });
 
+  it.each([
+    [{ key: 'mem', operator: 'Gt', values: ['40959'] }, 'big'],
+    [{ key: 'mem', operator: 'Lt', values: ['40960'] }, 'small'],
+    [{ key: 'zone', operator: 'In', values: ['a', 'b'] }, 'big'],
+    [{ key: 'zone', operator: 'NotIn', values: ['a'] }, 'small'],
+    [{ key: 'zone', operator: 'Exists' }, 'big'],
+    [{ key: 'zone', operator: 'DoesNotExist' }, 'small'],
+    [{ key: 'mem', operator: 'Gt', values: ['81920'] }, undefined],
+    [{ key: 'zone', operator: 'Gt', values: ['1'] }, undefined],
+    [{ key: 'mem', operator: 'Resembles', values: ['81920'] }, undefined],
+  ])('goes where the required node affinity allows: %j', (expression, expected) => {
+    const nodes = [aNode('big', { labels: { mem: '81920', zone: 'a' } }), aNode('small', { labels: { mem: '23034' } })];
+    const nothing = { matchExpressions: [] };
+    const nodeSelectorTerms = [nothing, { matchExpressions: [expression] }];
+    const affinity = { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms } } };
+    expect(outcome(asking({}, { affinity }), nodes)).toBe(
+      expected ?? "0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector.",
+    );
+  });
+
   it('refuses to place what it cannot weigh', () => {
     const affinity = { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{}] } };
     expect(outcome(asking({}, { affinity }), [aNode('a')])).toMatch(
