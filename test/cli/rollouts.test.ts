@@ -1,0 +1,83 @@
+/** The whole way on a real platform, as a person goes it: push, deploy, ask, canary, watch, promote, abort, roll back, delete. */
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { aPlatform, type Platform } from '../support/platform.ts';
+import { clops, type Ran, start } from './terminal.ts';
+
+const MODELS = join(import.meta.dirname, '..', 'modelserver', 'models');
+
+let platform: Platform;
+let env: NodeJS.ProcessEnv;
+const cli = (...args: string[]): Promise<Ran> => clops(args, { env });
+
+beforeAll(async () => {
+  platform = await aPlatform();
+  env = { CLOPS_URL: platform.api, CLOPS_TOKEN: platform.token, XDG_CONFIG_HOME: platform.dataDir };
+  await platform.ask('mutation { createTeam(input: { name: "numbers" }) { errors { message } } }');
+}, 90_000);
+afterAll(() => platform.close());
+
+test('from a file to an endpoint that answers', async () => {
+  for (const file of ['identity_fp32.onnx', 'identity_fp64.onnx', 'identity_fp16.onnx'])
+    expect((await cli('models', 'push', join(MODELS, file), '--name', 'same')).exit).toBe(0);
+  const deployed = await cli('deploy', 'same@1', '--replicas', '1', '--wait', '--timeout', '60s');
+  expect(deployed).toMatchObject({ exit: 0, out: 'numbers/same is healthy\n' });
+  const { exit, out, err } = await cli('predict', 'same');
+  expect(exit, err).toBe(0);
+  expect(out).toMatch(/numbers\/same answered with same@1 in \d+ ms/);
+  expect(err).toMatch(/No input was given for .*FP32.*: asking with zeros/);
+  expect((await cli('status', 'same', '--timeout', '5s')).exit).toBe(0);
+}, 90_000);
+
+test('a canary, watched in a pipe and on a terminal, and promoted', async () => {
+  const piped = start(['rollouts', 'watch', 'same'], { env });
+  const shown = start(['rollouts', 'watch', 'same'], { env, columns: 80 });
+  await eventually(() => expect(piped.out()).toContain('same@1'));
+  expect((await cli('deploy', 'same@2', '--canary', '50,pause')).out).toContain('same@1 → same@2');
+  await eventually(() => expect(piped.out()).toMatch(/rollout\.paused/), { withinMs: 60_000 });
+  expect(piped.out().split('\n').slice(1, -1)).toSatisfy((lines: string[]) =>
+    lines.every((line) => /^\d\d:\d\d:\d\d [a-z]+\.[a-z_]+ /.test(line)),
+  );
+
+  const picture = await cli('rollouts', 'get', 'same');
+  expect(picture.out).toMatch(/Status: +॥ Paused/);
+  expect(picture.out).toMatch(/SetWeight: +50/);
+  expect(picture.out).toMatch(/✔ 50 % {2}▸ pause/);
+  expect(picture.out).toMatch(/├──# revision:2 +Revision +✔ Healthy/);
+  expect(picture.out).toMatch(/You can: +clops .*promote/);
+  await eventually(() => expect(shown.out()).toMatch(/canary +same@2 +50 %/));
+
+  expect((await cli('promote', 'same', '--reason', 'looks well')).exit).toBe(0);
+  const settled = await cli('status', 'same', '--timeout', '60s');
+  expect(settled.exit, settled.err).toBe(0);
+  for (const watching of [piped, shown]) {
+    watching.interrupt();
+    expect(await watching.done).toMatchObject({ exit: 130, err: /Detached/ });
+  }
+  expect(piped.out()).toMatch(/rollout\.promoted/);
+  expect((await cli('rollouts', 'list', 'same', '-o', 'json')).out).toMatch(/"outcome": "PROMOTED"/);
+}, 120_000);
+
+test('an aborted one: 7 for who waits, 7 for who watched it, and a way back', async () => {
+  await cli('deploy', 'same@3', '--canary', '50,pause');
+  const { out } = await cli('rollouts', 'list', 'same', '-o', 'name');
+  const watching = start(['rollouts', 'watch', out.split('\n')[0] ?? ''], { env });
+  await eventually(() => expect(watching.out()).toMatch(/rollout\.paused/), { withinMs: 60_000 });
+  const waiting = start(['status', 'same', '--timeout', '60s'], { env });
+  expect((await cli('abort', 'same', '--reason', 'too slow')).exit).toBe(0);
+  expect(await waiting.done).toMatchObject({ exit: 7, out: /the rollout was aborted: .*too slow/ });
+  expect((await watching.done).exit).toBe(7);
+  expect((await cli('rollback', 'same')).exit).toBe(0);
+  const settled = await cli('status', 'same', '--timeout', '60s');
+  expect(settled.exit, settled.err).toBe(0);
+  expect((await cli('predict', 'same')).exit).toBe(0);
+}, 120_000);
+
+test('nodes, doctor, and the end', async () => {
+  expect((await cli('nodes')).out).toMatch(/gpu-1 +✔ Ready +NVIDIA-H200/);
+  expect((await cli('doctor')).exit).toBe(0);
+  const deleted = await cli('deployments', 'delete', 'same', '--yes', '--wait');
+  expect(deleted).toMatchObject({ exit: 0, out: 'numbers/same is gone\n' });
+  expect((await cli('status', 'same')).exit).toBe(4);
+}, 60_000);

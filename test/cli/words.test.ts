@@ -1,0 +1,57 @@
+/** What needs no API: steps, durations, names that are nearly right, made-up inputs, the picture. */
+import { expect, test } from 'vitest';
+import { durationMs, percent, span } from '../../src/cli/shown/text.ts';
+import { similar } from '../../src/cli/similar.ts';
+import { stepsOf } from '../../src/cli/strategy.ts';
+import { inputsOf } from '../../src/cli/tensors.ts';
+
+test('steps of a canary', () => {
+  expect(stepsOf('10, pause:30s,50%,pause:2m,pause')).toEqual([
+    { setWeight: 10 },
+    { pause: { seconds: 30 } },
+    { setWeight: 50 },
+    { pause: { seconds: 120 } },
+    { pause: {} },
+  ]);
+  expect(() => stepsOf('10,puase')).toThrow(/"puase" is no step/);
+  expect(() => stepsOf('10,pause:soon')).toThrow(/duration/);
+});
+
+test.each([
+  ['500ms', 500],
+  ['30', 30_000],
+  ['30s', 30_000],
+  ['5m', 300_000],
+  ['1h', 3_600_000],
+])('%s is %d ms', (text, ms) => expect(durationMs(text, 'It')).toBe(ms));
+
+test('spans and shares', () => {
+  expect([span(30), span(3725), span(0), span(172_800)]).toEqual(['30s', '1h 2m', '0s', '2d']);
+  expect([percent(0.1), percent(0.1034), percent(0)]).toEqual(['10 %', '10.3 %', '0 %']);
+});
+
+test('what was probably meant', () => {
+  const names = ['vad', 'speech-to-text', 'ranker', 'vat'];
+  expect(similar('vda', names)).toEqual(['vad']);
+  expect(similar('va', names)).toEqual(['vad', 'vat']);
+  expect(similar('speech-to-txt', names)).toEqual(['speech-to-text']);
+  expect(similar('elephant', names)).toEqual([]);
+});
+
+test('inputs are filled from the signature, and what was made up is named', () => {
+  const signature = [
+    { name: 'x', datatype: 'FP32', shape: [-1, 2] },
+    { name: 'rate', datatype: 'INT64', shape: [] },
+    { name: 'who', datatype: 'BYTES', shape: [1] },
+  ];
+  const { inputs, made } = inputsOf(signature, ['x=[1,2,3,4]']);
+  expect(inputs).toEqual([
+    { name: 'x', datatype: 'FP32', shape: [2, 2], data: [1, 2, 3, 4] },
+    { name: 'rate', datatype: 'INT64', shape: [], data: [0] },
+    { name: 'who', datatype: 'BYTES', shape: [1], data: [''] },
+  ]);
+  expect(made.map(({ name }) => name)).toEqual(['rate', 'who']);
+  expect(inputsOf(signature, ['x=[[1,2]]']).inputs[0]).toMatchObject({ shape: [1, 2], data: [1, 2] });
+  expect(() => inputsOf(signature, ['xx=1'])).toThrow(/Did you mean x\?/);
+  expect(() => inputsOf(undefined, [])).toThrow(/no signature/);
+});
