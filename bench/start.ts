@@ -2,7 +2,7 @@
  * What `npm start` costs: the time from nothing to a canary that answers and is counted, the same on a folder that is
  * there already, and what the platform takes while nobody asks it anything. There is no peer; the goals are the measure.
  *
- *   npm run build && node bench/start.ts [starts of each kind, 3]
+ *   npm run build && node bench/start.ts [starts of each kind, 3] [times | idle]
  *
  * Linux alone. Each start is in a fresh folder, on free ports; about 10 seconds each, and 90 for the idle part.
  */
@@ -15,6 +15,7 @@ import { newPlace, type Place, start } from './start/instance.ts';
 import { total, type Usage, usageOf } from './start/processes.ts';
 
 const ROUNDS = Number(process.argv[2] ?? 3);
+const ONLY = process.argv[3];
 const SETTLE_MS = 5_000;
 const IDLE_MS = 30_000;
 const GOALS = { first: 10, second: 5, idle: 3, memory: 700 };
@@ -26,6 +27,8 @@ interface Times {
   healthy: number;
   answers: number;
   counted: number;
+  /** Processor time of all processes until then: half of it is what two free cores would take at least. */
+  cpu: number;
   stop: number;
 }
 
@@ -60,7 +63,8 @@ async function timeOf(place: Place): Promise<Times> {
       const { deployment } = await instance.ask<State>(STATE);
       return (deployment?.canary?.observedShare ?? 0) > 0;
     });
-    return { ready: instance.readyAt, healthy, answers, counted, stop: await instance.stop() };
+    const { cpu } = total(usageOf(instance.pid, postmasterOf(place.dataDir)));
+    return { ready: instance.readyAt, healthy, answers, counted, cpu, stop: await instance.stop() };
   } catch (error) {
     await instance.stop();
     throw error;
@@ -147,65 +151,66 @@ async function inFolder<T>(work: (place: Place) => Promise<T>): Promise<T> {
 }
 
 const PLAIN = { style: { head: [], border: [] } };
-const first: Times[] = [];
-const second: Times[] = [];
-console.log(`${cpus().length} processors, Node ${process.versions.node}, load ${load()}`);
-for (let round = 1; round <= ROUNDS; round++) {
-  await inFolder(async (place) => {
-    first.push(await timeOf(place));
-    second.push(await timeOf(place));
-  });
-  console.log(
-    `round ${round} of ${ROUNDS}: first ${told(first.at(-1))}, second ${told(second.at(-1))} s, load ${load()}`,
-  );
-}
-
-function told(times: Times | undefined): string {
-  return times
-    ? Object.values(times)
-        .map((value: number) => value.toFixed(1))
-        .join(' / ')
-    : '';
-}
-
-const times = new Table({ ...PLAIN, head: ['Seconds from the start, median', 'first', 'second', 'second / first'] });
 const WORDS: Record<keyof Times, string> = {
   ready: 'ready (the table is printed)',
   healthy: 'a healthy deployment',
   answers: 'the canary answers through the gateway',
   counted: 'its share is counted',
+  cpu: 'processor time until then',
   stop: 'stop (Ctrl-C to the end)',
 };
-for (const key of Object.keys(WORDS) as (keyof Times)[]) {
-  const [one, two] = [median(first.map((t) => t[key])), median(second.map((t) => t[key]))];
-  times.push([WORDS[key], one.toFixed(2), two.toFixed(2), (two / one).toFixed(2)]);
+const KEYS = Object.keys(WORDS) as (keyof Times)[];
+
+async function measureTimes(): Promise<void> {
+  const first: Times[] = [];
+  const second: Times[] = [];
+  for (let round = 1; round <= ROUNDS; round++) {
+    await inFolder(async (place) => {
+      first.push(await timeOf(place));
+      second.push(await timeOf(place));
+    });
+    console.log(`round ${round} of ${ROUNDS}: first ${told(first)}, second ${told(second)} s, load ${load()}`);
+  }
+  const table = new Table({ ...PLAIN, head: ['Seconds from the start, median', 'first', 'second', 'second / first'] });
+  const medians = (key: keyof Times): [number, number] => [
+    median(first.map((t) => t[key])),
+    median(second.map((t) => t[key])),
+  ];
+  for (const key of KEYS) {
+    const [one, two] = medians(key);
+    table.push([WORDS[key], one.toFixed(2), two.toFixed(2), (two / one).toFixed(2)]);
+  }
+  const [one, two] = medians('counted');
+  table.push(['goal for the counted share', verdict(one, GOALS.first), verdict(two, GOALS.second), '']);
+  console.log(table.toString());
 }
-const [firstCounted, secondCounted] = [first, second].map((list) => median(list.map((t) => t.counted)));
-times.push([
-  'goal for the counted share',
-  verdict(firstCounted, GOALS.first),
-  verdict(secondCounted, GOALS.second),
-  '',
-]);
-console.log(times.toString());
 
-const { before, after, seconds } = await inFolder(idleOf);
-const idle = new Table({ ...PLAIN, head: ['Idle, canary up', 'processes', '% of a core', 'RSS, MB', 'PSS, MB'] });
-const row = (name: string, then: readonly Usage[], now: readonly Usage[]): void => {
-  const [a, b] = [total(then), total(now)];
-  const percent = (100 * (b.cpu - a.cpu)) / seconds;
-  idle.push([name, b.count, percent.toFixed(2), b.rssMb.toFixed(0), b.pssMb.toFixed(0)]);
-};
-const of = (list: readonly Usage[], parts: readonly string[]): Usage[] =>
-  list.filter(({ part }) => parts.includes(part));
-for (const part of PARTS) row(part, of(before, [part]), of(after, [part]));
-row('together', of(before, PARTS), of(after, PARTS));
-row('model servers, apart', of(before, ['model server']), of(after, ['model server']));
-const [was, is] = [total(of(before, PARTS)), total(of(after, PARTS))];
-idle.push(['goal', '', verdict((100 * (is.cpu - was.cpu)) / seconds, GOALS.idle), verdict(is.rssMb, GOALS.memory), '']);
-console.log(idle.toString());
-console.log(`load ${load()}; repeat with: npm run build && node bench/start.ts ${ROUNDS}`);
+const told = (list: readonly Times[]): string => KEYS.map((key) => list.at(-1)?.[key].toFixed(1)).join(' / ');
 
-function verdict(value = Number.NaN, goal: number): string {
+async function measureIdle(): Promise<void> {
+  const { before, after, seconds } = await inFolder(idleOf);
+  const table = new Table({ ...PLAIN, head: ['Idle, canary up', 'processes', '% of a core', 'RSS, MB', 'PSS, MB'] });
+  const percent = (parts: readonly string[]): number =>
+    (100 * (sum(after, parts).cpu - sum(before, parts).cpu)) / seconds;
+  const row = (name: string, parts: readonly string[]): void => {
+    const { count, rssMb, pssMb } = sum(after, parts);
+    table.push([name, count, percent(parts).toFixed(2), rssMb.toFixed(0), pssMb.toFixed(0)]);
+  };
+  for (const part of PARTS) row(part, [part]);
+  row('together', PARTS);
+  row('model servers, apart', ['model server']);
+  table.push(['goal', '', verdict(percent(PARTS), GOALS.idle), verdict(sum(after, PARTS).rssMb, GOALS.memory), '']);
+  console.log(table.toString());
+}
+
+const sum = (list: readonly Usage[], parts: readonly string[]) =>
+  total(list.filter(({ part }) => parts.includes(part)));
+
+function verdict(value: number, goal: number): string {
   return `below ${goal}: ${value < goal ? 'yes' : 'no'} (${(value / goal).toFixed(2)} of it)`;
 }
+
+console.log(`${cpus().length} processors, Node ${process.versions.node}, load ${load()}`);
+if (ONLY !== 'idle') await measureTimes();
+if (ONLY !== 'times') await measureIdle();
+console.log(`load ${load()}; repeat with: npm run build && node bench/start.ts ${process.argv.slice(2).join(' ')}`);

@@ -5,7 +5,7 @@ export interface Usage {
   pid: number;
   /** `platform`, `cluster`, `node`, `postgres`, `model server`. */
   part: string;
-  /** Processor time since its start, in seconds. */
+  /** Processor time since its start in seconds, with that of its children that have ended. */
   cpu: number;
   rssMb: number;
   /** Resident, with what several processes share divided between them. */
@@ -32,7 +32,7 @@ function processOf(pid: number): { pid: number; parent: number; part: string; cp
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const args = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-    const ticks = Number(fields[11]) + Number(fields[12]);
+    const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
     return [{ pid, parent: Number(fields[1]), part: partOf(args), cpu: ticks / TICKS_A_SECOND }];
   } catch {
     return []; // It ended while we looked.
@@ -55,17 +55,12 @@ function memoryOf(pid: number): { rssMb: number; pssMb: number } {
   }
 }
 
-/** The processes of a part together. */
-export function total(
-  usage: readonly Usage[],
-  part?: string,
-): { cpu: number; rssMb: number; pssMb: number; count: number } {
-  const sum = { cpu: 0, rssMb: 0, pssMb: 0, count: 0 };
-  for (const one of usage.filter((one) => part === undefined || one.part === part)) {
-    sum.cpu += one.cpu;
-    sum.rssMb += one.rssMb;
-    sum.pssMb += one.pssMb;
-    sum.count++;
+export function total(usage: readonly Usage[]): { cpu: number; rssMb: number; pssMb: number; count: number } {
+  const sum = { cpu: 0, rssMb: 0, pssMb: 0, count: usage.length };
+  for (const { cpu, rssMb, pssMb } of usage) {
+    sum.cpu += cpu;
+    sum.rssMb += rssMb;
+    sum.pssMb += pssMb;
   }
   return sum;
 }
