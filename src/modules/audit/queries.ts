@@ -48,6 +48,8 @@ export const eventsById: BatchReader<string, EventRow | null> = async (ctx, ids)
 export const typePatterns = (types: readonly string[] | null | undefined): string[] | null =>
   types?.map((type) => type.replace(/[\\%_]/g, '\\$&').replace(/\*$/, '%')) ?? null;
 
+const isSeq = ([seq]: unknown[]): boolean => Number.isSafeInteger(seq);
+
 /** A page of the log, oldest first; with `last`, the page's end is the log's (or lies before `before`). */
 export async function eventsPage(
   ctx: Ctx,
@@ -58,11 +60,11 @@ export async function eventsPage(
   const total = async () => (await ctx.db.read(countEvents, filter))[0]?.count ?? 0;
   const key = (row: EventRow) => [row.seq];
   if (args.last === null || args.last === undefined) {
-    const page = pageOf(LOG_ORDER, args);
+    const page = pageOf(LOG_ORDER, args, isSeq);
     const rows = await ctx.db.read(selectEvents, [...filter, page.after?.[0] ?? 0, page.limit + 1]);
     return connection(LOG_ORDER, page, rows, key, total);
   }
-  const page = pageOf(LOG_ORDER, { first: args.last, after: args.before });
+  const page = pageOf(LOG_ORDER, { first: args.last, after: args.before }, isSeq);
   const rows = await ctx.db.read(selectEventsBackwards, [...filter, page.after?.[0] ?? null, page.limit + 1]);
   const shown = rows.slice(0, page.limit).reverse();
   const result = connection(LOG_ORDER, page, shown, key, total);

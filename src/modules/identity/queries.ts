@@ -39,7 +39,7 @@ export const teamsByNamespace: BatchReader<string, TeamRow | null> = async (ctx,
   inKeyOrder(namespaces, await ctx.db.read(selectTeamsByNamespace, [namespaces]), (row) => row.namespace);
 
 export async function allTeams(ctx: Ctx, args: PageArgs): Promise<Connection<TeamRow>> {
-  const page = pageOf('teams', args);
+  const page = pageOf('teams', args, ([name]) => typeof name === 'string' && !name.includes('\0'));
   const rows = await ctx.db.read(selectTeams, [page.after?.[0] ?? null, page.limit + 1]);
   return connection(
     'teams',
