@@ -15,6 +15,10 @@ const CHECKS: Readonly<Record<string, { command: string; wrong: string }>> = {
     command: 'node scripts/setup.cjs schema && node scripts/schema.ts --check',
     wrong: '`npm run schema` writes both files.',
   },
+  client: {
+    command: 'graphql-codegen --config codegen.ts --check',
+    wrong: '`npm run codegen` makes the typed documents of the client anew.',
+  },
   migrations: { command: 'node scripts/migration.ts --check', wrong: '`npm run migration -- --name what_it_does`.' },
   docs: {
     command: 'node scripts/docs.ts --check',

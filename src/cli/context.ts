@@ -1,6 +1,6 @@
 /** What every command has at hand: flags that all share, the client, and where to write what. */
 import type { ClopsClient, TypedDocument } from '../client/index.ts';
-import { type ClientConfig, readClientConfig } from '../config.ts';
+import type { ClientConfig } from '../config.ts';
 import { findPlace, type Place } from './connection.ts';
 import type { Io } from './io.ts';
 import { createPaint, type Paint } from './shown/paint.ts';
@@ -56,7 +56,9 @@ export interface Context {
 const ASKING_MS = 30_000;
 
 /** `waits`: it is meant to take its time (a watch, an upload), so only `--timeout` limits it. */
-export function createContext(io: Io, flags: GlobalFlags, waits: boolean): Context {
+export async function createContext(io: Io, flags: GlobalFlags, waits: boolean): Promise<Context> {
+  // Not at the head of the file: it would cost `clops --help` as much again as all the rest.
+  const { readClientConfig } = await import('../config.ts');
   const config = readClientConfig(io.env);
   const timeoutMs = flags.timeout === undefined ? undefined : durationMs(flags.timeout, '--timeout');
   const limit = timeoutMs ?? (waits ? undefined : ASKING_MS);

@@ -10,7 +10,7 @@ interface Outcome {
   exit: Exit;
 }
 
-export type Begin = (flags: GlobalFlags, waits: boolean) => Context;
+export type Begin = (flags: GlobalFlags, waits: boolean) => Promise<Context>;
 
 const EPILOGUE = `
 Names: vad · speech/vad · vad@2 · vad@champion · an id. Data goes to stdout, progress to stderr.
@@ -37,7 +37,7 @@ export function createProgram(version: string, begin: Begin, outcome: Outcome): 
   /** `waits`: it takes as long as it takes, and only --timeout limits it. */
   const does = <Flags>(load: () => Promise<Handler<Flags>>, waits = false) =>
     async function (this: Command): Promise<void> {
-      const context = begin(this.optsWithGlobals<GlobalFlags>(), waits);
+      const context = await begin(this.optsWithGlobals<GlobalFlags>(), waits);
       try {
         const args = this.processedArgs.filter((arg): arg is string => typeof arg === 'string');
         outcome.exit = await (await load())(context, args, this.opts<Record<string, unknown> & Flags>());

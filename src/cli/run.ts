@@ -12,7 +12,7 @@ export async function run(argv: readonly string[], io: Io): Promise<Exit> {
   let context: Context | undefined;
   const program = createProgram(
     versionOfPackage(),
-    (flags, waits) => (context = createContext(io, flags, waits)),
+    async (flags, waits) => (context = await createContext(io, flags, waits)),
     outcome,
   );
   for (const command of [program, ...program.commands, ...program.commands.flatMap((one) => one.commands)])

@@ -41,7 +41,7 @@ test('a canary, watched in a pipe and on a terminal, and promoted', async () => 
   );
 
   const picture = await cli('rollouts', 'get', 'same');
-  expect(picture.out).toMatch(/Status: +॥ Paused/);
+  expect(picture.out).toMatch(/Status: +‖ Paused/);
   expect(picture.out).toMatch(/SetWeight: +50/);
   expect(picture.out).toMatch(/✔ 50 % {2}▸ pause/);
   expect(picture.out).toMatch(/├──# revision:2 +Revision +✔ Healthy/);
@@ -51,11 +51,12 @@ test('a canary, watched in a pipe and on a terminal, and promoted', async () => 
   expect((await cli('promote', 'same', '--reason', 'looks well')).exit).toBe(0);
   const settled = await cli('status', 'same', '--timeout', '60s');
   expect(settled.exit, settled.err).toBe(0);
+  await eventually(() => expect(piped.out()).toMatch(/rollout\.promoted/));
+  await eventually(() => expect(shown.out()).toMatch(/promoted, \d+s ago/));
   for (const watching of [piped, shown]) {
     watching.interrupt();
     expect(await watching.done).toMatchObject({ exit: 130, err: /Detached/ });
   }
-  expect(piped.out()).toMatch(/rollout\.promoted/);
   expect((await cli('rollouts', 'list', 'same', '-o', 'json')).out).toMatch(/"outcome": "PROMOTED"/);
 }, 120_000);
 

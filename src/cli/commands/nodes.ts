@@ -30,7 +30,7 @@ export async function nodes(context: Context, _args: string[], flags: { free?: b
 function nodeTable({ paint }: Context, list: readonly Node[]): string {
   const rows = list.map(({ name, ready, schedulable, product, memoryMib, allocatable, allocated, gpus }) => {
     const bad = gpus.filter(({ healthy }) => healthy === false).length;
-    const state = !ready ? paint.red('✖ Not ready') : schedulable ? paint.green('✔ Ready') : paint.yellow('॥ Cordoned');
+    const state = !ready ? paint.red('✖ Not ready') : schedulable ? paint.green('✔ Ready') : paint.yellow('‖ Cordoned');
     return [
       name,
       state,

@@ -12,7 +12,7 @@ const SIGNS: Readonly<Record<string, readonly [sign: string, tone: Tone]>> = {
   HEALTHY: ['✔', 'green'],
   RUNNING: ['✔', 'green'],
   PROMOTED: ['✔', 'green'],
-  PAUSED: ['॥', 'cyan'],
+  PAUSED: ['‖', 'cyan'],
   PENDING: ['◌', 'yellow'],
   PROGRESSING: ['◌', 'yellow'],
   VERIFYING: ['◌', 'yellow'],

@@ -6,7 +6,7 @@ import { span } from './text.ts';
 type Spec = RolloutStateFragment['steps'][number]['spec'];
 
 /** `10 %`, `pause 30s`, `pause`. */
-export function step({ setWeight, pause }: Spec): string {
+function step({ setWeight, pause }: Spec): string {
   if (setWeight !== null) return `${setWeight} %`;
   const seconds = pause?.seconds;
   return seconds === null || seconds === undefined ? 'pause' : `pause ${span(seconds)}`;
@@ -27,8 +27,8 @@ export function passage({ from, to }: Pick<RolloutStateFragment, 'from' | 'to'>)
   return from ? `${name(from)} → ${name(to)}` : name(to);
 }
 
-/** `॥ Paused, step 2 of 4, 10 %: waits for somebody`. */
-export function standing(paint: Paint, rollout: RolloutStateFragment): string {
+/** `‖ Paused, step 2 of 4, 10 %: waits for somebody`. */
+function standing(paint: Paint, rollout: RolloutStateFragment): string {
   const { steps, stepIndex, weight, message } = rollout;
   const place =
     steps.length === 0 || rollout.outcome ? '' : `, step ${Math.min(stepIndex + 1, steps.length)} of ${steps.length}`;
