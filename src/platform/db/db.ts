@@ -53,15 +53,25 @@ export interface Db extends Reader {
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);
 
 const RETRYABLE = new Set(['40001', '40P01']);
-const UNAVAILABLE = /^(08|57P|53|25006|ECONN|ETIMEDOUT|EPIPE|ENOENT|EHOSTUNREACH)/;
+/** 57014 is a statement that Postgres ended since it took too long. */
+const UNAVAILABLE = /^(08|57P|57014|53|25006|ECONN|ETIMEDOUT|EPIPE|ENOENT|EHOSTUNREACH)/;
+/** pg's own words for a connection it does not get, one that ended, and a question that was not answered. */
+const UNAVAILABLE_WORDS = /timeout exceeded when trying to connect|Connection terminated|Query read timeout/;
 
-export function createDb(options: { url: string; log: Log; maxConnections?: number }): Db {
-  const { url, log, maxConnections = 10 } = options;
+export interface DbOptions {
+  url: string;
+  log: Log;
+  maxConnections?: number;
+  /** A statement that takes longer is ended, by Postgres if it still can. */
+  answerWithinMs?: number;
+}
+
+export function createDb({ url, log, maxConnections = 10, answerWithinMs = 8_000 }: DbOptions): Db {
   const settings = {
     connectionString: url,
     connectionTimeoutMillis: 3_000,
-    query_timeout: 15_000,
-    statement_timeout: 10_000,
+    query_timeout: answerWithinMs + 1_000,
+    statement_timeout: answerWithinMs,
     lock_timeout: 5_000,
     idle_in_transaction_session_timeout: 15_000,
     keepAlive: true,
@@ -92,9 +102,13 @@ export function createDb(options: { url: string; log: Log; maxConnections?: numb
       for (const f of committed) f();
       return result;
     } catch (error) {
-      await client.query('rollback').catch((e: Error) => {
-        broken = e;
-      });
+      // On a line that does not answer, a rollback would wait as long again: closing it rolls back as well.
+      if (isUnanswered(error)) broken = error;
+      else {
+        await client.query('rollback').catch((e: Error) => {
+          broken = e;
+        });
+      }
       throw error;
     } finally {
       client.release(broken);
@@ -133,10 +147,18 @@ export function createDb(options: { url: string; log: Log; maxConnections?: numb
   };
 }
 
+/** drizzle wraps what pg throws. */
+function causeOf(error: unknown): Error {
+  if (!(error instanceof Error)) return new Error(String(error));
+  return error.cause instanceof Error ? error.cause : error;
+}
+
 const codeOf = (error: unknown): string => {
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  return String((cause as { code?: unknown } | undefined)?.code ?? '');
+  const cause = causeOf(error);
+  return 'code' in cause ? String(cause.code) : '';
 };
+
+const isUnanswered = (error: unknown): error is Error => causeOf(error).message === 'Query read timeout';
 
 /** True when a unique constraint of this name refused a row: the race behind a NAME_TAKEN answer. */
 export function isUniqueViolation(error: unknown, constraint?: string): boolean {
@@ -154,11 +176,7 @@ async function translated<T>(fn: () => Promise<T>): Promise<T> {
   try {
     return await fn();
   } catch (error) {
-    const message = error instanceof Error ? error.message : '';
-    if (
-      UNAVAILABLE.test(codeOf(error)) ||
-      /timeout exceeded when trying to connect|Connection terminated/.test(message)
-    ) {
+    if (UNAVAILABLE.test(codeOf(error)) || UNAVAILABLE_WORDS.test(causeOf(error).message)) {
       throw new Unavailable('DATABASE_UNAVAILABLE', 'The database does not answer. Try again shortly.', {
         cause: error,
       });
