@@ -142,6 +142,7 @@ function routeVerdict({ input }: ConditionsInput): Verdict {
 
 /** A judgement stays while nobody has counted anew: after a restart, or between two weights that are the same. */
 function trafficVerdict({ input, decision }: ConditionsInput, before: Condition | undefined): Verdict {
+  if (!decision && before) return before; // an obstacle: nobody counts, and what is routed stays routed
   const found = decision?.traffic ?? {
     status: 'Unknown',
     reason: 'NotRouted',

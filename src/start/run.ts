@@ -109,8 +109,8 @@ function logFor(name: string, { dataDir, logLevel }: Config): Log {
     const file = openLogFile(join(dataDir, 'logs', 'platform.log'));
     return createLog({ role: name, level: logLevel, destination: { write: (line) => void writeSync(file, line) } });
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : error;
-    throw new Refusal(`${dataDir} cannot be written (${code}): choose another folder with CLOPS_DATA_DIR.`);
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Refusal(`${dataDir} cannot be written (${why}): choose another folder with CLOPS_DATA_DIR.`);
   }
 }
 

@@ -1,6 +1,7 @@
 /** Whole rollouts over the local API server: what a person would see with kubectl get md -w. */
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { ModelDeploymentStatus } from '../../src/contract/modeldeployment.ts';
 import type { RolloutCommand } from '../../src/contract/rolloutcommand.ts';
 import { ROLLOUTCOMMANDS } from '../../src/platform/cluster/resources.ts';
 import { type Lab, startLab } from './lab.ts';
@@ -283,9 +284,14 @@ describe('what is wrong shows in its own words, and stable goes on', () => {
   });
 
   it('a runtime that does not exist', async () => {
+    const verified = (status: ModelDeploymentStatus) =>
+      status.conditions?.find(({ type }) => type === 'TrafficVerified');
+    const before = verified(await lab.status());
     await lab.deploy(2, { runtime: 'nothing' });
-    await lab.until(({ conditions, phase }) => {
+    await lab.until((status) => {
+      const { conditions, phase } = status;
       expect(phase).toBe('Degraded');
+      expect(verified(status)?.reason).toBe(before?.reason);
       expect(conditions?.find(({ type }) => type === 'Progressing')).toMatchObject({
         status: 'False',
         reason: 'RuntimeNotFound',
