@@ -15,9 +15,13 @@ import {
   TeamModelsResolver,
 } from '../modules/registry/index.ts';
 import {
+  DeploymentClusterResolver,
   DeploymentResolver,
+  GpuHoldersResolver,
   LogSubscriptions,
   ModelDeploymentsResolver,
+  NodeReplicasResolver,
+  ReplicaPlaceResolver,
   ReplicaResolver,
   RevisionResolver,
   RolloutResolver,
@@ -60,6 +64,10 @@ const resolvers: NonEmptyArray<NewableFunction> = [
   TeamDeploymentsResolver,
   ModelDeploymentsResolver,
   VersionDeploymentsResolver,
+  NodeReplicasResolver,
+  GpuHoldersResolver,
+  DeploymentClusterResolver,
+  ReplicaPlaceResolver,
 ];
 
 /** Input types of which exactly one field is set; type-graphql has no option for it. */

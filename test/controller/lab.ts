@@ -214,11 +214,9 @@ export async function startModels(fates: Map<number, Fate>) {
     let server = servers.get(version);
     if (!server) {
       server = http.createServer((request, response) => {
-        const isRight = fates.get(version) !== 'lying' && request.url?.startsWith(`/v2/models/vad/versions/${version}`);
-        response.statusCode = isRight ? 200 : 404;
-        response.end(
-          JSON.stringify({ name: 'vad', versions: [String(version)], platform: 'onnx', inputs: [], outputs: [] }),
-        );
+        const [, name, asked] = /^\/v2\/models\/([^/]+)\/versions\/(\d+)/.exec(request.url ?? '') ?? [];
+        response.statusCode = fates.get(version) !== 'lying' && asked === String(version) ? 200 : 404;
+        response.end(JSON.stringify({ name, versions: [String(version)], platform: 'onnx', inputs: [], outputs: [] }));
       });
       servers.set(version, server);
       await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));
@@ -237,7 +235,11 @@ export async function startModels(fates: Map<number, Fate>) {
   };
 }
 
-export function startKubelet(cluster: ClusterPort, fates: Map<number, Fate>, portOf: (version: number) => Promise<number>) {
+export function startKubelet(
+  cluster: ClusterPort,
+  fates: Map<number, Fate>,
+  portOf: (version: number) => Promise<number>,
+) {
   const pods: Informer<Pod> = createInformer<Pod>({ cluster, resource: PODS, log: silentLog });
   const pending = new Set<Promise<void>>();
   async function attend(pod: Pod): Promise<void> {

@@ -13,6 +13,7 @@ import { type Controller, startController } from '../../src/controller/run.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { Unavailable } from '../../src/lib/problem.ts';
 import { startControllers } from '../../src/local/controllers/index.ts';
+import { startGateway as startRealGateway } from '../../src/local/gateway/index.ts';
 import { type Relay, startRelay } from '../../src/modules/serving/index.ts';
 import type { ClusterPort, WatchEvent } from '../../src/platform/cluster/port.ts';
 import { MODELDEPLOYMENTS } from '../../src/platform/cluster/resources.ts';
@@ -87,20 +88,29 @@ export const ARTIFACTS = FILES.map((file) => readFileSync(new URL(file, MODELS))
 export const digestOf = (bytes: Uint8Array): string => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 
 export async function aServingLab(
-  options: { databaseThrough?: (url: string) => Promise<string> } = {},
+  options: {
+    databaseThrough?: (url: string) => Promise<string>;
+    /** One that sends requests on to the pods and counts them, instead of one that claims counts. */
+    gateway?: 'real';
+  } = {},
 ): Promise<ServingLab> {
   const core = await startCore();
   const { cluster } = core;
   const controllers = startControllers({ cluster, log: silentLog });
   await controllers.synced();
-  await install(cluster, { gateway: true });
+  const real =
+    options.gateway === 'real' && (await startRealGateway({ cluster, port: 0, bind: '127.0.0.1', log: silentLog }));
+  await install(cluster, { gateway: true, ...(real && { gatewayPort: Number(new URL(real.url).port) }) });
   const fates = new Map<number, Fate>();
   const world: World = { fates, requests: { value: 'fair' }, weights: [] };
   const models = await startModels(fates);
   const kubelet = startKubelet(cluster, fates, models.ports);
-  const gateway = await startGateway(cluster, world);
+  const gateway = real || (await startGateway(cluster, world));
   const line = cuttable(cluster);
-  const api = await anApi({ cluster: line.cluster, ...options });
+  const api = await anApi({
+    cluster: line.cluster,
+    ...(options.databaseThrough && { databaseThrough: options.databaseThrough }),
+  });
   await api.ask('mutation { createTeam(input: { name: "speech" }) { errors { message } } }');
   let relay: Relay | undefined = await startRelay(api);
   let lives = 0;

@@ -1,4 +1,12 @@
-export { ModelDeploymentsResolver, TeamDeploymentsResolver, VersionDeploymentsResolver } from './graphql/edges.ts';
+export {
+  DeploymentClusterResolver,
+  GpuHoldersResolver,
+  ModelDeploymentsResolver,
+  NodeReplicasResolver,
+  ReplicaPlaceResolver,
+  TeamDeploymentsResolver,
+  VersionDeploymentsResolver,
+} from './graphql/edges.ts';
 export { LogSubscriptions } from './graphql/logs.ts';
 export { ServingMutations } from './graphql/mutations.ts';
 export {
