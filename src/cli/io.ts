@@ -1,5 +1,6 @@
 /** What a command reads and writes, so that it can run in a test as it does on a terminal. */
 import type { Readable, Writable } from 'node:stream';
+import { CliError, EXIT } from './exit.ts';
 
 export interface Io {
   /** Data. `isTTY` decides whether a picture is redrawn in place. */
@@ -30,12 +31,16 @@ export function terminal(): Io {
 export async function ask(io: Io, question: string, options: { secret?: boolean } = {}): Promise<string> {
   const { createInterface } = await import('node:readline/promises');
   const { Writable: Sink } = await import('node:stream');
-  io.err.write(question);
+  if (options.secret) io.err.write(question);
   // With a terminal of its own readline echoes: a secret is echoed into nothing.
   const output = options.secret ? new Sink({ write: (_chunk, _encoding, done) => done() }) : io.err;
   const reader = createInterface({ input: io.in, output, terminal: io.in.isTTY === true });
   try {
-    return (await reader.question('', { signal: io.interrupt })).trim();
+    return (await reader.question(options.secret ? '' : question, { signal: io.interrupt })).trim();
+  } catch (error) {
+    // While it reads, readline takes Ctrl-C for itself.
+    if (error instanceof Error && error.name === 'AbortError') throw new CliError(EXIT.interrupted, 'Interrupted.');
+    throw error;
   } finally {
     reader.close();
     if (options.secret) io.err.write('\n');

@@ -31,7 +31,7 @@ export async function run(argv: readonly string[], io: Io): Promise<Exit> {
       return asked || argv.length === 0 ? EXIT.ok : EXIT.usage;
     }
     const { exit, message, next } = await inWords(error, io, context);
-    io.err.write(`error: ${message}\n`);
+    io.err.write(`${exit === EXIT.interrupted ? '' : 'error: '}${message}\n`);
     for (const command of next) io.err.write(`  try: ${command}\n`);
     return exit;
   }

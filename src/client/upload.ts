@@ -13,6 +13,8 @@ import type { Connection } from './request.ts';
 
 /** Tries without any byte getting through before it gives up. */
 const ATTEMPTS = 6;
+/** Bytes read at once. With Node's 64 KiB an upload is bound by the number of pieces. */
+const CHUNK = 1024 * 1024;
 
 export interface UploadProgress {
   phase: 'hashing' | 'sending';
@@ -67,7 +69,10 @@ export async function uploadArtifact(
 async function digestOf(file: string, onBytes: (done: number) => void, signal?: AbortSignal): Promise<string> {
   const hash = createHash('sha256');
   let done = 0;
-  for await (const chunk of createReadStream(file, signal && { signal }) as AsyncIterable<Buffer>) {
+  for await (const chunk of createReadStream(file, {
+    highWaterMark: CHUNK,
+    ...(signal && { signal }),
+  }) as AsyncIterable<Buffer>) {
     hash.update(chunk);
     done += chunk.length;
     onBytes(done);
@@ -98,7 +103,11 @@ async function put(target: Target, there: number): Promise<void> {
   const offset = there < totalBytes ? there : 0;
   const body = async function* (): AsyncGenerator<Buffer> {
     let done = offset;
-    for await (const chunk of createReadStream(file, { start: offset, end: totalBytes - 1 }) as AsyncIterable<Buffer>) {
+    for await (const chunk of createReadStream(file, {
+      highWaterMark: CHUNK,
+      start: offset,
+      end: totalBytes - 1,
+    }) as AsyncIterable<Buffer>) {
       yield chunk;
       done += chunk.length;
       onBytes(done);

@@ -133,7 +133,9 @@ describe('follow', () => {
         proxy.cut();
       }
       await createTeam(name);
-      if (i % 4 === 3) proxy.accepts = true;
+      if (i % 4 !== 3) continue;
+      proxy.accepts = true;
+      await eventually(() => expect(connections.at(-1)).toBe(true));
     }
     await eventually(() => expect(teams(got)).toHaveLength(names.length), { withinMs: 20_000 });
     expect(teams(got).map((message) => names.find((name) => message.includes(name)))).toEqual(names);
