@@ -15,6 +15,10 @@ import { Unavailable } from '../lib/problem.ts';
 import type { Authenticate } from './authenticate.ts';
 
 const MAX_BODY_BYTES = 1024 * 1024;
+/** A megabyte takes no longer, and half a request may not hold a connection for ever. */
+const BODY_WITHIN_MS = 30_000;
+/** Streams over WebSocket have pings of their own, and artifacts may take hours: but not a minute of silence. */
+const SILENCE_MS = 60_000;
 
 export interface HttpOptions {
   schema: GraphQLSchema;
@@ -22,18 +26,17 @@ export interface HttpOptions {
   context: (principal: Principal | null, requestId: string) => Ctx;
   corsAllowed: (origin: string) => boolean;
   log: Log;
+  bodyWithinMs?: number;
 }
 
-/** Refuses what is too large before it runs, and what a stranger may not ask. */
-const gate: ApolloServerPlugin<Ctx> = {
+/** Refuses what a stranger may not ask, and what is too large, before it runs. A stranger is not even measured. */
+const gate = (schema: GraphQLSchema): ApolloServerPlugin<Ctx> => ({
   async requestDidStart() {
     return {
       async didEncounterErrors({ errors, contextValue }) {
         for (const error of errors) error.extensions['requestId'] = contextValue.requestId;
       },
       async didResolveOperation({ document, request, operation, contextValue }) {
-        const errors = checkLimits(document, request.operationName, request.variables ?? {});
-        if (errors.length > 0) throw withStatus(errors[0] as GraphQLError, 400);
         const open =
           operation?.operation === 'query' &&
           operation.selectionSet.selections.every(
@@ -47,10 +50,12 @@ const gate: ApolloServerPlugin<Ctx> = {
             401,
           );
         }
+        const [tooLarge] = checkLimits(schema, document, request.operationName, request.variables ?? {});
+        if (tooLarge) throw withStatus(tooLarge, 400);
       },
     };
   },
-};
+});
 
 /** GraphQL over HTTP says 200 for a well-formed request under plain `application/json`, whatever its outcome. */
 const legacyStatus: ApolloServerPlugin<Ctx> = {
@@ -71,9 +76,10 @@ const withStatus = (error: GraphQLError, status: number): GraphQLError =>
   new GraphQLError(error.message, { extensions: { ...error.extensions, http: { status, headers: new HeaderMap() } } });
 
 export async function createHttp(options: HttpOptions): Promise<{ app: FastifyInstance; apollo: ApolloServer<Ctx> }> {
-  const { schema, authenticate, context, corsAllowed, log } = options;
+  const { schema, authenticate, context, corsAllowed, log, bodyWithinMs = BODY_WITHIN_MS } = options;
   const app = fastify({
     bodyLimit: MAX_BODY_BYTES,
+    connectionTimeout: SILENCE_MS,
     forceCloseConnections: 'idle',
     genReqId: () => newId('Operation').slice(3),
     logger: false,
@@ -121,7 +127,7 @@ export async function createHttp(options: HttpOptions): Promise<{ app: FastifyIn
     stopOnTerminationSignals: false,
     csrfPrevention: true,
     parseOptions: { maxTokens: LIMITS.maxTokens },
-    plugins: [ApolloServerPluginCacheControlDisabled(), ApolloServerPluginLandingPageDisabled(), gate, legacyStatus],
+    plugins: [ApolloServerPluginCacheControlDisabled(), ApolloServerPluginLandingPageDisabled(), gate(schema), legacyStatus],
     formatError: (formatted, error) => {
       const e =
         error instanceof GraphQLError ? error : new GraphQLError(formatted.message, { originalError: error as Error });
@@ -133,6 +139,14 @@ export async function createHttp(options: HttpOptions): Promise<{ app: FastifyIn
   app.route({
     method: ['GET', 'POST'],
     url: '/graphql',
+    onRequest: (request, reply, done) => {
+      const late = setTimeout(() => {
+        const error = `The body of the request has not arrived within ${bodyWithinMs / 1000} s.`;
+        void reply.code(408).header('connection', 'close').send({ error, requestId: request.id });
+      }, bodyWithinMs);
+      for (const end of ['end', 'close'] as const) request.raw.once(end, () => clearTimeout(late));
+      done();
+    },
     handler: async (request, reply) => {
       const principal = await authenticate(request.headers.authorization);
       const headers = new HeaderMap();
