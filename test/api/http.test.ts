@@ -1,4 +1,5 @@
 /** HTTP itself, with a schema of one field: what a client that misbehaves gets. */
+import 'reflect-metadata';
 import { connect } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { buildSchema } from 'graphql';
