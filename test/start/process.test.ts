@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -79,6 +79,30 @@ describe('a supervised child', () => {
     expect(child.pid()).toBeUndefined();
     expect(child.restarts()).toBe(2);
     expect(existsSync(join(folder, 'run', 'child.pid'))).toBe(false);
+  });
+
+  test('is tried again until it can be started, whatever kept it from that', async () => {
+    const command = join(folder, 'program');
+    const logs = join(folder, 'logs');
+    symlinkSync(process.execPath, command);
+    const child = await supervise({ ...options(WELL), command });
+    closing.push(() => child.stop(100));
+
+    // A program that is gone for a while, as during an installation.
+    rmSync(command);
+    process.kill(child.pid() ?? 0, 'SIGKILL');
+    await eventually(() => expect(child.restarts()).toBeGreaterThanOrEqual(3));
+    symlinkSync(process.execPath, command);
+    await eventually(() => expect(child.pid()).toBeDefined());
+
+    // A log file that cannot be opened, as on a full disk: the launch itself throws.
+    rmSync(logs, { recursive: true });
+    writeFileSync(logs, '');
+    const before = child.restarts();
+    process.kill(child.pid() ?? 0, 'SIGKILL');
+    await eventually(() => expect(child.restarts()).toBeGreaterThanOrEqual(before + 2));
+    rmSync(logs);
+    await eventually(() => expect(child.pid()).toBeDefined());
   });
 
   test('that does not start says why, and is not tried again', async () => {

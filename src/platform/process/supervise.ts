@@ -52,7 +52,14 @@ interface Process {
   isAlive(): boolean;
   signal(signal: NodeJS.Signals): void;
   /** Never rejects. */
-  readonly exited: Promise<{ code: number | null; signal: string | null }>;
+  readonly exited: Promise<Death>;
+}
+
+interface Death {
+  code: number | null;
+  signal: string | null;
+  /** Why there was never a process. */
+  error?: Error;
 }
 
 /** Resolves when the child is ready. A child that fails at its first start is not started again: that is for a person. */
@@ -75,20 +82,32 @@ export async function supervise(options: SuperviseOptions): Promise<Supervised> 
   watch(child as Process);
 
   function watch(watched: Process): void {
-    void watched.exited.then(({ code, signal }) => {
+    void watched.exited.then((death) => {
       if (stopping) return;
       forgetChild(pidFile);
       if (clock.monotonic() - bornAt > WELL_AFTER_MS) backoff.reset();
-      const inMs = Math.round(backoff.next());
-      log.error({ child: name, code, signal, inMs }, 'a child process died and will be started again');
-      cancelRestart = clock.after(inMs, again);
+      later(death);
     });
+  }
+
+  function later({ code, signal, error }: Death): void {
+    const inMs = Math.round(backoff.next());
+    const why = { child: name, code, signal, inMs, ...(error && { err: error }) };
+    log.error(why, 'a child process died and will be started again');
+    cancelRestart = clock.after(inMs, again);
   }
 
   function again(): void {
     if (stopping) return;
     restarts++;
-    const launched = launch(options);
+    let launched: ChildProcess;
+    try {
+      launched = launch(options);
+    } catch (error) {
+      // A full disk has no room for its log file: nothing that would be better for ending the others too.
+      later({ code: null, signal: null, error: asError(error) });
+      return;
+    }
     const next = ours(launched);
     child = next;
     bornAt = clock.monotonic();
@@ -120,7 +139,13 @@ function launch({ command, args, logFile, pidFile, stamp }: SuperviseOptions): C
   const output = openLogFile(logFile);
   try {
     const child = spawn(command, args, { stdio: ['ignore', output, output, 'ipc'], detached: true });
-    rememberChild(pidFile, child.pid, stamp);
+    child.on('error', () => {}); // until somebody listens: a failed spawn is told a moment later
+    try {
+      rememberChild(pidFile, child.pid, stamp);
+    } catch (error) {
+      child.kill('SIGKILL'); // nobody could take it over, or end it
+      throw error;
+    }
     return child;
   } finally {
     closeSync(output);
@@ -132,7 +157,11 @@ function ours(child: ChildProcess): Process {
     pid: child.pid,
     isAlive: () => child.pid !== undefined && child.exitCode === null && child.signalCode === null,
     signal: (signal) => void child.kill(signal),
-    exited: new Promise((resolve) => child.once('exit', (code, signal) => resolve({ code, signal }))),
+    exited: new Promise((resolve) => {
+      child.once('exit', (code, signal) => resolve({ code, signal }));
+      // A process that could not be had has no `exit`; the errors of one that lives are about something else.
+      child.once('error', (error) => child.pid === undefined && resolve({ code: null, signal: null, error }));
+    }),
   };
 }
 
@@ -177,7 +206,6 @@ async function readiness(child: ChildProcess, options: SuperviseOptions): Promis
   } finally {
     clearTimeout(timer);
     child.off('message', onMessage).off('error', onError).off('exit', onExit);
-    child.on('error', () => {});
   }
 }
 
@@ -185,9 +213,16 @@ function isMessage(message: unknown): message is Message {
   return typeof message === 'object' && message !== null && ('ready' in message || 'failed' in message);
 }
 
+/** Empty when the file cannot be read: it is asked for inside an event, where a throw would end the platform. */
 function lastLine(logFile: string): string {
-  return readFileSync(logFile, 'utf8').slice(-2_000).trimEnd().split('\n').at(-1) ?? '';
+  try {
+    return readFileSync(logFile, 'utf8').slice(-2_000).trimEnd().split('\n').at(-1) ?? '';
+  } catch {
+    return '';
+  }
 }
+
+const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));
 
 async function end(child: Process, graceMs: number, hurry?: AbortSignal): Promise<void> {
   if (!child.isAlive()) return;
