@@ -95,11 +95,15 @@ function subscribe<Result>(
   const begin = (): void => {
     // graphql-ws sends this very object again after each reconnection: what is written to it moves the place to go on.
     const payload = { query, variables };
+    // graphql-ws completes a subscription that is unsubscribed as one that the server ended: only this tells them apart.
+    let restarting = false;
     const unsubscribe = client.subscribe<Result>(payload, {
       next({ data, errors }) {
-        backoff.reset();
+        if (restarting) return;
+        if (data) backoff.reset();
         const fault = errors?.[0] && faultOf(errors[0] as WireError);
         if (!data && fault?.retryable) {
+          restarting = true;
           unsubscribe();
           again();
         } else if (!data && fault) stream.fail(fault);
@@ -113,7 +117,9 @@ function subscribe<Result>(
         if (fault.retryable) again();
         else stream.fail(fault);
       },
-      complete: () => stream.end(),
+      complete() {
+        if (!restarting) stream.end();
+      },
     });
     onSubscribed(unsubscribe);
   };

@@ -16,6 +16,7 @@ import { encodeCursor } from '../../src/lib/cursor.ts';
 import { anApi, type TestApi, TOKEN } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
 import { aCuttable, type Cuttable } from './cuttable.ts';
+import { aSpoiler } from './spoiler.ts';
 
 const CREATE_TEAM = `mutation CreateTeam($input: CreateTeamInput!) {
   createTeam(input: $input) { team { name } errors { message } }
@@ -153,6 +154,30 @@ describe('follow', () => {
     await eventually(() => expect(teams(got)).toHaveLength(2));
     expect(got.filter(({ kind }) => kind === 'RESYNC_REQUIRED')).toHaveLength(1);
     end();
+  });
+
+  test('a fault of the database in the stream is no end of it: it begins again where it was', async () => {
+    const spoiler = await aSpoiler(api.api.url);
+    const blinking = createClopsClient({ url: spoiler.url, token: TOKEN });
+    const stream = blinking.follow(FollowEventsDocument, {});
+    const got: Message[] = [];
+    const reading = (async () => {
+      for await (const { events } of stream) got.push(events);
+    })();
+    await eventually(() => expect(got).toHaveLength(1));
+    spoiler.spoil(2);
+    await createTeam('while-it-blinked');
+    await eventually(() => expect(spoiler.left()).toBe(0));
+    await createTeam('after-it-blinked');
+    await eventually(() => expect(teams(got)).toHaveLength(2));
+    expect(teams(got)).toEqual([
+      expect.stringContaining('while-it-blinked'),
+      expect.stringContaining('after-it-blinked'),
+    ]);
+    await stream.return?.();
+    await reading;
+    await blinking.close();
+    await spoiler.close();
   });
 
   test('a text that is no cursor ends it with a fault', async () => {
