@@ -127,7 +127,12 @@ export async function createHttp(options: HttpOptions): Promise<{ app: FastifyIn
     stopOnTerminationSignals: false,
     csrfPrevention: true,
     parseOptions: { maxTokens: LIMITS.maxTokens },
-    plugins: [ApolloServerPluginCacheControlDisabled(), ApolloServerPluginLandingPageDisabled(), gate(schema), legacyStatus],
+    plugins: [
+      ApolloServerPluginCacheControlDisabled(),
+      ApolloServerPluginLandingPageDisabled(),
+      gate(schema),
+      legacyStatus,
+    ],
     formatError: (formatted, error) => {
       const e =
         error instanceof GraphQLError ? error : new GraphQLError(formatted.message, { originalError: error as Error });

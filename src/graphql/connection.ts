@@ -5,7 +5,7 @@ import { Fault } from '../lib/fault.ts';
 import { Cursor, SafeInt } from './scalars.ts';
 
 export const MAX_PAGE = 100;
-const DEFAULT_PAGE = 20;
+export const DEFAULT_PAGE = 20;
 
 @ObjectType({ simpleResolvers: true, description: 'Where a page of a list stands.' })
 export class PageInfo {

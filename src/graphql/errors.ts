@@ -20,7 +20,8 @@ export const ERROR_CODES = {
   FORBIDDEN: 'The token is valid but may not do this.',
   LIMIT_EXCEEDED: 'The operation is larger than the limits in `serverInfo.limits` allow.',
   OPERATION_NOT_SUPPORTED: 'This transport does not take such operations.',
-  DATABASE_UNAVAILABLE: 'The database does not answer. Nothing was written. Repeat later.',
+  DATABASE_UNAVAILABLE:
+    'The database does not answer. Repeat later, with the same idempotencyKey: a write that was lost on its way may have been done.',
   CLUSTER_UNAVAILABLE: 'The cluster does not answer; fields that need it are null.',
   METRICS_UNAVAILABLE: 'The source of the numbers does not answer.',
   STORE_UNAVAILABLE: 'The artifact store does not answer.',

@@ -3,15 +3,24 @@
  * variables before anything runs. Over graphql-ws nothing that Apollo protects applies, so the rules live here.
  */
 import {
-  type ASTNode,
   type DocumentNode,
+  type FieldNode,
   type FragmentDefinitionNode,
   GraphQLError,
+  type GraphQLNamedType,
+  type GraphQLSchema,
+  getNamedType,
+  getNullableType,
+  isCompositeType,
+  isInterfaceType,
+  isListType,
+  isObjectType,
   Kind,
   type OperationDefinitionNode,
   type SelectionSetNode,
   type ValueNode,
 } from 'graphql';
+import { DEFAULT_PAGE } from './connection.ts';
 
 export const LIMITS = {
   maxTokens: 2_000,
@@ -25,7 +34,7 @@ export const LIMITS = {
 
 const INTROSPECTION_DEPTH = 20;
 
-export interface Measured {
+interface Measured {
   depth: number;
   aliases: number;
   directives: number;
@@ -33,8 +42,13 @@ export interface Measured {
   cost: number;
 }
 
+/** How many entries a list without pages is taken to have. */
+const PLAIN_LIST = 10;
+const ENOUGH = 1e12;
+
 /** Errors for an operation that is too large; empty when it may run. The document has passed validation. */
 export function checkLimits(
+  schema: GraphQLSchema,
   document: DocumentNode,
   operationName: string | null | undefined,
   variables: Record<string, unknown>,
@@ -44,26 +58,31 @@ export function checkLimits(
       node.kind === Kind.OPERATION_DEFINITION && (!operationName || node.name?.value === operationName),
   );
   if (!operation) return [];
-  const m = measure(document, operation, variables);
+  const m = measure(schema, document, operation, variables);
   const introspects = operation.selectionSet.selections.every(
     (s) => s.kind === Kind.FIELD && s.name.value.startsWith('__'),
   );
   const over = [
-    over_(m.depth, introspects ? INTROSPECTION_DEPTH : LIMITS.maxDepth, 'levels deep'),
-    over_(m.aliases, LIMITS.maxAliases, 'aliases'),
-    over_(m.directives, LIMITS.maxDirectives, 'directives'),
-    over_(m.rootFields, LIMITS.maxRootFields, 'root fields'),
-    over_(m.cost, LIMITS.maxCost, 'objects at most (lists count `first` times what is in them)'),
+    beyond(m.depth, introspects ? INTROSPECTION_DEPTH : LIMITS.maxDepth, 'levels deep'),
+    beyond(m.aliases, LIMITS.maxAliases, 'aliases'),
+    beyond(m.directives, LIMITS.maxDirectives, 'directives'),
+    beyond(m.rootFields, LIMITS.maxRootFields, 'root fields'),
+    beyond(m.cost, LIMITS.maxCost, 'objects at most (lists count `first` times what is in them)'),
   ].filter((text) => text !== null);
   return over.map(
     (text) => new GraphQLError(`The operation is too large: ${text}.`, { extensions: { code: 'LIMIT_EXCEEDED' } }),
   );
 }
 
-const over_ = (value: number, limit: number, what: string): string | null =>
-  value > limit ? `${value} ${what}, allowed are ${limit}` : null;
+const beyond = (value: number, limit: number, what: string): string | null =>
+  value > limit ? `${value >= ENOUGH ? 'far too many' : value} ${what}, allowed are ${limit}` : null;
 
+/**
+ * Every fragment is measured once, however often it is spread: spreading each twice in the next makes the expanded
+ * document double with every line, and 827 bytes once held the process for three seconds.
+ */
 function measure(
+  schema: GraphQLSchema,
   document: DocumentNode,
   operation: OperationDefinitionNode,
   variables: Record<string, unknown>,
@@ -73,49 +92,77 @@ function measure(
       .filter((n): n is FragmentDefinitionNode => n.kind === Kind.FRAGMENT_DEFINITION)
       .map((n) => [n.name.value, n]),
   );
-  const result: Measured = { depth: 0, aliases: 0, directives: 0, rootFields: 0, cost: 0 };
-  const active = new Set<string>();
+  const defaults = new Map(operation.variableDefinitions?.map((v) => [v.variable.name.value, v.defaultValue]));
+  const known = new Map<string, Measured>();
 
-  function walk(set: SelectionSetNode, depth: number, times: number): void {
+  function ofSet(set: SelectionSetNode, type: GraphQLNamedType | undefined): Measured {
+    const sum: Measured = { depth: 0, aliases: 0, directives: 0, rootFields: 0, cost: 0 };
     for (const node of set.selections) {
-      result.directives += node.directives?.length ?? 0;
-      if (node.kind === Kind.FIELD) {
-        if (node.alias) result.aliases++;
-        if (depth === 1) result.rootFields++;
-        result.depth = Math.max(result.depth, depth);
-        if (!node.selectionSet) continue;
-        const first = node.arguments?.find((a) => a.name.value === 'first' || a.name.value === 'last');
-        const isList = first !== undefined || selects(node.selectionSet, ['edges', 'nodes']);
-        const size = isList ? (first ? numberOf(first.value, variables) : 20) : 1;
-        const inner = Math.min(times * Math.max(1, size), 1e12);
-        result.cost += inner;
-        walk(node.selectionSet, depth + 1, inner);
-      } else if (node.kind === Kind.INLINE_FRAGMENT) {
-        walk(node.selectionSet, depth, times);
-      } else {
-        const name = node.name.value;
-        const fragment = fragments.get(name);
-        if (!fragment || active.has(name)) continue;
-        active.add(name);
-        walk(fragment.selectionSet, depth, times);
-        active.delete(name);
-      }
-      if (result.cost > 1e12) return;
+      sum.directives += node.directives?.length ?? 0;
+      if (node.kind === Kind.FIELD) add(sum, ofField(node, type));
+      else if (node.kind === Kind.FRAGMENT_SPREAD) add(sum, ofFragment(node.name.value));
+      else
+        add(sum, ofSet(node.selectionSet, node.typeCondition ? schema.getType(node.typeCondition.name.value) : type));
     }
+    return sum;
   }
-  walk(operation.selectionSet, 1, 1);
-  return result;
+
+  function ofFragment(name: string): Measured {
+    const present = known.get(name);
+    if (present) return present;
+    const fragment = fragments.get(name);
+    const nothing = { depth: 0, aliases: 0, directives: 0, rootFields: 0, cost: 0 };
+    known.set(name, nothing); // a cycle, which validation refuses, ends here
+    const measured = fragment
+      ? ofSet(fragment.selectionSet, schema.getType(fragment.typeCondition.name.value))
+      : nothing;
+    known.set(name, measured);
+    return measured;
+  }
+
+  function ofField(node: FieldNode, parent: GraphQLNamedType | undefined): Measured {
+    const own = { depth: 1, aliases: node.alias ? 1 : 0, directives: 0, rootFields: 1, cost: 0 };
+    if (!node.selectionSet) return own;
+    const field = isObjectType(parent) || isInterfaceType(parent) ? parent.getFields()[node.name.value] : undefined;
+    const type = field && getNamedType(field.type);
+    const inner = ofSet(node.selectionSet, isCompositeType(type) ? type : undefined);
+    return {
+      depth: 1 + inner.depth,
+      aliases: own.aliases + inner.aliases,
+      directives: inner.directives,
+      rootFields: 1,
+      cost: Math.min(ENOUGH, sizeOf(node, field?.type && getNullableType(field.type), type) * (1 + inner.cost)),
+    };
+  }
+
+  function sizeOf(node: FieldNode, type: unknown, named: GraphQLNamedType | undefined): number {
+    const first = node.arguments?.find((a) => a.name.value === 'first' || a.name.value === 'last');
+    if (first) return Math.max(1, numberOf(first.value, variables, defaults));
+    if (named?.name.endsWith('Connection')) return DEFAULT_PAGE;
+    return isListType(type) ? PLAIN_LIST : 1;
+  }
+
+  return ofSet(operation.selectionSet, schema.getRootType(operation.operation) ?? undefined);
 }
 
-function selects(set: SelectionSetNode, names: readonly string[]): boolean {
-  return set.selections.some((node: ASTNode) => node.kind === Kind.FIELD && names.includes(node.name.value));
+/** The depth of a selection is that of its deepest part, everything else adds up. */
+function add(sum: Measured, part: Measured): void {
+  sum.depth = Math.max(sum.depth, part.depth);
+  sum.aliases = Math.min(ENOUGH, sum.aliases + part.aliases);
+  sum.directives = Math.min(ENOUGH, sum.directives + part.directives);
+  sum.rootFields = Math.min(ENOUGH, sum.rootFields + part.rootFields);
+  sum.cost = Math.min(ENOUGH, sum.cost + part.cost);
 }
 
-function numberOf(value: ValueNode, variables: Record<string, unknown>): number {
+function numberOf(
+  value: ValueNode,
+  variables: Record<string, unknown>,
+  defaults: ReadonlyMap<string, ValueNode | undefined>,
+): number {
   if (value.kind === Kind.INT) return Number(value.value);
-  if (value.kind === Kind.VARIABLE) {
-    const given = variables[value.name.value];
-    return typeof given === 'number' ? given : 20;
-  }
-  return 20;
+  if (value.kind !== Kind.VARIABLE) return DEFAULT_PAGE;
+  const given = variables[value.name.value];
+  if (typeof given === 'number') return given;
+  const fallback = given === undefined ? defaults.get(value.name.value) : undefined;
+  return fallback?.kind === Kind.INT ? Number(fallback.value) : DEFAULT_PAGE;
 }

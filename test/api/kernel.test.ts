@@ -117,6 +117,36 @@ test.each([
   );
 });
 
+const BOMB = (levels: number) =>
+  `{ ...F0 } ${Array.from({ length: levels }, (_, i) => `fragment F${i} on Query { ...F${i + 1} ...F${i + 1} }`).join(' ')} fragment F${levels} on Query { serverInfo { version } }`;
+
+test.each([
+  ['with a token', { authorization: `Bearer ${TOKEN}` }],
+  ['of a stranger', {}],
+])('a fragment bomb %s is refused at once', async (_, headers) => {
+  const started = performance.now();
+  const answer = await t.send(BOMB(100), {}, headers as Record<string, string>);
+  expect(['LIMIT_EXCEEDED', 'UNAUTHENTICATED', 'GRAPHQL_VALIDATION_FAILED']).toContain(
+    answer.errors?.[0]?.extensions['code'],
+  );
+  // Not a measurement: expanded, it would take longer than the sun has.
+  expect(performance.now() - started).toBeLessThan(10_000);
+});
+
+test.each([
+  [
+    'through a fragment',
+    '{ teams(first: 100) { ...A } } fragment A on TeamConnection { nodes { models(first: 100) { nodes { versions(first: 100) { nodes { id } } } } } }',
+  ],
+  [
+    'by the default of a variable',
+    'query ($n: Int = 100) { teams(first: $n) { nodes { models(first: $n) { nodes { versions(first: $n) { nodes { id } } } } } } }',
+  ],
+  ['without first', '{ teams { nodes { models { nodes { versions { nodes { deployments { nodes { id } } } } } } } } }'],
+])('a million objects %s are refused', async (_, query) => {
+  expect((await t.send(query)).errors?.[0]?.extensions['code']).toBe('LIMIT_EXCEEDED');
+});
+
 test('GraphQL over HTTP: every audit of graphql-http passes', async () => {
   const results = await auditServer({
     url: `${t.api.url}/graphql`,

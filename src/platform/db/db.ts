@@ -56,7 +56,8 @@ const RETRYABLE = new Set(['40001', '40P01']);
 /** 57014 is a statement that Postgres ended since it took too long. */
 const UNAVAILABLE = /^(08|57P|57014|53|25006|ECONN|ETIMEDOUT|EPIPE|ENOENT|EHOSTUNREACH)/;
 /** pg's own words for a connection it does not get, one that ended, and a question that was not answered. */
-const UNAVAILABLE_WORDS = /timeout exceeded when trying to connect|Connection terminated|Query read timeout/;
+const UNAVAILABLE_WORDS =
+  /Client has encountered a connection error|timeout exceeded when trying to connect|Connection terminated|Query read timeout/;
 
 export interface DbOptions {
   url: string;
@@ -89,6 +90,10 @@ export function createDb({ url, log, maxConnections = 10, answerWithinMs = 8_000
 
   async function once<T>(fn: (tx: Tx) => Promise<T>): Promise<T> {
     const client = await pool.connect();
+    // The pool's own listener is off while a client is lent out: without one, a Postgres that restarts during a
+    // transaction ends the process.
+    const lost = (error: Error): void => log.warn({ err: error }, 'the connection of a transaction was lost');
+    client.on('error', lost);
     const committed: (() => void)[] = [];
     let broken: Error | undefined;
     try {
@@ -98,7 +103,12 @@ export function createDb({ url, log, maxConnections = 10, answerWithinMs = 8_000
         q: drizzle(client),
         afterCommit: (f) => committed.push(f),
       });
-      await client.query('commit');
+      await client.query('commit').catch((error: Error) => {
+        if (!isUnavailable(error)) throw error;
+        const words =
+          'The database was lost at the moment of writing: it is done, or it is not. Look, or repeat with the same idempotencyKey.';
+        throw new Unavailable('DATABASE_UNAVAILABLE', words, { cause: error });
+      });
       for (const f of committed) f();
       return result;
     } catch (error) {
@@ -111,6 +121,7 @@ export function createDb({ url, log, maxConnections = 10, answerWithinMs = 8_000
       }
       throw error;
     } finally {
+      client.off('error', lost);
       client.release(broken);
     }
   }
@@ -158,6 +169,9 @@ const codeOf = (error: unknown): string => {
   return 'code' in cause ? String(cause.code) : '';
 };
 
+const isUnavailable = (error: unknown): boolean =>
+  UNAVAILABLE.test(codeOf(error)) || UNAVAILABLE_WORDS.test(causeOf(error).message);
+
 const isUnanswered = (error: unknown): error is Error => causeOf(error).message === 'Query read timeout';
 
 /** True when a unique constraint of this name refused a row: the race behind a NAME_TAKEN answer. */
@@ -176,7 +190,7 @@ async function translated<T>(fn: () => Promise<T>): Promise<T> {
   try {
     return await fn();
   } catch (error) {
-    if (UNAVAILABLE.test(codeOf(error)) || UNAVAILABLE_WORDS.test(causeOf(error).message)) {
+    if (!(error instanceof Unavailable) && isUnavailable(error)) {
       throw new Unavailable('DATABASE_UNAVAILABLE', 'The database does not answer. Try again shortly.', {
         cause: error,
       });

@@ -15,6 +15,8 @@ export async function migrate(db: Db, folder: string): Promise<{ applied: string
   const client = await db.connect();
   const applied: string[] = [];
   try {
+    // Waits as long as another process migrates; the ordinary limit of a lock would make this one's start fail.
+    await client.query('set lock_timeout = 0');
     await client.query('select pg_advisory_lock($1)', [LOCK]);
     await client.query('create schema if not exists clops');
     await client.query(

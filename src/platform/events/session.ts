@@ -28,7 +28,11 @@ export async function openSession(db: Db, heard: (channel: string) => void): Pro
   client.on('error', lose);
   client.on('end', () => lose(new Error('the connection ended')));
   client.on('notification', ({ channel }) => heard(channel));
-  let turn: Promise<unknown> = Promise.resolve();
+  // It asks every second. Of a host that vanished Postgres would keep the session, and with it the sequencer's lock, until
+  // TCP gives up: two hours by default, in which nobody numbers events.
+  let turn: Promise<unknown> = within(ANSWER_MS, client.query(`set idle_session_timeout = '15s'`), lose).catch(
+    () => {},
+  );
 
   return {
     lost,

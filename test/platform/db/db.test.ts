@@ -1,52 +1,47 @@
-import { sql } from 'drizzle-orm';
+/** What a database that goes away does to whoever holds a transaction, and to a start that waits for another's migration. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { silentLog } from '../../../src/lib/log.ts';
-import { createDb } from '../../../src/platform/db/db.ts';
+import { createDb, statement } from '../../../src/platform/db/db.ts';
+import { migrate } from '../../../src/platform/db/migrate.ts';
 import { aDatabase, type TestDatabase } from '../../support/database.ts';
-import { aLine } from '../events/lab.ts';
 
 let database: TestDatabase;
-const now = { name: 'now', text: 'select 1 as one' };
-const unavailable = { code: 'DATABASE_UNAVAILABLE' };
-
 beforeAll(async () => {
   database = await aDatabase();
 });
 afterAll(() => database.drop());
 
-test('a Postgres that does not answer is unavailable, to a read, in a transaction and to drizzle, and soon', async () => {
-  const line = await aLine(database.url);
-  const far = createDb({ url: line.url, log: silentLog, answerWithinMs: 200 });
-  try {
-    expect(await far.read(now)).toEqual([{ one: 1 }]);
-    const opened = Promise.withResolvers<void>();
-    const frozen = Promise.withResolvers<void>();
-    const inTransaction = far.tx(async (tx) => {
-      await tx.read(now);
-      opened.resolve();
-      await frozen.promise;
-      await tx.q.execute(sql`select 1`);
-    });
-    await opened.promise;
-    line.freeze();
-    frozen.resolve();
-    const began = performance.now();
-    await expect(inTransaction).rejects.toMatchObject(unavailable);
-    // One question's limit: the transaction is not asked to roll back on a line that is frozen.
-    expect(performance.now() - began).toBeLessThan(2_200);
-    await expect(far.read(now)).rejects.toMatchObject(unavailable);
-  } finally {
-    await far.close();
-    await line.close();
-  }
+const ownPid = statement<{ pid: number }>('ownPid', 'select pg_backend_pid() as pid');
+const terminate = statement<never>('terminate', 'select pg_terminate_backend($1)');
+
+test('a backend that ends during a transaction fails that transaction, not the process, and the next one works', async () => {
+  const { db } = database;
+  const failed = db.tx(async (tx) => {
+    const [own] = await tx.read(ownPid);
+    await db.read(terminate, [own?.pid]);
+    // The loss arrives on its own, between two statements: nothing is being asked at that moment.
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    return tx.read(ownPid);
+  });
+  await expect(failed).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE' });
+  expect(await db.tx((tx) => tx.read(ownPid))).toHaveLength(1);
 });
 
-test('a statement that takes too long is ended, and the connection is of use afterwards', async () => {
-  const db = createDb({ url: database.url, log: silentLog, maxConnections: 1, answerWithinMs: 200 });
+test('a start waits for the migration of another, however long it takes', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'clops-migrations-'));
+  await writeFile(join(folder, '0000_slow.sql'), 'select pg_sleep(6)');
+  const fresh = await aDatabase();
   try {
-    await expect(db.read({ name: 'slow', text: 'select pg_sleep(60)' })).rejects.toMatchObject(unavailable);
-    expect(await db.read(now)).toEqual([{ one: 1 }]);
+    await fresh.db.read(statement('dropMigrations', 'drop table clops.migrations'));
+    const second = createDb({ url: fresh.url, log: silentLog, maxConnections: 1 });
+    const done = await Promise.all([migrate(fresh.db, folder), migrate(second, folder)]);
+    await second.close();
+    expect(done.map(({ applied }) => applied.length).sort()).toEqual([0, 1]);
   } finally {
-    await db.close();
+    await fresh.drop();
+    await rm(folder, { recursive: true });
   }
 });
