@@ -1,7 +1,9 @@
 /** Which bytes go by themselves: those that no version names, and only when an upload can no longer be waiting for its version. */
 import 'reflect-metadata';
 import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Services } from '../../src/graphql/context.ts';
 import { startSweeping } from '../../src/modules/registry/index.ts';
 import { anApi, type TestApi, TOKEN } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
@@ -10,28 +12,35 @@ const HOUR = 3_600_000;
 let t: TestApi;
 beforeAll(async () => {
   t = await anApi();
+  await t.ask('mutation { createTeam(input: { name: "speech" }) { team { id } } }');
 });
 afterAll(() => t.close());
 
+const digestOf = (text: string): string => `sha256:${createHash('sha256').update(text).digest('hex')}`;
+
 const put = async (text: string): Promise<string> => {
-  const digest = `sha256:${createHash('sha256').update(text).digest('hex')}`;
+  const digest = digestOf(text);
   const headers = { authorization: `Bearer ${TOKEN}` };
   const { status } = await fetch(`${t.api.url}/artifacts/${digest}`, { method: 'PUT', body: text, headers });
   expect(status).toBe(201);
   return digest;
 };
 
-test('after a day what no version names is removed, every hour, until the end', async () => {
-  const [named, nameless] = [await put('named'), await put('nameless')];
-  await t.ask('mutation { createTeam(input: { name: "speech" }) { team { id } } }');
-  await t.ask('mutation { createModel(input: { team: "speech", name: "vad" }) { model { id } } }');
-  const { model } = await t.ask<{ model: { id: string } }>('{ model(team: "speech", name: "vad") { id } }');
-  const made = await t.send(
-    `mutation ($input: CreateModelVersionInput!) { createModelVersion(input: $input) { version { number } errors { message } } }`,
-    { input: { model: model.id, format: 'CUSTOM', artifact: { digest: named } } },
+const aModel = async (name: string): Promise<string> => {
+  const { createModel } = await t.ask<{ createModel: { model: { id: string } } }>(
+    `mutation { createModel(input: { team: "speech", name: "${name}" }) { model { id } } }`,
   );
-  expect(made.data?.createModelVersion).toMatchObject({ version: { number: 1 }, errors: [] });
+  return createModel.model.id;
+};
 
+const register = (model: string, digest: string) =>
+  t.send(
+    `mutation ($input: CreateModelVersionInput!) { createModelVersion(input: $input) { version { number } errors { message } } }`,
+    { input: { model, format: 'CUSTOM', artifact: { digest } } },
+  );
+
+/** The sweep on a clock that the test moves. */
+function sweeping(services: Services) {
   let now = Date.now();
   const due: { ms: number; fn: () => void }[] = [];
   const clock = {
@@ -48,15 +57,87 @@ test('after a day what no version names is removed, every hour, until the end', 
     next?.fn();
     await eventually(() => expect(due).toHaveLength(1));
   };
-  const stop = startSweeping({ ...t.services, clock });
+  const stop = startSweeping({ ...services, clock });
+  return {
+    hourPasses,
+    stop,
+    passTime(ms: number) {
+      now += ms;
+    },
+  };
+}
 
-  now += 23 * HOUR;
+test('after a day what no version names is removed, every hour, until the end', async () => {
+  const [named, nameless] = [await put('named'), await put('nameless')];
+  const model = await aModel('vad');
+  const made = await register(model, named);
+  expect(made.data?.createModelVersion).toMatchObject({ version: { number: 1 }, errors: [] });
+
+  const { hourPasses, passTime, stop } = sweeping(t.services);
+
+  passTime(23 * HOUR);
   await hourPasses();
   expect(await t.services.artifacts.head(nameless)).toMatchObject({ complete: true });
 
-  now += 2 * HOUR;
+  passTime(2 * HOUR);
   await hourPasses();
   expect(await t.services.artifacts.head(nameless)).toBeNull();
   expect(await t.services.artifacts.head(named)).toMatchObject({ complete: true });
+  stop();
+});
+
+test('bytes of a version that is registered while the sweep runs stay, whichever way they were found', async () => {
+  const model = await aModel('late');
+  const digests = await Promise.all(['one', 'two', 'three'].map(put));
+  const { artifacts } = t.services;
+  let registered = '';
+  // The first deletion takes long enough for somebody to register a version of bytes that were found to be nameless.
+  const slow: Services['artifacts'] = {
+    ...artifacts,
+    async removeUnused(digest, since) {
+      if (registered === '') {
+        registered = digests.find((other) => other !== digest) ?? '';
+        await register(model, registered);
+      }
+      return artifacts.removeUnused(digest, since);
+    },
+  };
+  const { hourPasses, passTime, stop } = sweeping({ ...t.services, artifacts: slow });
+  passTime(25 * HOUR);
+  await hourPasses();
+  stop();
+  expect(registered).not.toBe('');
+  for (const digest of digests)
+    expect((await artifacts.head(digest))?.complete ?? false, digest).toBe(digest === registered);
+});
+
+test('bytes that are put again, or named by a version, count as new', async () => {
+  const { artifacts } = t.services;
+  const [again, named] = [await put('again'), await put('named later')];
+  const since = async (digest: string): Promise<number> => {
+    for await (const found of artifacts.list()) if (found.digest === digest) return found.usedAt.getTime();
+    return Number.NaN;
+  };
+  const before = await since(named);
+  const model = await aModel('renewed');
+  await eventually(() => expect(Date.now()).toBeGreaterThan(before + 2));
+  const cut = Date.now();
+  await eventually(() => expect(Date.now()).toBeGreaterThan(cut));
+  await put('again');
+  await register(model, named);
+  expect([await artifacts.removeUnused(again, cut), await artifacts.removeUnused(named, cut)]).toEqual([false, false]);
+});
+
+test('an upload that was given up is removed after a day, and a later one stays', async () => {
+  const { artifacts } = t.services;
+  const digest = digestOf('never whole');
+  await artifacts.put(digest, Readable.from([Buffer.from('never')]), { offset: 0, total: 11 });
+  const { hourPasses, passTime, stop } = sweeping(t.services);
+  passTime(23 * HOUR);
+  await hourPasses();
+  expect(await artifacts.head(digest)).toMatchObject({ complete: false, receivedBytes: 5 });
+  passTime(2 * HOUR);
+  await hourPasses();
+  expect(await artifacts.head(digest)).toBeNull();
   stop();
 });

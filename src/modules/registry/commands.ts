@@ -126,7 +126,7 @@ export async function createModelVersion(ctx: Ctx, raw: object): Promise<Result<
   if (input.run && !(await load(ctx, runsById, input.run)))
     return problem('NOT_FOUND', `There is no run ${JSON.stringify(input.run)}.`, ['run']);
   const { digest } = input.artifact;
-  const info = await ctx.artifacts.head(digest);
+  const info = await ctx.artifacts.touch(digest);
   if (!info?.complete) {
     const state = info ? `only ${info.receivedBytes} bytes of ${digest} have come` : `no bytes of ${digest} have come`;
     return problem(

@@ -1,9 +1,12 @@
-/** Removes bytes that no version names. Uploads come before their version does, so what is younger than a day stays. */
+/**
+ * Removes bytes that no version names, and uploads that were given up. Bytes come before their version does, so what was
+ * put, or named by a version, within the last day stays.
+ */
 
 import type { Services } from '../../graphql/context.ts';
 import { statement } from '../../platform/db/db.ts';
 
-const UNREFERENCED_KEPT_MS = 24 * 3_600_000;
+const UNUSED_KEPT_MS = 24 * 3_600_000;
 const SWEEP_EVERY_MS = 3_600_000;
 
 const selectReferenced = statement<{ digest: string }>(
@@ -21,7 +24,11 @@ export function startSweeping(services: Pick<Services, 'db' | 'artifacts' | 'clo
   };
   const sweep = (): void => {
     sweepArtifacts(services)
-      .then((removed) => removed > 0 && log.info({ removed }, 'removed artifacts that no version names'))
+      .then(
+        (removed) =>
+          removed > 0 &&
+          log.info({ removed }, 'removed artifacts that no version names, and uploads that were given up'),
+      )
       .catch((err) => log.warn({ err }, 'removing artifacts that no version names failed, will try again'))
       .finally(again);
   };
@@ -32,21 +39,28 @@ export function startSweeping(services: Pick<Services, 'db' | 'artifacts' | 'clo
   };
 }
 
-/** Returns how many artifacts were removed. */
+/** Returns how many artifacts and unfinished uploads were removed. */
 async function sweepArtifacts({ db, artifacts, clock }: Pick<Services, 'db' | 'artifacts' | 'clock'>): Promise<number> {
+  const since = clock.now() - UNUSED_KEPT_MS;
+  const referenced = async (digests: string[]): Promise<Set<string>> =>
+    new Set((await db.read(selectReferenced, [digests])).map(({ digest }) => digest));
   let removed = 0;
   let batch: string[] = [];
   const flush = async () => {
-    const referenced = new Set((await db.read(selectReferenced, [batch])).map((row) => row.digest));
+    const named = await referenced(batch);
     for (const digest of batch) {
-      if (referenced.has(digest)) continue;
-      await artifacts.delete(digest);
-      removed++;
+      // Once more for each: while hundreds are deleted, a version may be registered for one that is still to come.
+      if (named.has(digest) || (await referenced([digest])).size > 0) continue;
+      if (await artifacts.removeUnused(digest, since)) removed++;
     }
     batch = [];
   };
-  for await (const { digest, completedAt } of artifacts.list()) {
-    if (clock.now() - completedAt.getTime() < UNREFERENCED_KEPT_MS) continue;
+  for await (const { digest, complete, usedAt } of artifacts.list()) {
+    if (usedAt.getTime() >= since) continue;
+    if (!complete) {
+      if (await artifacts.removeUnused(digest, since)) removed++;
+      continue;
+    }
     batch.push(digest);
     if (batch.length >= 500) await flush();
   }

@@ -1,11 +1,11 @@
 /**
  * Artifacts as files: `<dir>/sha256/ab/<hex>` when complete, `<dir>/uploads/<hex>` while they come. Bytes are hashed while
  * they stream; only what hashes to its name is renamed into place, so a wrong digest or a kill leaves nothing behind
- * under a name that anybody would read.
+ * under a name that anybody would read. A file's mtime is when somebody last counted on it.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -16,8 +16,19 @@ export function createFileArtifacts(options: { dir: string; maxBytes: number }):
   const hexOf = (digest: string) => digest.slice('sha256:'.length);
   const finalPath = (digest: string) => join(dir, 'sha256', hexOf(digest).slice(0, 2), hexOf(digest));
   const uploadPath = (digest: string) => join(dir, 'uploads', hexOf(digest));
-  /** One writer per digest; a second one waits and then finds the work done or goes on from it. */
-  const writing = new Map<string, Promise<unknown>>();
+  /** One at a time per digest: a second writer waits and then finds the work done or goes on from it. */
+  const busy = new Map<string, Promise<unknown>>();
+
+  async function exclusively<T>(digest: string, act: () => Promise<T>): Promise<T> {
+    while (busy.has(digest)) await busy.get(digest)?.catch(() => {});
+    const work = act();
+    busy.set(digest, work);
+    try {
+      return await work;
+    } finally {
+      busy.delete(digest);
+    }
+  }
 
   const sizeOf = async (path: string): Promise<number | null> => {
     try {
@@ -34,6 +45,11 @@ export function createFileArtifacts(options: { dir: string; maxBytes: number }):
     return received === null ? null : { digest, receivedBytes: received, complete: false };
   }
 
+  async function refresh(digest: string): Promise<void> {
+    const now = new Date();
+    await utimes(finalPath(digest), now, now);
+  }
+
   async function write(
     digest: string,
     body: Readable,
@@ -41,6 +57,7 @@ export function createFileArtifacts(options: { dir: string; maxBytes: number }):
   ): Promise<PutOutcome> {
     const present = await head(digest);
     if (present?.complete) {
+      await refresh(digest);
       body.resume();
       return { state: 'complete', sizeBytes: present.receivedBytes };
     }
@@ -91,15 +108,16 @@ export function createFileArtifacts(options: { dir: string; maxBytes: number }):
 
   return {
     head,
-    async put(digest, body, part) {
-      while (writing.has(digest)) await writing.get(digest)?.catch(() => {});
-      const work = write(digest, body, part);
-      writing.set(digest, work);
-      try {
-        return await work;
-      } finally {
-        writing.delete(digest);
-      }
+    put: (digest, body, part) => exclusively(digest, () => write(digest, body, part)),
+    async touch(digest) {
+      const before = await head(digest);
+      // An upload may take hours: who asks about one does not wait for its end.
+      if (!before?.complete) return before;
+      return exclusively(digest, async () => {
+        const now = await head(digest);
+        if (now?.complete) await refresh(digest);
+        return now;
+      });
     },
     async get(digest, range) {
       const path = finalPath(digest);
@@ -111,17 +129,31 @@ export function createFileArtifacts(options: { dir: string; maxBytes: number }):
     async path(digest) {
       return (await sizeOf(finalPath(digest))) === null ? null : finalPath(digest);
     },
-    async delete(digest) {
-      await rm(finalPath(digest), { force: true });
-      await rm(uploadPath(digest), { force: true });
+    async removeUnused(digest, since) {
+      if (busy.has(digest)) return false;
+      return exclusively(digest, async () => {
+        let removed = false;
+        for (const path of [finalPath(digest), uploadPath(digest)]) {
+          const info = await stat(path).catch(() => null);
+          if (!info || info.mtimeMs >= since) continue;
+          await rm(path, { force: true });
+          removed = true;
+        }
+        return removed;
+      });
     },
     async *list() {
-      for (const prefix of await readdir(join(dir, 'sha256')).catch(() => [])) {
-        for (const hex of await readdir(join(dir, 'sha256', prefix)).catch(() => [])) {
-          const info = await stat(join(dir, 'sha256', prefix, hex)).catch(() => null);
-          if (info) yield { digest: `sha256:${hex}`, sizeBytes: info.size, completedAt: info.mtime };
-        }
-      }
+      for (const prefix of await namesIn(join(dir, 'sha256'))) yield* filesIn(join(dir, 'sha256', prefix), true);
+      yield* filesIn(join(dir, 'uploads'), false);
     },
   };
+}
+
+const namesIn = (folder: string): Promise<string[]> => readdir(folder).catch(() => []);
+
+async function* filesIn(folder: string, complete: boolean) {
+  for (const hex of await namesIn(folder)) {
+    const info = await stat(join(folder, hex)).catch(() => null);
+    if (info) yield { digest: `sha256:${hex}`, complete, usedAt: info.mtime };
+  }
 }

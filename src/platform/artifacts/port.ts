@@ -27,7 +27,10 @@ export interface ArtifactStore {
   get(digest: string, range?: { start: number; end: number }): Promise<{ sizeBytes: number; body: Readable } | null>;
   /** The first bytes of a complete artifact, for reading a signature; null when not there. */
   path(digest: string): Promise<string | null>;
-  delete(digest: string): Promise<void>;
-  /** Complete artifacts with when they came, for removing what nothing refers to. */
-  list(): AsyncIterable<{ digest: string; sizeBytes: number; completedAt: Date }>;
+  /** As `head`; of what is complete it also says that somebody counts on it now, as a repeated `put` does. */
+  touch(digest: string): Promise<ArtifactInfo | null>;
+  /** Removes it unless it was put, touched or written to since. True when it was removed. */
+  removeUnused(digest: string, since: number): Promise<boolean>;
+  /** What is there, complete or begun, with when it was last put, touched or written to. */
+  list(): AsyncIterable<{ digest: string; complete: boolean; usedAt: Date }>;
 }
