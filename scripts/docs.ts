@@ -27,7 +27,7 @@ const errors = `# Error codes
 
 ${MADE}
 
-Faults are top-level \`errors\` of the answer, the same over HTTP, WebSocket and server-sent events. \`extensions.code\` is one
+Faults are top-level \`errors\` of the answer, the same over HTTP and WebSocket. \`extensions.code\` is one
 of these; \`extensions.requestId\` finds the whole error in the log; \`extensions.retryable\` is true where repeating later
 may help. What is not one of these is masked as \`INTERNAL_SERVER_ERROR\`.
 

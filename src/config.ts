@@ -94,6 +94,11 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     throw new ConfigError(`${name}=${given[name] ?? ''} is not a valid setting: ${issue?.message}.`);
   }
   const e = parsed.data;
+  if (e.CLOPS_CLUSTER === 'external' && e.CLOPS_URL === undefined) {
+    throw new ConfigError(
+      'CLOPS_CLUSTER=external needs CLOPS_URL: the address at which pods of that cluster reach this API for their artifacts.',
+    );
+  }
   const production = e.NODE_ENV === 'production';
   return Object.freeze({
     dataDir: resolve(e.CLOPS_DATA_DIR),

@@ -1,6 +1,6 @@
 /**
  * What the platform needs of a Kubernetes API, and nothing more. Adapters: `clientNode.ts` (HTTPS, any Kubernetes) and
- * the local API server's own in-process transport. One contract suite runs over both (`test/contract/cluster`).
+ * the local API server's own in-process transport (`src/local/apiserver/inProcess.ts`).
  *
  * Objects are plain JSON as Kubernetes sends them; nothing is converted. Every call takes an optional AbortSignal and
  * has a time limit of its own. A refusal by the server is an `ApiError` with the server's Status, everything else
