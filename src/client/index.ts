@@ -21,7 +21,11 @@ export interface ClopsClientOptions {
 
 export interface ClopsClient {
   readonly url: string;
-  /** One answer. A mutation may be repeated inside, and has one effect. @throws ClopsFault */
+  /**
+   * One answer. What fails for a reason that passes is repeated. A mutation is repeated only with an idempotency key, so
+   * that it has one effect: a document of one field whose `input` is a variable is given a key when it has none; one
+   * with an inline input and no key, or of several fields, is sent once. @throws ClopsFault
+   */
   request<Result, Variables>(
     document: TypedDocument<Result, Variables>,
     variables: Variables,

@@ -1,11 +1,11 @@
 /**
- * One document, one answer, over HTTP. What fails for a reason that passes is repeated; a mutation is given an
- * idempotency key first, so that repeating it has one effect however often the first try got through.
+ * One document, one answer, over HTTP. What fails for a reason that passes is repeated, unless it is a mutation without
+ * an idempotency key: its first try may have got through.
  */
-import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createBackoff } from '../lib/backoff.ts';
 import { CLIENT_CODES, ClopsFault, faultOf, unreachable, type WireError } from './fault.ts';
+import { repeatable } from './repeat.ts';
 
 /** A document with the types of what goes in and what comes out: one of `generated/graphql.ts`, or a string. */
 export interface TypedDocument<Result, Variables> {
@@ -16,7 +16,7 @@ export interface TypedDocument<Result, Variables> {
 export interface RequestOptions {
   /** Ends the request and its repetitions. */
   signal?: AbortSignal;
-  /** How often in all, 1 or more. Default 4, over about five seconds. */
+  /** How often in all, 1 or more. Default 4, over about five seconds. A mutation without a key is sent once. */
   attempts?: number;
   /**
    * Fields of other systems (the cluster, the metrics) may be missing while the rest stands. By default that is a fault;
@@ -48,9 +48,11 @@ export async function request<Result, Variables>(
   options: RequestOptions = {},
 ): Promise<Result> {
   const query = document.toString();
-  const body = JSON.stringify({ query, variables: withKey(query, variables) });
+  const { signal } = options;
+  const { variables: sent, repeats } = await repeatable(query, variables);
+  const attempts = repeats ? (options.attempts ?? ATTEMPTS) : 1;
+  const body = JSON.stringify({ query, variables: sent });
   const backoff = createBackoff({ initialMs: 300, maxMs: 5_000 });
-  const { attempts = ATTEMPTS, signal } = options;
   for (let attempt = 1; ; attempt++) {
     try {
       return await once<Result>(connection, body, options);
@@ -106,11 +108,4 @@ function answerIn<Result>(text: string, status: number, url: string): Answer<Res
     `${url} answered ${status} and not as the CLOps API does: ${text.trim().slice(0, WORDS)}`,
     { retryable: status >= 502 && status <= 504 },
   );
-}
-
-/** Every mutation takes `input.idempotencyKey`. One that the caller chose stays. */
-function withKey(query: string, variables: unknown): unknown {
-  if (!/^\s*mutation\b/.test(query) || typeof variables !== 'object' || variables === null) return variables;
-  if (!('input' in variables) || typeof variables.input !== 'object' || variables.input === null) return variables;
-  return { ...variables, input: { idempotencyKey: randomUUID(), ...variables.input } };
 }

@@ -79,6 +79,45 @@ describe('request', () => {
     expect(events.nodes.filter((event) => JSON.stringify(event).includes('once'))).toHaveLength(1);
   });
 
+  const NAMED = `# made by hand
+    fragment Made on CreateTeamPayload { team { name } }
+    mutation ($team: CreateTeamInput!) { createTeam(input: $team) { ...Made } }`;
+  const INLINE = (name: string, more = ''): string =>
+    `mutation { createTeam(input: { name: "${name}" ${more} }) { team { name } } }`;
+  const TWO = `mutation ($input: CreateTeamInput!) {
+    a: createTeam(input: $input) { team { name } } b: createTeam(input: $input) { team { name } } }`;
+  const MADE = `mutation ($key: String) { createTeam(input: { name: "by-key", idempotencyKey: $key }) { team { name } } }`;
+
+  test.each([
+    ['a comment and a fragment before it', NAMED, { team: { name: 'named' } }, 2],
+    ['a key that is undefined', CREATE_TEAM, { input: { name: 'undef', idempotencyKey: undefined } }, 2],
+    ['an inline input with a key', INLINE('keyed', 'idempotencyKey: "chosen"'), {}, 2],
+    ['an inline input with a key from a variable', MADE, { key: 'mine' }, 2],
+    ['an inline input with a key that is null', MADE, { key: null }, 1],
+    ['an inline input without a key', INLINE('inline'), {}, 1],
+    ['two fields', TWO, { input: { name: 'twice' } }, 1],
+    ['a query that speaks of a mutation', '# no mutation\n{ serverInfo { version } }', {}, 2],
+  ])('%s: a lost answer is asked for as often as has one effect', async (_what, document, variables, times) => {
+    let cuts = 1;
+    let sent = '';
+    proxy.onAnswer = () => cuts-- > 0;
+    proxy.onRequest = (piece) => {
+      sent += piece.toString();
+      return false;
+    };
+    const answered = await client.request(document, variables).then(
+      (data) => JSON.stringify(data),
+      (error: unknown) => (error as ClopsFault).code,
+    );
+    expect(proxy.taken()).toBe(times);
+    if (times === 1) expect(answered).toBe('UNREACHABLE');
+    else {
+      expect(answered).toMatch(/"name":|"version":/);
+      const [first, second] = [...sent.matchAll(/"idempotencyKey":"([^"]+)"/g)].map(([, key]) => key);
+      expect(second).toBe(first);
+    }
+  });
+
   test('a refused token is a fault with code and request id, and is not tried again', async () => {
     const stranger = createClopsClient({ url: proxy.url, token: 'clops_wrong' });
     const { code, requestId, retryable } = await fault(stranger.request(TeamsDocument, {}));
