@@ -4,7 +4,7 @@
  * names them, and what is removed last.
  */
 import { CONTROLLER_MANAGER, LABELS } from '../contract/names.ts';
-import { canonical } from '../contract/revision.ts';
+import { canonical } from '../lib/canonical.ts';
 import { type ClusterPort, isNotFound, type KubeObject, type Resource } from '../platform/cluster/port.ts';
 import { CONTROLLERREVISIONS, DEPLOYMENTS, HTTPROUTES, SERVICES } from '../platform/cluster/resources.ts';
 import { desiredDeployment } from './desired/deployment.ts';
@@ -26,7 +26,7 @@ export function createApplier(cluster: ClusterPort): Applier {
     if (present && isContained(wanted, present)) return;
     const { name, namespace } = wanted.metadata;
     const key = `${resource.plural}/${namespace}/${name}`;
-    const text = canonical(wanted);
+    const text = canonical(wanted, 'empty');
     const last = applied.get(key);
     if (present && last?.wanted === text && last.resourceVersion === present.metadata.resourceVersion) return;
     const { metadata } = await cluster.apply(resource, wanted, { fieldManager: CONTROLLER_MANAGER, force: true });

@@ -1,9 +1,9 @@
 /** Deployment → ReplicaSets: the new set is made, sizes move step by step (sizes.ts), the status says how it goes. */
+import { sameJson } from '../../lib/canonical.ts';
 import type { Outcome } from '../../lib/workqueue.ts';
 import { keyOf } from '../../platform/cluster/informer.ts';
 import { isAlreadyExists, isNotFound } from '../../platform/cluster/port.ts';
 import { DEPLOYMENTS, REPLICASETS } from '../../platform/cluster/resources.ts';
-import { sameJson } from '../canonical.ts';
 import { conditionOf, type Deployment, type DeploymentStatus, isPodFinished, type ReplicaSet } from '../kinds.ts';
 import { createQueue } from '../queue.ts';
 import { createRecorder } from '../recorder.ts';

@@ -2,11 +2,11 @@
  * Service + pods → EndpointSlices. A slice's name follows from its ports, so that writing it twice from a cache that
  * lags writes the same object; slices that somebody else manages are left alone.
  */
+import { canonical, sameJson } from '../../lib/canonical.ts';
 import type { Outcome } from '../../lib/workqueue.ts';
 import { keyOf } from '../../platform/cluster/informer.ts';
 import { apiVersionOf, isAlreadyExists, isConflict, isNotFound } from '../../platform/cluster/port.ts';
 import { ENDPOINTSLICES, SERVICES } from '../../platform/cluster/resources.ts';
-import { canonical, sameJson } from '../canonical.ts';
 import type { EndpointSlice, Pod, Service } from '../kinds.ts';
 import { createQueue } from '../queue.ts';
 import { type Context, type Controller, FIELD_MANAGER, isTerminating, SERVICE_NAME_LABEL } from './context.ts';

@@ -3,11 +3,11 @@
  * longer exist. The seconds count from when this controller first saw the taint, not from its timeAdded: a cluster that
  * was off for a night would otherwise begin its day by deleting everything.
  */
+import { sameJson } from '../../lib/canonical.ts';
 import type { Outcome } from '../../lib/workqueue.ts';
 import { keyOf } from '../../platform/cluster/informer.ts';
 import { isConflict, isNotFound } from '../../platform/cluster/port.ts';
 import { NODES, PODS } from '../../platform/cluster/resources.ts';
-import { sameJson } from '../canonical.ts';
 import type { Node, Pod, Taint } from '../kinds.ts';
 import { createQueue } from '../queue.ts';
 import { createRecorder } from '../recorder.ts';

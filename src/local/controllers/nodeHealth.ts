@@ -3,10 +3,10 @@
  * Ready=Unknown, is tainted, and its pods are no longer ready. Time counts only while this controller runs and looks: a
  * cluster that slept for a night wakes up with all its nodes.
  */
+import { sameJson } from '../../lib/canonical.ts';
 import type { Outcome } from '../../lib/workqueue.ts';
 import { isConflict, isNotFound } from '../../platform/cluster/port.ts';
 import { LEASES, NODES, PODS } from '../../platform/cluster/resources.ts';
-import { sameJson } from '../canonical.ts';
 import { type Condition, conditionOf, isPodReady, type Lease, type Node, timeText } from '../kinds.ts';
 import { createQueue } from '../queue.ts';
 import { createRecorder } from '../recorder.ts';

@@ -1,9 +1,9 @@
 /** ReplicaSet → pods: as many as asked for, created in growing batches and deleted in the order of podOrder.ts. */
+import { sameJson } from '../../lib/canonical.ts';
 import type { Outcome } from '../../lib/workqueue.ts';
 import { keyOf } from '../../platform/cluster/informer.ts';
 import { isNotFound } from '../../platform/cluster/port.ts';
 import { PODS, REPLICASETS } from '../../platform/cluster/resources.ts';
-import { sameJson } from '../canonical.ts';
 import {
   type Condition,
   isPodActive,

@@ -1,8 +1,8 @@
 /** The ReplicaSets of a Deployment as its history: which one is new, its revision, its annotations, what may be forgotten. */
 
+import { canonical } from '../../lib/canonical.ts';
 import { apiVersionOf } from '../../platform/cluster/port.ts';
 import { DEPLOYMENTS, REPLICASETS } from '../../platform/cluster/resources.ts';
-import { canonical } from '../canonical.ts';
 import type { Deployment, PodTemplate, ReplicaSet } from '../kinds.ts';
 
 import { shortHash } from './names.ts';

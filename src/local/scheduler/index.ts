@@ -4,13 +4,13 @@
  */
 
 import { ANNOTATIONS } from '../../contract/names.ts';
+import { sameJson } from '../../lib/canonical.ts';
 import { type Clock, systemClock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
 import type { Outcome } from '../../lib/workqueue.ts';
 import { type Change, createInformer, keyOf } from '../../platform/cluster/informer.ts';
 import { type ClusterPort, isConflict, isNotFound } from '../../platform/cluster/port.ts';
 import { NODES, PODS } from '../../platform/cluster/resources.ts';
-import { sameJson } from '../canonical.ts';
 import { type Condition, isPodFinished, type Node, type Pod, timeText } from '../kinds.ts';
 import { createQueue } from '../queue.ts';
 import { createRecorder } from '../recorder.ts';

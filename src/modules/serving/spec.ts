@@ -1,8 +1,9 @@
 /** Between rows and the custom resource's spec, both ways. Pure. */
 import type { ModelDeploymentSpec, ResourcesSpec, StrategySpec } from '../../contract/modeldeployment.ts';
 import { GATEWAY_NAME, SYSTEM_NAMESPACE } from '../../contract/names.ts';
-import { canonical, hashOf } from '../../contract/revision.ts';
+import { hashOf } from '../../contract/revision.ts';
 import { endpointPath } from '../../contract/validation.ts';
+import { canonical } from '../../lib/canonical.ts';
 import type { VersionRow } from '../registry/index.ts';
 import type { DeploymentRow } from './tables.ts';
 
@@ -100,4 +101,4 @@ export const pick = ({ versionId, runtime, replicas, resources, placement, strat
   paused,
 });
 
-export const isSame = (a: unknown, b: unknown): boolean => canonical(a) === canonical(b);
+export const isSame = (a: unknown, b: unknown): boolean => canonical(a, 'empty') === canonical(b, 'empty');

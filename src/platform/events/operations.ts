@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { eq } from 'drizzle-orm';
+import { canonical } from '../../lib/canonical.ts';
 import { newId } from '../../lib/id.ts';
 import { isProblems, problem, type Result } from '../../lib/problem.ts';
 import { columns, type Db, isUniqueViolation, statement, type Tx } from '../db/db.ts';
@@ -45,7 +46,7 @@ export async function runOperation(
   const { name, actorId, input } = request;
   const key = input.idempotencyKey ?? null;
   const inputHash = createHash('sha256')
-    .update(`${name} ${canonical(input)}`)
+    .update(`${name} ${canonical(input, 'null')}`)
     .digest('hex');
 
   const earlier = async (): Promise<Result<Accepted> | undefined> => {
@@ -112,18 +113,4 @@ class Refused extends Error {
     super('refused');
     this.problems = problems;
   }
-}
-
-function canonical(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
-  // Has no entries of its own: any two would look alike.
-  if (value instanceof Date) return JSON.stringify(value);
-  if (value !== null && typeof value === 'object') {
-    const entries = Object.entries(value).filter(([, v]) => v !== undefined && v !== null);
-    return `{${entries
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([k, v]) => `${JSON.stringify(k)}:${canonical(v)}`)
-      .join(',')}}`;
-  }
-  return JSON.stringify(value) ?? 'null';
 }
