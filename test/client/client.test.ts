@@ -80,7 +80,7 @@ describe('request', () => {
   });
 
   const NAMED = `# made by hand
-    fragment Made on CreateTeamPayload { team { name } }
+    fragment Made on TeamPayload { team { name } }
     mutation ($team: CreateTeamInput!) { createTeam(input: $team) { ...Made } }`;
   const INLINE = (name: string, more = ''): string =>
     `mutation { createTeam(input: { name: "${name}" ${more} }) { team { name } } }`;
