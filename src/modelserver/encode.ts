@@ -47,9 +47,9 @@ function jsonData({ info, values }: NamedTensor): string {
       );
     if (value === 0 && Object.is(value, -0)) negativeZero = true;
   }
-  // join is the fastest way from numbers to text, but writes -0 as 0.
+  // join is the fastest way from numbers to text, but writes -0 as 0; and to Python a -0 is an integer without a sign.
   return negativeZero
-    ? jsonList(values, (value) => (Object.is(value, -0) ? '-0' : String(value)))
+    ? jsonList(values, (value) => (Object.is(value, -0) ? '-0.0' : String(value)))
     : `[${values.join(',')}]`;
 }
 
