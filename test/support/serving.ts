@@ -197,7 +197,7 @@ export async function aServingLab(
     untilOperation: (id, state) =>
       eventually(async () => {
         const { operation } = await api.ask<{ operation: { state: string; error: string | null } }>(
-          'query ($id: String!) { operation(id: $id) { state error } }',
+          'query ($id: ID!) { operation(id: $id) { state error } }',
           { id },
         );
         expect(operation.state).toBe(state);
@@ -205,7 +205,7 @@ export async function aServingLab(
       }),
     async told(id) {
       const { events } = await api.ask<{ events: { nodes: { type: string }[] } }>(
-        'query ($id: String!) { events(first: 100, where: { subject: $id }) { nodes { type } } }',
+        'query ($id: ID!) { events(first: 100, where: { subject: $id }) { nodes { type } } }',
         { id },
       );
       return events.nodes.map(({ type }) => type);
