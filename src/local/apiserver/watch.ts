@@ -15,15 +15,24 @@ const BUFFERED_EVENTS = 1000;
 const BOOKMARK_EVERY_MS = 60_000;
 const DEFAULT_TIMEOUT_S = 1800;
 
-const lines = new WeakMap<KubeObject, Map<string, Uint8Array>>();
+/**
+ * All watchers hear of an event in one go, so only the newest lines are kept. With the objects themselves, which the
+ * store keeps by the thousand for those that resume, they would be most of this process's memory.
+ */
+const KEPT_LINES = 32;
+const lines = new Map<KubeObject, Map<string, Uint8Array>>();
 
-/** `{"type":"ADDED","object":{…}}` and a line end, cached with the object. */
+/** `{"type":"ADDED","object":{…}}` and a line end. */
 function lineOf(row: ServedRow, type: string, object: KubeObject): Uint8Array {
   const key = `${type} ${row.group}`;
   let ofObject = lines.get(object);
   if (!ofObject) {
     ofObject = new Map();
     lines.set(object, ofObject);
+    for (const oldest of lines.keys()) {
+      if (lines.size <= KEPT_LINES) break;
+      lines.delete(oldest);
+    }
   }
   let line = ofObject.get(key);
   if (!line) {
