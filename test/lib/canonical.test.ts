@@ -23,6 +23,11 @@ test('two moments differ, and so do nothing and null', () => {
 test('the hash of a revision stays what it was: children in the cluster are named by it', () => {
   const artifact = { uri: 'http://x', digest: `sha256:${'0'.repeat(64)}`, sizeBytes: 1 };
   const model = { name: 'vad', version: 1, format: 'ONNX', artifact };
-  const hash = hashOf({ model, runtime: 'onnx', resources: { requests: { cpu: '1' } }, placement: { nodeSelector: {} } });
+  const hash = hashOf({
+    model,
+    runtime: 'onnx',
+    resources: { requests: { cpu: '1' } },
+    placement: { nodeSelector: {} },
+  });
   expect(hash).toBe('3badfcb6d7');
 });

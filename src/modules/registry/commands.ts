@@ -25,6 +25,9 @@ import { aliases, type ModelRow, models, modelVersions, type SignatureValue } fr
 const noSuchModel = (id: string): Problems =>
   problem('NOT_FOUND', `There is no model ${JSON.stringify(id.slice(0, 60))}.`, ['model']);
 
+const noSuchVersion = (id: string): Problems =>
+  problem('NOT_FOUND', `There is no version ${JSON.stringify(id)}.`, ['version']);
+
 export async function createModel(ctx: Ctx, raw: object): Promise<Result<Accepted>> {
   const input = checked(createModelRule, raw);
   if (isProblems(input)) return input;
@@ -73,11 +76,14 @@ export async function updateModel(ctx: Ctx, raw: object): Promise<Result<Accepte
   if (!model) return noSuchModel(input.model);
 
   return runOperation(ctx, { name: 'updateModel', actorId: ctx.principal.actorId, input }, async (tx) => {
-    const { description = model.description, tags = model.tags } = input;
-    await tx.q
+    // What was not given stays as it is at this moment, not as it was when the model was looked up.
+    const { description = sql`${models.description}`, tags = sql`${models.tags}` } = input;
+    const changed = await tx.q
       .update(models)
       .set({ description, tags, updatedAt: new Date(ctx.clock.now()) })
-      .where(eq(models.id, model.id));
+      .where(eq(models.id, model.id))
+      .returning({ id: models.id });
+    if (changed.length === 0) return noSuchModel(input.model);
     return {
       subjects: [model.id],
       state: 'SUCCEEDED',
@@ -210,12 +216,16 @@ export async function updateModelVersion(ctx: Ctx, raw: object): Promise<Result<
   const version = await load(ctx, versionsById, input.version);
   const model = version && (await load(ctx, modelsById, version.modelId));
   permit(ctx, 'WRITE_MODEL', model?.teamId ?? null);
-  if (!version || !model)
-    return problem('NOT_FOUND', `There is no version ${JSON.stringify(input.version)}.`, ['version']);
+  if (!version || !model) return noSuchVersion(input.version);
 
   return runOperation(ctx, { name: 'updateModelVersion', actorId: ctx.principal.actorId, input }, async (tx) => {
-    const { description = version.description, tags = version.tags } = input;
-    await tx.q.update(modelVersions).set({ description, tags }).where(eq(modelVersions.id, version.id));
+    const { description = sql`${modelVersions.description}`, tags = sql`${modelVersions.tags}` } = input;
+    const changed = await tx.q
+      .update(modelVersions)
+      .set({ description, tags })
+      .where(eq(modelVersions.id, version.id))
+      .returning({ id: modelVersions.id });
+    if (changed.length === 0) return noSuchVersion(input.version);
     const message = `Version ${version.number} of ${model.name} was described anew`;
     return {
       subjects: [version.id],
