@@ -45,7 +45,7 @@ export const eventsById: BatchReader<string, EventRow | null> = async (ctx, ids)
   inKeyOrder(ids, await ctx.db.read(selectEventsById, [ids]), (row) => row.id);
 
 /** `rollout.*` becomes a LIKE pattern; everything else in it is literal. */
-export const typePatterns = (types: readonly string[] | null | undefined): string[] | null =>
+const typePatterns = (types: readonly string[] | null | undefined): string[] | null =>
   types?.map((type) => type.replace(/[\\%_]/g, '\\$&').replace(/\*$/, '%')) ?? null;
 
 const isSeq = ([seq]: unknown[]): boolean => Number.isSafeInteger(seq);

@@ -172,11 +172,7 @@ export async function startRollout(
 
 const stepsOf = ({ strategy }: Pick<Changed, 'strategy'>): StepSpec[] => strategy?.canary?.steps ?? [];
 
-export async function newestOfHash(
-  tx: Tx,
-  deploymentId: string,
-  hash: string | undefined,
-): Promise<RevisionRow | undefined> {
+async function newestOfHash(tx: Tx, deploymentId: string, hash: string | undefined): Promise<RevisionRow | undefined> {
   if (hash === undefined) return undefined;
   const [row] = await tx.q
     .select()

@@ -34,11 +34,6 @@ const selectRolloutsById = statement<RolloutRow>(
   'rolloutsById',
   `select ${O} from clops.rollouts o where o.id = any($1)`,
 );
-const selectLatestRollouts = statement<RolloutRow>(
-  'latestRollouts',
-  `select o.* from unnest($1::text[]) as k(deployment) cross join lateral
-   (select ${O} from clops.rollouts o where o.deployment_id = k.deployment order by o.started_at desc, o.id desc limit 1) o`,
-);
 const selectStableRevisions = statement<{ id: string }>(
   'stableRevisions',
   `select distinct o.to_revision_id as id from clops.rollouts o where o.to_revision_id = any($1) and o.outcome in ('PROMOTED', 'FAST_PROMOTED', 'ROLLED_BACK', 'FAST_ROLLED_BACK')`,
@@ -80,9 +75,6 @@ export const revisionsByHash: BatchReader<{ deploymentId: string; hash: string }
 
 export const rolloutsById: BatchReader<string, RolloutRow | null> = async (ctx, ids) =>
   inKeyOrder(ids, await ctx.db.read(selectRolloutsById, [ids]), (row) => row.id);
-
-export const latestRollouts: BatchReader<string, RolloutRow | null> = async (ctx, deploymentIds) =>
-  inKeyOrder(deploymentIds, await ctx.db.read(selectLatestRollouts, [deploymentIds]), (row) => row.deploymentId);
 
 export const wereStable: BatchReader<string, boolean> = async (ctx, revisionIds) => {
   const rows = new Set((await ctx.db.read(selectStableRevisions, [revisionIds])).map((row) => row.id));

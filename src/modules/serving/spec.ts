@@ -19,7 +19,7 @@ export interface TemplateInput {
 /** The Secret with the signed URLs of all digests that pods of a deployment may have to fetch, a line each. */
 export const secretName = (deployment: string): string => `${deployment}-artifact`;
 
-export function templateOf(
+function templateOf(
   input: TemplateInput,
   name: string,
   artifactsUrl: string,

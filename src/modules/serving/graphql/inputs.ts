@@ -147,7 +147,7 @@ export class RolloutInput {
   idempotencyKey?: string | null;
 }
 
-export const PromoteTo = { NEXT_STEP: 'NEXT_STEP', END: 'END', FULL: 'FULL' } as const;
+const PromoteTo = { NEXT_STEP: 'NEXT_STEP', END: 'END', FULL: 'FULL' } as const;
 registerEnumType(PromoteTo, {
   name: 'PromoteTo',
   description: 'How far to promote.',
@@ -191,7 +191,7 @@ export class DeploymentWhere {
   model?: string | null;
 }
 
-export const DeploymentOrderField = { NAME: 'NAME', CREATED_AT: 'CREATED_AT', UPDATED_AT: 'UPDATED_AT' } as const;
+const DeploymentOrderField = { NAME: 'NAME', CREATED_AT: 'CREATED_AT', UPDATED_AT: 'UPDATED_AT' } as const;
 registerEnumType(DeploymentOrderField, {
   name: 'DeploymentOrderField',
   description: 'What deployments can be ordered by.',

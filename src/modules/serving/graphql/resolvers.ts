@@ -47,7 +47,7 @@ import {
   TrafficTarget,
 } from './types.ts';
 
-export const resourcesValue = ({ requests, gpus }: ResourcesSpec): Resources => ({
+const resourcesValue = ({ requests, gpus }: ResourcesSpec): Resources => ({
   cpu: requests?.cpu ?? null,
   memory: requests?.memory ?? null,
   gpus: gpus?.count ?? null,

@@ -53,14 +53,7 @@ registerEnumType(RolloutPhase, {
   },
 });
 
-export const RolloutOutcome = enumOf(
-  'PROMOTED',
-  'FAST_PROMOTED',
-  'ABORTED',
-  'SUPERSEDED',
-  'ROLLED_BACK',
-  'FAST_ROLLED_BACK',
-);
+const RolloutOutcome = enumOf('PROMOTED', 'FAST_PROMOTED', 'ABORTED', 'SUPERSEDED', 'ROLLED_BACK', 'FAST_ROLLED_BACK');
 registerEnumType(RolloutOutcome, {
   name: 'RolloutOutcome',
   description: 'How a rollout ended. FAST: without its steps.',
@@ -81,10 +74,10 @@ registerEnumType(RolloutVerb, { name: 'RolloutVerb', description: 'What can be d
 export const TrafficRole = enumOf('STABLE', 'CANARY');
 registerEnumType(TrafficRole, { name: 'TrafficRole', description: 'Why something receives traffic.' });
 
-export const StepState = enumOf('WAITING', 'ACTIVE', 'DONE', 'SKIPPED', 'FAILED');
+const StepState = enumOf('WAITING', 'ACTIVE', 'DONE', 'SKIPPED', 'FAILED');
 registerEnumType(StepState, { name: 'StepState', description: 'How far a step is.' });
 
-export const ServingForm = enumOf('REALTIME');
+const ServingForm = enumOf('REALTIME');
 registerEnumType(ServingForm, { name: 'ServingForm', description: 'How a model can be asked.' });
 
 @ObjectType({ simpleResolvers: true, description: 'Where a deployment is asked.' })
