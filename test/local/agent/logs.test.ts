@@ -70,6 +70,20 @@ test('follows across a cut until the end', async () => {
   expect((await followed.next()).done).toBe(true);
 });
 
+test('passes a very long line on in pieces, with one time, before the container ends', async () => {
+  appendFileSync(file, 'half a ');
+  const followed = readLog(file, { until: new Promise(() => undefined), timestamps: true });
+  let text = String((await followed.next()).value);
+  const line = 'x'.repeat(2_500_000);
+  appendFileSync(file, `line\n${line}`);
+  while (text.length < 2_000_000) text += String((await followed.next()).value);
+  appendFileSync(file, '\nshort\n');
+  while (!text.endsWith('short\n')) text += String((await followed.next()).value);
+  const lines = text.replaceAll(/\d{4}-\S+Z /g, '<time>').replace(line, '<line>');
+  expect(lines.slice(0, 200)).toBe('<time>half a line\n<time><line>\n<time>short\n');
+  await followed.return(undefined);
+});
+
 test('a reader that goes away ends the following', async () => {
   const abort = new AbortController();
   appendFileSync(file, 'one\n');

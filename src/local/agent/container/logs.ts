@@ -21,6 +21,7 @@ import type { Clock } from '../../../lib/clock.ts';
 
 const MAX_LOG_BYTES = 10 * 1024 * 1024;
 const NOTE_MS = 20;
+const WINDOW_BYTES = 1_000_000;
 
 const timesOf = (file: string): string => `${file}.times`;
 const olderOf = (file: string): string => `${file}.1`;
@@ -116,7 +117,8 @@ export async function* readLog(file: string, options: ReadLogOptions): AsyncGene
     yield chunk;
   }
   if (!until || left <= 0) return;
-  for await (const chunk of follow(file, present.size, until, options.timestamps ?? false, signal)) {
+  const from = { position: present.size, isInLine: present.lines.at(-1)?.bytes.at(-1) !== 10 && present.size > 0 };
+  for await (const chunk of follow(file, from, until, options.timestamps ?? false, signal)) {
     const cut = chunk.subarray(0, left);
     left -= cut.length;
     yield cut;
@@ -126,12 +128,13 @@ export async function* readLog(file: string, options: ReadLogOptions): AsyncGene
 
 async function* follow(
   file: string,
-  from: number,
+  from: { position: number; isInLine: boolean },
   until: Promise<unknown>,
   timestamps: boolean,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Buffer> {
-  let position = from;
+  /** In a line: the last piece ended inside one, and what follows gets no time of its own. */
+  let { position, isInLine } = from;
   let wake = Promise.withResolvers<void>();
   const watcher = watch(file, { persistent: false }, () => wake.resolve());
   watcher.on('error', () => wake.resolve());
@@ -146,17 +149,23 @@ async function* follow(
     while (!signal?.aborted) {
       const isLast = isOver;
       const size = sizeOf(file);
-      if (size < position) position = 0;
+      if (size < position) {
+        position = 0;
+        isInLine = false;
+      }
       if (size > position) {
-        const bytes = await readRange(file, position, Math.min(size, position + 1_000_000));
-        const upTo = timestamps && !isLast ? bytes.lastIndexOf(10) + 1 : bytes.length;
+        const bytes = await readRange(file, position, Math.min(size, position + WINDOW_BYTES));
+        // With times a line waits for its end; a full window without one would be read again for ever.
+        const whole = bytes.lastIndexOf(10) + 1;
+        const isLong = whole === 0 && bytes.length === WINDOW_BYTES;
+        const upTo = timestamps && !isLast && !isLong ? whole : bytes.length;
         if (upTo > 0) {
           position += upTo;
           const ms = Date.now();
-          yield render(
-            split(bytes.subarray(0, upTo)).map((line) => ({ bytes: line, ms })),
-            { timestamps },
-          );
+          const lines = split(bytes.subarray(0, upTo)).map((line) => ({ bytes: line, ms }));
+          const rest = isInLine ? lines.splice(0, 1) : [];
+          isInLine = bytes[upTo - 1] !== 10;
+          yield Buffer.concat([render(rest, {}), render(lines, { timestamps })]);
           continue;
         }
       }
