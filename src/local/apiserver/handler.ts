@@ -68,6 +68,7 @@ export function createApi({ dataDir, clock, log }: CoreOptions): CoreApi {
     },
     rows: () => registry.rows(),
     onRowsChanged: (listener) => void registry.onChange(listener),
+    trouble: () => store.trouble(),
     async close() {
       closed = true;
       stopExpiry();

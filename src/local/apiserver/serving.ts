@@ -53,6 +53,8 @@ export function createServing({ api, client, clock, log }: ServingOptions): Serv
 
   async function route(request: ApiRequest): Promise<ApiResponse> {
     const { method, path } = request;
+    const trouble = path === '/readyz' ? api.trouble() : undefined;
+    if (trouble !== undefined) return text(`not ready: ${trouble}`, 500);
     if (HEALTH.has(path)) return text('ok');
     const logOf = LOG_PATH.exec(path);
     if (logOf) {
@@ -110,8 +112,8 @@ function includeOf(query: URLSearchParams): IncludeObject {
   throw badRequest(`Invalid value: ${JSON.stringify(given)}: must be 'None', 'Metadata', 'Object', or empty`);
 }
 
-const text = (content: string): ApiResponse => ({
-  status: 200,
+const text = (content: string, status = 200): ApiResponse => ({
+  status,
   headers: { 'content-type': 'text/plain; charset=utf-8' },
   stream: (async function* () {
     yield new TextEncoder().encode(content);

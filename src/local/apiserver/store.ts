@@ -39,6 +39,8 @@ export interface Store {
   oldest(storage: string): number;
   /** Called in order, inside the write; a listener must only take note. */
   onEvent(listener: (storage: string, event: StoreEvent) => void): () => void;
+  /** Why writes are kept less well than they should be, in a sentence; undefined when they are. */
+  trouble(): string | undefined;
   close(): Promise<void>;
 }
 
@@ -176,6 +178,7 @@ export function createStore({ dataDir, clock, log }: { dataDir: string; clock: C
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
+    trouble: () => journal.trouble(),
     close: () => journal.close(),
   };
 }

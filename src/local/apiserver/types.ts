@@ -77,4 +77,6 @@ export interface Api {
   rows(): readonly ResourceRow[];
   /** Called when a row came or went. */
   onRowsChanged(listener: () => void): void;
+  /** Why this server is not ready, in a sentence; undefined when it is. */
+  trouble(): string | undefined;
 }

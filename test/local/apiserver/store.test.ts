@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { appendFile, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -59,6 +59,61 @@ describe('store', () => {
     store.put('configmaps', anObject('b'));
     await reopen();
     expect(store.list('configmaps').map(({ metadata }) => metadata.name)).toEqual(['a', 'b']);
+  });
+
+  it('refuses damage before the end instead of a state that never was', async () => {
+    for (const name of ['a', 'b', 'c']) store.put('configmaps', anObject(name));
+    await store.close();
+    const [name = ''] = await files();
+    const journal = join(dataDir, 'cluster', name);
+    const good = await readFile(journal, 'utf8');
+    const [first = '', ...others] = good.trimEnd().split('\n');
+    await writeFile(journal, [first, 'oops', others[1], ''].join('\n'));
+    const at = Buffer.byteLength(first) + 1;
+    expect(open).toThrow(`${journal} is damaged at byte ${at}, and there are records after that: restore`);
+    expect(await readFile(journal, 'utf8')).toContain('oops'); // nothing was touched
+    await writeFile(journal, [first, others[1], ''].join('\n'));
+    expect(open).toThrow('the records 2 to 2 before it are missing');
+    await writeFile(join(dataDir, 'cluster', 'journal-3.jsonl'), '');
+    await writeFile(journal, good.slice(0, -5)); // torn, but not the newest
+    expect(open).toThrow('is damaged at byte');
+    await writeFile(journal, good);
+    store = open();
+    expect(store.list('configmaps')).toHaveLength(3);
+  });
+
+  it('goes on writing when it cannot compact, says so, and compacts later', async () => {
+    let ahead = 0;
+    const clock = { ...systemClock, monotonic: () => systemClock.monotonic() + ahead };
+    await store.close();
+    store = createStore({ dataDir, clock, log: silentLog });
+    const text = 'x'.repeat(1_000_000);
+    const fill = (): void => {
+      for (let i = 0; i < 10; i++) store.put('configmaps', anObject(`o${i % 2}`, `${i}${text}`));
+    };
+    // The next journal cannot be opened: its name is taken by a folder. Which one that is depends on the sizes alone.
+    const inTheWay = Array.from({ length: 12 }, (_, i) => join(dataDir, 'cluster', `journal-${i + 5}.jsonl`));
+    for (const path of inTheWay) await mkdir(path);
+    fill();
+    expect(store.trouble()).toMatch(/snapshot could not be written to .*: EISDIR/);
+    store.put('configmaps', anObject('after'));
+    for (const path of inTheWay) await rm(path, { recursive: true });
+
+    // Then the snapshot itself cannot be written.
+    const temporary = join(dataDir, 'cluster', 'snapshot.jsonl.tmp');
+    await mkdir(temporary);
+    ahead += 11_000;
+    store.put('configmaps', anObject('more'));
+    await eventually(async () => expect((await files()).filter((name) => name.startsWith('journal'))).toHaveLength(2));
+    await eventually(() => expect(store.trouble()).toMatch(/EISDIR/));
+    await rm(temporary, { recursive: true });
+    ahead += 11_000;
+    store.put('configmaps', anObject('last'));
+    await eventually(async () => expect(await files()).toContain('snapshot.jsonl'));
+    await eventually(() => expect(store.trouble()).toBeUndefined());
+    const before = store.list('configmaps');
+    await reopen();
+    expect(store.list('configmaps')).toEqual(before);
   });
 
   it('compacts, and is the same afterwards', async () => {
