@@ -16,6 +16,8 @@ import type { Log } from '../lib/log.ts';
 import type { Authenticate } from './authenticate.ts';
 
 const MAX_MESSAGE_BYTES = 256 * 1024;
+/** What a client gets to answer the goodbye. One that is frozen never does, and would hold the end up for half a minute. */
+const GOODBYE_MS = 1_000;
 
 export interface WebSocketOptions {
   server: Server;
@@ -27,7 +29,7 @@ export interface WebSocketOptions {
   log: Log;
 }
 
-type Extra = Record<PropertyKey, unknown> & { principal?: Principal; subscriptions?: Set<string> };
+type Extra = Record<PropertyKey, unknown> & { principal?: Principal };
 
 export function serveWebSocket(options: WebSocketOptions): { close(): Promise<void> } {
   const { server, schema, authenticate, context, originAllowed, log } = options;
@@ -58,14 +60,15 @@ export function serveWebSocket(options: WebSocketOptions): { close(): Promise<vo
           },
         );
         if (!principal) return false;
-        Object.assign(ctx.extra, { principal, subscriptions: new Set<string>() });
+        ctx.extra.principal = principal;
         return true;
       },
       onSubscribe: (ctx, id, payload) => {
-        const { principal, subscriptions } = ctx.extra;
-        if (!principal || !subscriptions) return refusal('Authenticate first.', 'UNAUTHENTICATED');
+        const { principal } = ctx.extra;
+        if (!principal) return refusal('Authenticate first.', 'UNAUTHENTICATED');
         if (id.length > 100) return refusal('The operation id is longer than 100 characters.', 'BAD_REQUEST');
-        if (subscriptions.size >= LIMITS.maxSubscriptionsPerSocket) {
+        // This one is among them already.
+        if (Object.keys(ctx.subscriptions).length > LIMITS.maxSubscriptionsPerSocket) {
           return refusal(
             `A socket takes at most ${LIMITS.maxSubscriptionsPerSocket} subscriptions at once.`,
             'LIMIT_EXCEEDED',
@@ -89,11 +92,10 @@ export function serveWebSocket(options: WebSocketOptions): { close(): Promise<vo
           );
         }
         const variables = payload.variables ?? {};
-        const tooLarge = checkLimits(document, payload.operationName, variables);
-        if (tooLarge.length > 0) return mask(tooLarge);
         const errors = validate(schema, document, undefined, { maxErrors: 5 });
         if (errors.length > 0) return mask(errors);
-        subscriptions.add(id);
+        const tooLarge = checkLimits(schema, document, payload.operationName, variables);
+        if (tooLarge.length > 0) return mask(tooLarge);
         return {
           schema,
           document,
@@ -116,9 +118,6 @@ export function serveWebSocket(options: WebSocketOptions): { close(): Promise<vo
             ? e
             : toError(formatError(e as GraphQLError, undefined, newId('Operation').slice(3), log)),
         ),
-      onComplete: (ctx, id) => {
-        ctx.extra.subscriptions?.delete(id);
-      },
     },
     sockets,
     12_000,
@@ -127,9 +126,14 @@ export function serveWebSocket(options: WebSocketOptions): { close(): Promise<vo
   return {
     async close() {
       server.off('upgrade', onUpgrade);
-      await disposable.dispose();
-      for (const socket of sockets.clients) socket.terminate();
-      await new Promise<void>((resolve) => sockets.close(() => resolve()));
+      const timer = setTimeout(() => {
+        for (const socket of sockets.clients) socket.terminate();
+      }, GOODBYE_MS);
+      try {
+        await disposable.dispose();
+      } finally {
+        clearTimeout(timer);
+      }
     },
   };
 }
