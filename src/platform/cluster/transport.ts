@@ -2,6 +2,7 @@
  * One HTTPS request to a Kubernetes API with the identity of a kubeconfig: TLS, credentials, proxy, keep-alive, and what
  * a failure means. Knows nothing of resources.
  */
+import { createHash } from 'node:crypto';
 import { Agent, type Dispatcher, ProxyAgent, request } from 'undici';
 import { Unavailable } from '../../lib/problem.ts';
 import type { Credentials } from './credentials.ts';
@@ -29,6 +30,9 @@ export function createTransport(
   timeoutMs: number,
 ): Transport {
   let dispatcher: Dispatcher | undefined;
+  let madeOf: string | undefined;
+  /** Their watches have not ended yet. */
+  const retired = new Set<Dispatcher>();
   let headers: { value: Record<string, string>; until: number } | undefined;
 
   /** Tokens and certificates of exec plugins and token files change while we run: asked again every 30 s and after a 401. */
@@ -37,12 +41,27 @@ export function createTransport(
     const { proxyUrl, current } = await credentials();
     const https = await current();
     const { ca, cert, key, rejectUnauthorized, servername, auth } = https;
-    dispatcher ??= createDispatcher(proxyUrl, { ca, cert, key, rejectUnauthorized, servername });
+    useTls(proxyUrl, { ca, cert, key, rejectUnauthorized, servername });
     const value: Record<string, string> = { accept: 'application/json', 'user-agent': userAgent };
     for (const [name, header] of Object.entries(https.headers ?? {})) value[name.toLowerCase()] = String(header);
     if (auth) value['authorization'] = `Basic ${Buffer.from(auth).toString('base64')}`;
     headers = { value, until: performance.now() + 30_000 };
     return value;
+  }
+
+  /** A certificate counts when a connection is made: those of the old one end with what runs on them. */
+  function useTls(proxyUrl: string | undefined, tls: Record<string, unknown>): void {
+    const material = fingerprint(proxyUrl, tls);
+    if (dispatcher && madeOf === material) return;
+    const old = dispatcher;
+    dispatcher = createDispatcher(proxyUrl, tls);
+    madeOf = material;
+    if (!old) return;
+    retired.add(old);
+    void old
+      .close()
+      .catch(() => {})
+      .finally(() => retired.delete(old)); // that it is gone is all that was wanted
   }
 
   return {
@@ -68,7 +87,7 @@ export function createTransport(
       throw await refusal(response);
     },
     async close() {
-      await dispatcher?.destroy();
+      await Promise.all([dispatcher, ...retired].map((one) => one?.destroy()));
     },
   };
 }
@@ -77,6 +96,15 @@ function createDispatcher(proxyUrl: string | undefined, tls: Record<string, unkn
   const given = Object.fromEntries(Object.entries(tls).filter(([, value]) => value !== undefined));
   if (proxyUrl) return new ProxyAgent({ uri: proxyUrl, requestTls: given });
   return new Agent({ connect: { ...given, keepAlive: true, keepAliveInitialDelay: 30_000, timeout: 10_000 } });
+}
+
+function fingerprint(proxyUrl: string | undefined, tls: Record<string, unknown>): string {
+  const hash = createHash('sha256');
+  for (const [name, value] of Object.entries({ ...tls, proxyUrl })) {
+    const bytes = Buffer.isBuffer(value) ? value : Buffer.from(JSON.stringify(value) ?? '');
+    hash.update(`${name} ${bytes.length}\n`).update(bytes);
+  }
+  return hash.digest('hex');
 }
 
 function search(query: Query): string {
