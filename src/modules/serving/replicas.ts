@@ -24,12 +24,9 @@ export interface ReplicaValue {
   revision: RevisionRow;
 }
 
-/** Bookmarks come about every minute. */
-const HEARD_MS = 150_000;
-
 export function requirePods(ctx: Ctx): void {
   if (!ctx.cluster.pods.isSynced) throw new Unavailable('CLUSTER_UNAVAILABLE', 'The cluster has not been read yet.');
-  if (ctx.cluster.pods.lagMs() > HEARD_MS)
+  if (!ctx.cluster.reachable())
     throw new Unavailable('CLUSTER_UNAVAILABLE', 'The cluster has not been heard for minutes; what runs is not known.');
 }
 

@@ -4,7 +4,8 @@
  * die on one 500, to drop malformed lines without a word and to leave zombies after a stop.
  *
  * Every call has a time limit of 30 s. A watch has one for its answer's head, and is broken off when nothing arrives
- * for five and a half minutes: bookmarks come every minute, so silence means that the other side is gone.
+ * for five and a half minutes. On a quiet cluster nothing arrives at all (a bookmark comes only when something was
+ * written), but the server ends each watch before that, so longer silence means that the other side is gone.
  */
 import { Unavailable } from '../../lib/problem.ts';
 import { type CredentialsOptions, loadCredentials } from './credentials.ts';
@@ -30,7 +31,7 @@ export interface ClientNodeOptions extends CredentialsOptions {
   userAgent: string;
   /** Limit of one call in milliseconds. */
   timeoutMs?: number;
-  /** How long a watch may be silent before it counts as broken. */
+  /** How long a watch may be silent before it counts as broken; longer than the watches last. */
   silenceMs?: number;
 }
 

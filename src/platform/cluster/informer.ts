@@ -33,7 +33,10 @@ export interface Informer<T extends KubeObject> {
   by(index: string, value: string): T[];
   /** Called for every change, also for those of a relist. Returns a function that removes the handler. */
   onChange(handler: (change: Change<T>) => void): () => void;
-  /** Milliseconds since the server was last heard (list, event or bookmark); Infinity before the first list. */
+  /**
+   * Milliseconds since this cache last heard the server (list, event, bookmark, end of a watch); Infinity before the first
+   * list. On a quiet cluster that is minutes: it says how old the proof is, not whether the server answers.
+   */
   lagMs(): number;
 }
 
@@ -125,7 +128,8 @@ export function createInformer<T extends KubeObject>(options: InformerOptions<T>
 
   /** One watch, from `from` until the server ends it. Returns the last resourceVersion seen. */
   async function watchOnce(from: { resourceVersion: string }, signal: AbortSignal): Promise<void> {
-    const timeoutSeconds = Math.round(300 + random() * 300);
+    // Shorter than the silence that counts as broken: a watch of which nothing is to be said ends by itself before that.
+    const timeoutSeconds = Math.round(200 + random() * 100);
     const events = cluster.watch<T>(resource, {
       ...selectors,
       resourceVersion: from.resourceVersion,
@@ -143,6 +147,7 @@ export function createInformer<T extends KubeObject>(options: InformerOptions<T>
       else put(event.object);
       from.resourceVersion = event.object.metadata.resourceVersion ?? from.resourceVersion;
     }
+    if (!signal.aborted) lastHeard = clock.monotonic(); // it was ended by the server
   }
 
   async function loop(signal: AbortSignal): Promise<void> {

@@ -5,6 +5,7 @@ import type { ServingRuntime } from '../../contract/servingruntime.ts';
 import type { Log } from '../../lib/log.ts';
 import { createInformer, type Informer } from './informer.ts';
 import type { ClusterPort, KubeObject } from './port.ts';
+import { createPulse, type PulseTiming } from './pulse.ts';
 import type { RequestingContainer, ResourceAmounts } from './requests.ts';
 import { GATEWAYS, MODELDEPLOYMENTS, NODES, PODS, SERVINGRUNTIMES } from './resources.ts';
 
@@ -62,30 +63,33 @@ export interface ClusterView {
   readonly gateways: Informer<KubeObject>;
   /** All caches have been filled once. */
   readonly isSynced: boolean;
-  /** The server was heard within the last two minutes (bookmarks come about every minute). */
+  /** All caches have been filled, and the server was heard within the last minute and a half. */
   reachable(): boolean;
   start(): void;
   stop(): Promise<void>;
 }
 
-const REACHABLE_MS = 150_000;
+/** Three questions without an answer. */
+const REACHABLE_MS = 90_000;
 
-export function createClusterView(cluster: ClusterPort, log: Log): ClusterView {
-  const nodes = createInformer<KubeNode>({ cluster, resource: NODES, log });
+export function createClusterView(cluster: ClusterPort, log: Log, timing: Partial<PulseTiming> = {}): ClusterView {
+  const common = { cluster, log, ...(timing.clock && { clock: timing.clock }) };
+  const nodes = createInformer<KubeNode>({ ...common, resource: NODES });
   const pods = createInformer<Pod>({
-    cluster,
+    ...common,
     resource: PODS,
-    log,
     indexes: {
       node: (pod) => (pod.spec.nodeName ? [pod.spec.nodeName] : []),
       revision: (pod) => labelled(pod, LABELS.revision),
       deployment: (pod) => labelled(pod, LABELS.deployment),
     },
   });
-  const deployments = createInformer<ModelDeployment>({ cluster, resource: MODELDEPLOYMENTS, log });
-  const runtimes = createInformer<ServingRuntime>({ cluster, resource: SERVINGRUNTIMES, log });
-  const gateways = createInformer<KubeObject>({ cluster, resource: GATEWAYS, log });
+  const deployments = createInformer<ModelDeployment>({ ...common, resource: MODELDEPLOYMENTS });
+  const runtimes = createInformer<ServingRuntime>({ ...common, resource: SERVINGRUNTIMES });
+  const gateways = createInformer<KubeObject>({ ...common, resource: GATEWAYS });
   const all = [nodes, pods, deployments, runtimes, gateways];
+  const isSynced = (): boolean => all.every((informer) => informer.isSynced);
+  const pulse = createPulse(cluster, () => Math.min(...all.map((informer) => informer.lagMs())), timing);
   return {
     port: cluster,
     nodes,
@@ -94,13 +98,15 @@ export function createClusterView(cluster: ClusterPort, log: Log): ClusterView {
     runtimes,
     gateways,
     get isSynced() {
-      return all.every((informer) => informer.isSynced);
+      return isSynced();
     },
-    reachable: () => all.every((informer) => informer.lagMs() < REACHABLE_MS),
+    reachable: () => isSynced() && pulse.silentMs() < REACHABLE_MS,
     start() {
       for (const informer of all) informer.start();
+      pulse.start();
     },
     async stop() {
+      pulse.stop();
       await Promise.all(all.map((informer) => informer.stop()));
     },
   };

@@ -1,9 +1,15 @@
 /** The HTTPS adapter and the informer over it, in front of the local API server and a proxy that misbehaves. */
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import https from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { TLSSocket } from 'node:tls';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
+import { install } from '../../../src/controller/install.ts';
+import { systemClock } from '../../../src/lib/clock.ts';
 import { silentLog } from '../../../src/lib/log.ts';
 import { Unavailable } from '../../../src/lib/problem.ts';
 import { type ApiServer, startApiServer } from '../../../src/local/apiserver/index.ts';
@@ -11,6 +17,7 @@ import { createClientNodeCluster } from '../../../src/platform/cluster/clientNod
 import { createInformer, type Informer } from '../../../src/platform/cluster/informer.ts';
 import { ApiError, type ClusterPort, type KubeObject } from '../../../src/platform/cluster/port.ts';
 import { CONFIGMAPS } from '../../../src/platform/cluster/resources.ts';
+import { createClusterView } from '../../../src/platform/cluster/view.ts';
 import { eventually } from '../../support/eventually.ts';
 import { type FaultProxy, startFaultProxy } from '../../support/faultProxy.ts';
 
@@ -208,5 +215,99 @@ describe('an informer', () => {
     await direct.create(CONFIGMAPS, configMap(name));
     await eventually(() => expect(informer.get(`default/${name}`)).toBeDefined());
     expect(proxy.seen.length).toBeLessThan(8); // it waits between tries
+  });
+});
+
+describe('a client certificate that is rotated', () => {
+  it('is used for the next connections', async () => {
+    const local = parse(await readFile(server.kubeconfigPath, 'utf8')) as KubeConfigFile;
+    const node = parse(await readFile(join(dataDir, 'cluster', 'node.kubeconfig'), 'utf8')) as KubeConfigFile;
+    const pairOf = ({ users }: KubeConfigFile) => {
+      const { user } = users[0] as KubeConfigFile['users'][number];
+      return {
+        cert: Buffer.from(user['client-certificate-data'], 'base64'),
+        key: Buffer.from(user['client-key-data'], 'base64'),
+      };
+    };
+    const write = async ({ cert, key }: ReturnType<typeof pairOf>): Promise<void> => {
+      await writeFile(join(dataDir, 'rotated.crt'), cert);
+      await writeFile(join(dataDir, 'rotated.key'), key);
+    };
+    const subjectOf = (request: { socket: object }): string =>
+      (request.socket as TLSSocket).getPeerCertificate().subject.CN?.toString() ?? '';
+    const seen: string[] = [];
+    let refused: string | undefined;
+    const tls = { ...pairOf(local), requestCert: true, rejectUnauthorized: false };
+    const fake = https.createServer(tls, (request, response) => {
+      const who = subjectOf(request);
+      seen.push(who);
+      response.writeHead(who === refused ? 401 : 200, { 'content-type': 'application/json' });
+      response.end('{"gitVersion":"v1"}');
+    });
+    fake.listen(0, '127.0.0.1');
+    await once(fake, 'listening');
+    const path = join(dataDir, 'rotated.kubeconfig');
+    const user = {
+      'client-certificate': join(dataDir, 'rotated.crt'),
+      'client-key': join(dataDir, 'rotated.key'),
+    };
+    const target = {
+      server: `https://127.0.0.1:${(fake.address() as AddressInfo).port}`,
+      'insecure-skip-tls-verify': true,
+    };
+    const file = {
+      apiVersion: 'v1',
+      kind: 'Config',
+      clusters: [{ name: 'a', cluster: target }],
+      users: [{ name: 'a', user }],
+      contexts: [{ name: 'a', context: { cluster: 'a', user: 'a' } }],
+      'current-context': 'a',
+    };
+    await writeFile(path, stringify(file));
+    await write(pairOf(local));
+    const rotating = createClientNodeCluster({ kubeconfig: path, userAgent: 'test/1' });
+    try {
+      await rotating.version();
+      await rotating.version();
+      await write(pairOf(node));
+      refused = seen[0] ?? '';
+      await expect(rotating.version()).rejects.toMatchObject({ code: 401 });
+      await rotating.version();
+      expect(new Set(seen).size).toBe(2);
+      expect(seen.at(-1)).not.toBe(refused);
+    } finally {
+      await rotating.close();
+      fake.closeAllConnections();
+      await new Promise((resolve) => fake.close(resolve));
+    }
+  });
+});
+
+describe('whether a cluster is reachable', () => {
+  it('is asked where nothing is written, and no when it does not answer', async () => {
+    await install(direct, { gateway: false });
+    let ahead = 0;
+    const clock = { ...systemClock, monotonic: () => systemClock.monotonic() + ahead };
+    const view = createClusterView(cluster, silentLog, { clock, everyMs: 50 });
+    // Watches of which nothing is heard: what a quiet cluster looks like.
+    proxy.rules.push({ match: ({ url }) => url.includes('watch=true'), times: 1_000, silent: true });
+    expect(view.reachable()).toBe(false);
+    view.start();
+    try {
+      await eventually(() => expect(view.reachable()).toBe(true));
+      ahead += 600_000;
+      await eventually(() => expect(view.reachable()).toBe(true));
+      proxy.rules.unshift({ match: () => true, times: 10_000, reset: true });
+      await eventually(async () => {
+        const asked = proxy.seen.filter(({ url }) => url === '/version').length;
+        await eventually(() =>
+          expect(proxy.seen.filter(({ url }) => url === '/version').length).toBeGreaterThan(asked + 1),
+        );
+        ahead += 600_000;
+        expect(view.reachable()).toBe(false);
+      });
+    } finally {
+      await view.stop();
+    }
   });
 });
