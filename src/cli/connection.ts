@@ -1,7 +1,7 @@
 /**
  * Which API, and with whose token: CLOPS_URL and CLOPS_TOKEN first, then what `clops login` kept, then the instance of
- * this folder. Each of the two is looked up on its own only where they belong together: a token is never sent to a
- * place that it was not given for.
+ * this folder. A token is never sent to a place that it was not given for: one that was kept goes to the address it was
+ * kept with, and CLOPS_TOKEN without CLOPS_URL to the instance of this folder, as the server's setting of that name.
  */
 import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -22,7 +22,17 @@ export async function findPlace(config: ClientConfig): Promise<Place> {
     const ofUrl = kept?.url === url ? kept.token : url === local.url ? await readToken(local.tokenFile) : undefined;
     return { url, token: token ?? ofUrl, from: 'CLOPS_URL' };
   }
-  if (token !== undefined) return { url: kept?.url ?? local.url, token, from: 'CLOPS_TOKEN' };
+  if (token !== undefined) {
+    // Whether it is for the address that was kept or for this folder's nobody but its owner can say.
+    if (kept && kept.url !== local.url)
+      throw new CliError(
+        EXIT.usage,
+        `CLOPS_TOKEN is set and does not say for which API, and \`clops login\` kept ${kept.url}: set CLOPS_URL too, or unset CLOPS_TOKEN.`,
+        `CLOPS_URL=${kept.url} clops doctor`,
+        `CLOPS_URL=${local.url} clops doctor`,
+      );
+    return { url: local.url, token, from: 'CLOPS_TOKEN' };
+  }
   if (kept) return { ...kept, from: credentialsFile };
   return { url: local.url, token: await readToken(local.tokenFile), from: local.tokenFile };
 }

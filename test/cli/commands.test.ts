@@ -214,8 +214,16 @@ describe('who asks', () => {
     // A kept token goes to the place that it was kept for, and to no other.
     const elsewhere = await clops(['doctor'], { env: { ...bare, CLOPS_URL: 'http://127.0.0.1:1' } });
     expect(elsewhere).toMatchObject({ exit: 1, out: /nobody answers/ });
+    // CLOPS_TOKEN alone goes to neither without its owner's word.
+    const mixed = await clops(['models', 'list'], { env: { ...bare, CLOPS_TOKEN: TOKEN } });
+    expect(mixed).toMatchObject({ exit: 2, out: '', err: /set CLOPS_URL too/ });
+    const { port } = new URL(api.api.url);
+    const here = { ...bare, CLOPS_HTTP_PORT: port, CLOPS_TOKEN: 'clops_wrong' };
+    expect((await clops(['models', 'list'], { env: here })).exit).toBe(3);
     expect((await clops(['logout'], { env: bare })).exit).toBe(0);
     expect(existsSync(file)).toBe(false);
+    const local = { ...bare, CLOPS_HTTP_PORT: port, CLOPS_TOKEN: TOKEN };
+    expect((await clops(['models', 'list', '-o', 'name'], { env: local })).out).toContain('speech/scale');
   });
 
   test('doctor says what is there and what is not', async () => {
