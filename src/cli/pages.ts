@@ -1,7 +1,8 @@
 /** All pages of a list, up to a limit that keeps a forgotten filter from reading a whole database. */
 import type { Context } from './context.ts';
 
-const PAGE = 100;
+/** With a hundred models and their aliases at once the API refuses the question as too large. */
+const PAGE = 50;
 const MOST = 5_000;
 
 interface Page<Node> {
