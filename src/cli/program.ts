@@ -123,6 +123,14 @@ function serving(program: Command, does: Does): void {
     .description('wait until a deployment is healthy; 7 when it is degraded or aborted, 6 when the time is up')
     .argument('<deployment>')
     .action(does(async () => (await import('./commands/status.ts')).status, true));
+  program
+    .command('logs')
+    .description('what the replicas of a deployment say, each line behind the name of its replica')
+    .argument('<deployment>')
+    .option('-f, --follow', 'and what they say from now on; Ctrl-C detaches')
+    .option('--tail <number>', 'how many of the last lines of each, 0 to 5000', '100')
+    .option('--replica <name>', 'only this one')
+    .action(does(async () => (await import('./commands/logs.ts')).logs, true));
   const deployments = program.command('deployments').description('what is served');
   deployments
     .command('list')

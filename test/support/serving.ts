@@ -92,6 +92,8 @@ export async function aServingLab(
     databaseThrough?: (url: string) => Promise<string>;
     /** One that sends requests on to the pods and counts them, instead of one that claims counts. */
     gateway?: 'real';
+    /** What pods say: they are played, and have no log of their own. */
+    podLog?: ClusterPort['log'];
   } = {},
 ): Promise<ServingLab> {
   const core = await startCore();
@@ -108,7 +110,7 @@ export async function aServingLab(
   const gateway = real || (await startGateway(cluster, world));
   const line = cuttable(cluster);
   const api = await anApi({
-    cluster: line.cluster,
+    cluster: { ...line.cluster, ...(options.podLog && { log: options.podLog }) },
     ...(options.databaseThrough && { databaseThrough: options.databaseThrough }),
   });
   await api.ask('mutation { createTeam(input: { name: "speech" }) { errors { message } } }');

@@ -1008,6 +1008,39 @@ export type LiveMetricsSubscriptionVariables = Exact<{
 
 export type LiveMetricsSubscription = { liveMetrics: { at: string, windowSeconds: number, stale: boolean, targets: Array<{ target: { role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, version: { id: string } | null }, values: { requestRate: number | null, errorRatio: number | null, latencyP50Ms: number | null, latencyP95Ms: number | null, latencyP99Ms: number | null, samples: number | null } }> } };
 
+export type DeploymentReplicasQueryVariables = Exact<{
+  id: string;
+}>;
+
+
+export type DeploymentReplicasQuery = { node:
+    | { __typename: 'Cluster' }
+    | { __typename: 'Deployment', currentReplicas: Array<{ id: string, name: string }> | null }
+    | { __typename: 'Event' }
+    | { __typename: 'Experiment' }
+    | { __typename: 'Gpu' }
+    | { __typename: 'GpuNode' }
+    | { __typename: 'Model' }
+    | { __typename: 'ModelVersion' }
+    | { __typename: 'Operation' }
+    | { __typename: 'Person' }
+    | { __typename: 'Replica' }
+    | { __typename: 'Revision' }
+    | { __typename: 'Rollout' }
+    | { __typename: 'Run' }
+    | { __typename: 'ServingRuntime' }
+    | { __typename: 'SystemActor' }
+    | { __typename: 'Team' }
+   | null };
+
+export type ReplicaLogsSubscriptionVariables = Exact<{
+  replica: string;
+  tailLines?: number | null | undefined;
+}>;
+
+
+export type ReplicaLogsSubscription = { replicaLogs: { at: string, line: string, replica: { id: string, name: string } } };
+
 export class TypedDocumentString<TResult, TVariables>
   extends String
   implements DocumentTypeDecoration<TResult, TVariables>
@@ -3791,3 +3824,28 @@ export const LiveMetricsDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<LiveMetricsSubscription, LiveMetricsSubscriptionVariables>;
+export const DeploymentReplicasDocument = new TypedDocumentString(`
+    query DeploymentReplicas($id: ID!) {
+  node(id: $id) {
+    __typename
+    ... on Deployment {
+      currentReplicas {
+        id
+        name
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<DeploymentReplicasQuery, DeploymentReplicasQueryVariables>;
+export const ReplicaLogsDocument = new TypedDocumentString(`
+    subscription ReplicaLogs($replica: ID!, $tailLines: Int) {
+  replicaLogs(replica: $replica, tailLines: $tailLines) {
+    at
+    line
+    replica {
+      id
+      name
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ReplicaLogsSubscription, ReplicaLogsSubscriptionVariables>;

@@ -1,0 +1,186 @@
+/** What the replicas of a deployment say: their last lines one replica after the other, or all of them as they come. */
+import {
+  DeploymentReplicasDocument,
+  ReplicaLogsDocument,
+  type ReplicaLogsSubscription,
+} from '../../client/generated/graphql.ts';
+import { type ClopsClient, ClopsFault } from '../../client/index.ts';
+import type { Context } from '../context.ts';
+import { CliError, EXIT, type Exit } from '../exit.ts';
+import { findDeployment, full, type Named } from '../names.ts';
+import { wholeNumber } from '../shown/text.ts';
+import { didYouMean } from '../similar.ts';
+
+interface Flags {
+  follow?: boolean;
+  tail: string;
+  replica?: string;
+}
+
+type Line = ReplicaLogsSubscription['replicaLogs'];
+
+interface Replica {
+  id: string;
+  name: string;
+}
+
+const MOST = 5_000;
+/** The stream goes on behind the tail and does not say where that ends: so long a silence does. */
+const QUIET_MS = 500;
+/** Until the first line, which has a longer way: from the node. */
+const FIRST_MS = 3_000;
+
+export async function logs(context: Context, [ref = '']: string[], flags: Flags): Promise<Exit> {
+  const { signal, io } = context;
+  const tail = wholeNumber(flags.tail, '--tail');
+  if (tail > MOST) throw new CliError(EXIT.usage, `--tail is 0 to ${MOST}.`);
+  const deployment = await findDeployment(context, ref);
+  const replicas = await replicasOf(context, deployment, flags.replica);
+  const client = await context.client();
+  const read = await (flags.follow ? followed : tails)(context, client, replicas, tail);
+  const label = full(deployment);
+  if (io.interrupt.aborted) throw new CliError(EXIT.interrupted, 'Detached.');
+  if (signal.aborted) throw new CliError(EXIT.timeout, 'The time is up.', `clops logs ${label} --follow`);
+  if (!read.includes(true))
+    throw new CliError(EXIT.failure, `No replica of ${label} has a log to read.`, `clops deployments get ${label}`);
+  return EXIT.ok;
+}
+
+async function replicasOf(context: Context, deployment: Named, only: string | undefined): Promise<Replica[]> {
+  const label = full(deployment);
+  const { node } = await context.ask(DeploymentReplicasDocument, { id: deployment.id });
+  const all = node?.__typename === 'Deployment' ? node.currentReplicas : [];
+  if (!all) throw new CliError(EXIT.failure, `The cluster does not say which replicas ${label} has.`, 'clops doctor');
+  if (all.length === 0)
+    throw new CliError(EXIT.notFound, `${label} has no replicas.`, `clops deployments get ${label}`);
+  if (only === undefined) return all;
+  const found = all.filter(({ name }) => name === only);
+  if (found.length > 0) return found;
+  const names = all.map(({ name }) => name);
+  throw new CliError(
+    EXIT.notFound,
+    `${label} has no replica ${JSON.stringify(only)}.${didYouMean(only, names) || ` It has ${names.join(', ')}.`}`,
+  );
+}
+
+/** Whether each could be read; a replica that has not started does not keep the lines of the others. */
+async function followed(
+  context: Context,
+  client: ClopsClient,
+  replicas: Replica[],
+  tailLines: number,
+): Promise<boolean[]> {
+  const places = replicas.map(() => createPlace());
+  context.onConnection = (connected) => {
+    if (connected || context.signal.aborted) return;
+    for (const place of places) place.lost();
+    context.note('connection lost, connecting again …');
+  };
+  return Promise.all(
+    replicas.map((replica, i) =>
+      readable(context, replica, async () => {
+        const stream = client.follow(
+          ReplicaLogsDocument,
+          { replica: replica.id, tailLines },
+          { signal: context.signal },
+        );
+        for await (const { replicaLogs } of stream) if (places[i]?.isNew(replicaLogs)) print(context, replicaLogs);
+        if (!context.signal.aborted) context.note(`${replica.name} has ended.`);
+      }),
+    ),
+  );
+}
+
+async function tails(
+  context: Context,
+  client: ClopsClient,
+  replicas: Replica[],
+  tailLines: number,
+): Promise<boolean[]> {
+  const connected = new Promise<void>((resolve) => {
+    context.onConnection = (isUp) => {
+      if (isUp) resolve();
+      else if (!context.signal.aborted) context.note('connection lost, connecting again …');
+    };
+  });
+  const read = await Promise.all(
+    replicas.map(async (replica) => {
+      const lines: Line[] = [];
+      const isRead = await readable(context, replica, () =>
+        readTail(context, client, replica, tailLines, connected, lines),
+      );
+      return { isRead, lines };
+    }),
+  );
+  for (const { lines } of read) for (const line of lines) print(context, line);
+  return read.map(({ isRead }) => isRead);
+}
+
+async function readTail(
+  { signal }: Context,
+  client: ClopsClient,
+  replica: Replica,
+  tailLines: number,
+  connected: Promise<void>,
+  lines: Line[],
+): Promise<void> {
+  if (tailLines === 0) return;
+  const enough = new AbortController();
+  const stream = client.follow(
+    ReplicaLogsDocument,
+    { replica: replica.id, tailLines },
+    { signal: AbortSignal.any([signal, enough.signal]) },
+  );
+  const wait = (ms: number): ReturnType<typeof setTimeout> => setTimeout(() => enough.abort(), ms);
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  void connected.then(() => (timer ??= wait(FIRST_MS)));
+  try {
+    for await (const { replicaLogs } of stream) {
+      clearTimeout(timer);
+      timer = wait(QUIET_MS);
+      if (lines.push(replicaLogs) >= tailLines) return;
+    }
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function readable(context: Context, { name }: Replica, read: () => Promise<void>): Promise<boolean> {
+  try {
+    await read();
+    return true;
+  } catch (error) {
+    if (!(error instanceof ClopsFault) || error.code !== 'BAD_USER_INPUT') throw error;
+    context.note(`! ${name}: ${error.message}`);
+    return false;
+  }
+}
+
+/** After a lost connection the tail comes again: what was printed of it is left out. */
+function createPlace(): { isNew(line: Line): boolean; lost(): void } {
+  let at = '';
+  let printed = new Set<string>();
+  let again = false;
+  return {
+    isNew(line) {
+      if (again && (line.at < at || (line.at === at && printed.has(line.line)))) return false;
+      if (line.at !== at) {
+        again = false;
+        printed = new Set();
+      }
+      at = line.at;
+      printed.add(line.line);
+      return true;
+    },
+    lost() {
+      again = true;
+    },
+  };
+}
+
+/** Each line is one of output, in JSON too. */
+function print({ format, paint, print }: Context, line: Line): void {
+  if (format === 'table') print(`${paint.cyan(`[${line.replica.name}]`)} ${line.line}`);
+  else if (format === 'name') print(line.replica.name);
+  else print(`${format === 'yaml' ? '--- ' : ''}${JSON.stringify(line)}`);
+}
