@@ -54,8 +54,8 @@ describe.skipIf(!version)(`kubectl (${version})`, () => {
   let kubectl: Kubectl;
 
   /** What it printed; a failure is the test's. */
-  async function says(line: string, input?: string): Promise<string> {
-    const { code, out, err } = await kubectl(line, input === undefined ? {} : { input });
+  async function says(line: string, input?: string, more: string[] = []): Promise<string> {
+    const { code, out, err } = await kubectl(line, { ...(input !== undefined && { input }), more });
     expect(code, `kubectl ${line}: ${err}`).toBe(0);
     return out.trim();
   }
@@ -206,6 +206,41 @@ describe.skipIf(!version)(`kubectl (${version})`, () => {
     expect(await says('annotate md vad -n speech why=because')).toMatch(/annotated$/);
     expect(await says('get md -n speech -l tier=gold -o jsonpath={.items[*].spec.replicas}')).toBe('5');
     expect(await says('get md -n speech -l tier!=gold -o name')).toBe('');
+  });
+
+  test('built-in kinds: cordon, taint, apply, set image, rollout restart, patch', async () => {
+    await says('cordon local');
+    expect(await says('get node local -o jsonpath={.spec.unschedulable}')).toBe('true');
+    await says('uncordon local');
+    await says('taint node local dedicated=speech:NoSchedule');
+    expect(await says('get node local -o jsonpath={.spec.taints[*].key}')).toBe('dedicated');
+    await says('taint node local dedicated-');
+
+    const serving = (image: string, more = ''): string => `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: serving, namespace: speech}
+spec:
+  selector: {matchLabels: {app: serving}}
+  template:
+    metadata: {labels: {app: serving}}
+    spec:
+      containers:
+        - {name: server, image: "${image}"}
+${more}`;
+    const images = 'get deploy serving -n speech -o jsonpath={.spec.template.spec.containers[*].image}';
+    expect(await says('apply -f -', serving('a:1', '        - {name: beside, image: "b:1"}'))).toMatch(/created$/);
+    await says('set image deploy/serving -n speech server=a:2');
+    expect(await says(images)).toBe('a:2 b:1');
+    expect(await says('apply -f -', serving('a:3'))).toMatch(/configured$/);
+    expect(await says(images)).toBe('a:3');
+    await says('rollout restart deploy/serving -n speech');
+    expect(await says('get deploy serving -n speech -o yaml')).toContain('kubectl.kubernetes.io/restartedAt');
+    const env = {
+      spec: { template: { spec: { containers: [{ name: 'server', env: [{ name: 'A', value: '1' }] }] } } },
+    };
+    await says('patch deploy serving -n speech', undefined, ['-p', JSON.stringify(env)]);
+    expect(await says(images)).toBe('a:3');
+    await says('delete deploy serving -n speech');
   });
 
   test('create with generateName, replace, delete', async () => {

@@ -14,12 +14,18 @@ export interface Decoded {
   unknown: string[];
 }
 
+interface Findings {
+  unknown: string[];
+  /** In a strategic merge patch: `$patch` and its like are no fields. */
+  directives: boolean;
+}
+
 /** Throws 400 for a value of another type. Kinds without a model are taken as they are. */
-export async function decodeBuiltIn(row: ResourceRow, body: unknown): Promise<Decoded> {
-  const unknown: string[] = [];
-  if (!isObject(body)) return { body, unknown };
-  const decoded = await decodeModel(body, modelOf(row), '', unknown, row);
-  return { body: decoded ?? body, unknown };
+export async function decodeBuiltIn(row: ResourceRow, body: unknown, directives: boolean): Promise<Decoded> {
+  const found: Findings = { unknown: [], directives };
+  if (!isObject(body)) return { body, unknown: [] };
+  const decoded = await decodeModel(body, modelOf(row), '', found, row);
+  return { body: decoded ?? body, unknown: found.unknown };
 }
 
 export const strictError = (row: ResourceRow, unknown: readonly string[]): Refusal =>
@@ -38,7 +44,7 @@ async function decodeModel(
   value: Plain,
   model: string,
   path: string,
-  unknown: string[],
+  found: Findings,
   row: ResourceRow,
 ): Promise<Plain | undefined> {
   const attributes = await attributesOf(model);
@@ -48,12 +54,13 @@ async function decodeModel(
   for (const [key, inner] of Object.entries(value)) {
     const at = path === '' ? key : `${path}.${key}`;
     const attribute = known.get(key);
-    if (!attribute) unknown.push(at);
+    if (found.directives && key.startsWith('$')) result[key] = inner;
+    else if (!attribute) found.unknown.push(at);
     else
       result[key] = await decodeValue(inner, attribute.type, {
         path: at,
         model,
-        unknown,
+        found,
         row,
         format: attribute.format,
       });
@@ -64,14 +71,14 @@ async function decodeModel(
 interface Place {
   path: string;
   model: string;
-  unknown: string[];
+  found: Findings;
   row: ResourceRow;
   format: string;
 }
 
 async function decodeValue(value: unknown, type: string, place: Place): Promise<unknown> {
   if (value === null) return null;
-  const { path, unknown, row } = place;
+  const { path, found, row } = place;
   const list = /^Array<(.+)>$/.exec(type)?.[1];
   if (list) {
     if (!Array.isArray(value)) throw wrongType(value, `[]${goType(list, '')}`, place);
@@ -100,7 +107,7 @@ async function decodeValue(value: unknown, type: string, place: Place): Promise<
   if (!/^V\d/.test(type) && !/^(Core|Events)V\d/.test(type)) return value;
   if (type === 'V1MicroTime') return value;
   if (!isObject(value)) throw wrongType(value, `v1.${goType(type, '')}`, place);
-  return (await decodeModel(value, type, path, unknown, row)) ?? value;
+  return (await decodeModel(value, type, path, found, row)) ?? value;
 }
 
 function goType(type: string, format: string): string {

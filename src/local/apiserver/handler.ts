@@ -12,7 +12,7 @@ import type { Core, Item, Target, WriteMode } from './core.ts';
 import { followCrds, refuseTerminating } from './crds.ts';
 import { expireEvents } from './expiry.ts';
 import { isObject, readPath } from './json.ts';
-import { bind, patch, patchScale, scaleOf, writeScale } from './patch.ts';
+import { bind, patch, patchScale, STRATEGIC, scaleOf, writeScale } from './patch.ts';
 import { createRegistry, type ServedRow } from './registry.ts';
 import { deleteOptions, remove } from './remove.ts';
 import { BUILTIN_ROWS } from './resources.ts';
@@ -101,7 +101,7 @@ async function decoded(core: Core, request: ApiRequest): Promise<Incoming> {
   if (validation === null || !checked || BINDING.test(request.path)) return request;
   const { row, subresource } = route(request.path, core.registry);
   if (row.custom || (subresource !== undefined && subresource !== 'status')) return request;
-  const { body, unknown } = await decodeBuiltIn(row, request.body);
+  const { body, unknown } = await decodeBuiltIn(row, request.body, mediaType(request) === STRATEGIC);
   const [first] = unknown;
   if (first === undefined) return request;
   if (mediaType(request).startsWith('application/apply-patch')) throw undeclared(row, request.body, first);

@@ -1,4 +1,4 @@
-/** PATCH in its three spoken forms, scale, and binding: each becomes an ordinary update. */
+/** PATCH in its four spoken forms, scale, and binding: each becomes an ordinary update. */
 import jsonpatch from 'fast-json-patch';
 import type { KubeObject } from '../../platform/cluster/port.ts';
 import { apply } from './apply.ts';
@@ -7,9 +7,12 @@ import { refuseUndeclared } from './custom.ts';
 import { clone, isObject, mergePatch, type Plain, readPath, writePath } from './json.ts';
 import type { ServedRow } from './registry.ts';
 import { badRequest, conflict, invalid, modified, notServed, Refusal, unsupportedMediaType } from './status.ts';
+import { strategicMergePatch } from './strategic.ts';
 import { create, existing, objectOf, persist, update, writerOf } from './write.ts';
 
 const SPOKEN = ['application/json-patch+json', 'application/merge-patch+json', 'application/apply-patch+yaml'];
+/** For built-in kinds alone, as in Kubernetes: it takes the kind's own knowledge of its lists. */
+export const STRATEGIC = 'application/strategic-merge-patch+json';
 
 export interface Patched {
   object: KubeObject;
@@ -19,13 +22,19 @@ export interface Patched {
 export function patch(core: Core, item: Item, contentType: string, body: unknown, mode: WriteMode): Patched {
   if (contentType === 'application/apply-patch+yaml' || contentType === 'application/apply-patch+json')
     return serverSideApply(core, item, body, mode);
-  if (!SPOKEN.includes(contentType))
+  const spoken = item.row.custom ? SPOKEN : [...SPOKEN, STRATEGIC];
+  if (!spoken.includes(contentType))
     throw unsupportedMediaType(
-      `the body of the request was in an unknown format - accepted media types include: ${SPOKEN.join(', ')}`,
+      `the body of the request was in an unknown format - accepted media types include: ${spoken.join(', ')}`,
     );
   const old = existing(core, item);
   const shown = item.row.view ? item.row.view.fromStored(old) : old;
-  const changed = contentType === SPOKEN[0] ? jsonPatched(shown, body) : merged(shown, body);
+  const changed =
+    contentType === SPOKEN[0]
+      ? jsonPatched(shown, body)
+      : contentType === STRATEGIC
+        ? strategicMergePatch(clone(shown), body, item.row.shapes)
+        : merged(shown, body);
   const object = objectOf(item, changed);
   object.metadata.resourceVersion ??= old.metadata.resourceVersion as string;
   return { object: update(core, item, object, mode), created: false };

@@ -274,10 +274,10 @@ describe('built-in kinds', () => {
       status: 405,
       body: { reason: 'MethodNotAllowed' },
     });
-    await core.cluster.create(CONFIGMAPS, aConfigMap('strategic'));
-    expect(
-      await ask('PATCH', '/api/v1/namespaces/default/configmaps/strategic', 'application/strategic-merge-patch+json'),
-    ).toMatchObject({
+    await core.cluster.create(CONFIGMAPS, aConfigMap('patched'));
+    const patched = '/api/v1/namespaces/default/configmaps/patched';
+    expect(await ask('PATCH', patched, 'application/strategic-merge-patch+json')).toMatchObject({ status: 200 });
+    expect(await ask('PATCH', patched, 'application/x-patch+json')).toMatchObject({
       status: 415,
       body: { reason: 'UnsupportedMediaType' },
     });
