@@ -131,11 +131,17 @@ function measure(
       aliases: own.aliases + inner.aliases,
       directives: inner.directives,
       rootFields: 1,
-      cost: Math.min(ENOUGH, sizeOf(node, field?.type && getNullableType(field.type), type) * (1 + inner.cost)),
+      cost: Math.min(ENOUGH, sizeOf(node, parent, field?.type && getNullableType(field.type), type) * (1 + inner.cost)),
     };
   }
 
-  function sizeOf(node: FieldNode, type: unknown, named: GraphQLNamedType | undefined): number {
+  function sizeOf(
+    node: FieldNode,
+    parent: GraphQLNamedType | undefined,
+    type: unknown,
+    named: GraphQLNamedType | undefined,
+  ): number {
+    if (parent?.name.endsWith('Connection')) return 1; // its entries were counted with `first`
     const first = node.arguments?.find((a) => a.name.value === 'first' || a.name.value === 'last');
     if (first) return Math.max(1, numberOf(first.value, variables, defaults));
     if (named?.name.endsWith('Connection')) return DEFAULT_PAGE;
