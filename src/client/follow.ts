@@ -46,9 +46,11 @@ export function createFollower(connection: Connection, onConnection: OnConnectio
       { signal }: FollowOptions = {},
     ): AsyncIterableIterator<Result> {
       let unsubscribe = (): void => {};
+      let ended = false;
       const stream = createStream<Result>({
         capacity: CAPACITY,
         onEnd: () => {
+          ended = true;
           unsubscribe();
           streams.delete(stream as Stream<never>);
           signal?.removeEventListener('abort', stream.end);
@@ -59,14 +61,11 @@ export function createFollower(connection: Connection, onConnection: OnConnectio
       if (signal?.aborted) stream.end();
       client ??= connect(connection, onConnection);
       client.then(
-        (ready) =>
-          subscribe(
-            ready,
-            document.toString(),
-            Object.fromEntries(Object.entries(variables)),
-            stream,
-            (end) => (unsubscribe = end),
-          ),
+        (ready) => {
+          if (ended) return; // Nobody would end what begins now.
+          const begin = Object.fromEntries(Object.entries(variables));
+          subscribe(ready, document.toString(), begin, stream, (end) => (unsubscribe = end));
+        },
         (error: unknown) => stream.fail(error),
       );
       return stream;

@@ -219,6 +219,12 @@ describe('follow', () => {
     await spoiler.close();
   });
 
+  test('one that ended before there was a connection makes none', async () => {
+    await client.follow(FollowEventsDocument, {}).return?.();
+    await api.ask('{ serverInfo { version } }');
+    expect(proxy.taken()).toBe(0);
+  });
+
   test('a text that is no cursor ends it with a fault', async () => {
     const { failed } = collect({ after: 'nonsense' });
     await eventually(() => expect(failed()).toMatchObject({ name: 'ClopsFault', code: 'BAD_USER_INPUT' }));
