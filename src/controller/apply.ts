@@ -16,25 +16,35 @@ import type { Decision } from './rollout/types.ts';
 
 export interface Applier {
   children(context: Context, decision: Decision): Promise<void>;
+  /** The ModelDeployment `key` is gone, and its children go by their owner. */
+  forget(key: string): void;
 }
 
 export function createApplier(cluster: ClusterPort): Applier {
-  /** What was applied last and what came of it. A server may write a value in another form (1000m as 1): not our change. */
-  const applied = new Map<string, { wanted: string; resourceVersion: string | undefined }>();
+  /**
+   * What was applied last and what came of it, by ModelDeployment and child. A server may write a value in another form
+   * (1000m as 1): not our change.
+   */
+  const applied = new Map<string, Map<string, { wanted: string; resourceVersion: string | undefined }>>();
 
-  async function apply(resource: Resource, wanted: KubeObject, present: KubeObject | undefined): Promise<void> {
+  async function apply(
+    { key }: Context,
+    resource: Resource,
+    wanted: KubeObject,
+    present: KubeObject | undefined,
+  ): Promise<void> {
     if (present && isContained(wanted, present)) return;
-    const { name, namespace } = wanted.metadata;
-    const key = `${resource.plural}/${namespace}/${name}`;
+    const child = `${resource.plural}/${wanted.metadata.name}`;
     const text = canonical(wanted, 'empty');
-    const last = applied.get(key);
+    const children = applied.get(key) ?? new Map();
+    const last = children.get(child);
     if (present && last?.wanted === text && last.resourceVersion === present.metadata.resourceVersion) return;
     const { metadata } = await cluster.apply(resource, wanted, { fieldManager: CONTROLLER_MANAGER, force: true });
-    applied.set(key, { wanted: text, resourceVersion: metadata.resourceVersion });
+    applied.set(key, children.set(child, { wanted: text, resourceVersion: metadata.resourceVersion }));
   }
 
-  async function remove(resource: Resource, { metadata }: KubeObject): Promise<void> {
-    applied.delete(`${resource.plural}/${metadata.namespace}/${metadata.name}`);
+  async function remove({ key }: Context, resource: Resource, { metadata }: KubeObject): Promise<void> {
+    applied.get(key)?.delete(`${resource.plural}/${metadata.name}`);
     try {
       const uid = metadata.uid ? { uid: metadata.uid } : {};
       await cluster.delete(resource, metadata.name, metadata.namespace, { propagationPolicy: 'Background', ...uid });
@@ -43,12 +53,13 @@ export function createApplier(cluster: ClusterPort): Applier {
     }
   }
 
-  async function applyRevision({ md, runtime, revisions, observed }: Context): Promise<Snapshot | undefined> {
+  async function applyRevision(context: Context): Promise<Snapshot | undefined> {
+    const { md, runtime, revisions, observed } = context;
     const { hash, revision } = observed.desired;
     const present = revisions.find((one) => hashLabel(one) === hash);
     const snapshot = present?.data ?? (runtime && snapshotOf(md.spec, runtime));
     if (!snapshot) return undefined;
-    await apply(CONTROLLERREVISIONS, desiredRevision(md, hash, revision, snapshot), present);
+    await apply(context, CONTROLLERREVISIONS, desiredRevision(md, hash, revision, snapshot), present);
     return snapshot;
   }
 
@@ -65,18 +76,19 @@ export function createApplier(cluster: ClusterPort): Applier {
         if (!snapshot) continue; // its revision was deleted by hand: its Deployment stays as it is
         const restartedAt = decision.run.restartedAt;
         const given = { owner: md, hash, snapshot, replicas, ...(restartedAt && { restartedAt }) };
-        await apply(DEPLOYMENTS, desiredDeployment(given), deploymentOf(hash));
+        await apply(context, DEPLOYMENTS, desiredDeployment(given), deploymentOf(hash));
       }
       for (const role of ['stable', 'canary'] satisfies Role[]) {
-        await apply(SERVICES, desiredService(md, role, decision.services[role]), services[role]);
+        await apply(context, SERVICES, desiredService(md, role, decision.services[role]), services[role]);
       }
-      if (decision.weights) await apply(HTTPROUTES, desiredRoute(md, decision.weights), route);
+      if (decision.weights) await apply(context, HTTPROUTES, desiredRoute(md, decision.weights), route);
       for (const hash of decision.remove) {
         const deployment = deploymentOf(hash);
-        if (deployment) await remove(DEPLOYMENTS, deployment);
+        if (deployment) await remove(context, DEPLOYMENTS, deployment);
       }
-      for (const revision of forgotten(context, decision)) await remove(CONTROLLERREVISIONS, revision);
+      for (const revision of forgotten(context, decision)) await remove(context, CONTROLLERREVISIONS, revision);
     },
+    forget: (key) => void applied.delete(key),
   };
 }
 

@@ -3,7 +3,7 @@
  * handledCommands are one status patch; the mark on the command comes after it. Who finds the name without a mark only marks.
  */
 import { API_VERSION, CONTROLLER_MANAGER } from '../contract/names.ts';
-import type { RolloutCommand } from '../contract/rolloutcommand.ts';
+import { COMMAND_KEPT_MS, type RolloutCommand } from '../contract/rolloutcommand.ts';
 import { allowedVerbs } from '../contract/verbs.ts';
 import type { Clock } from '../lib/clock.ts';
 import { type ClusterPort, isNotFound } from '../platform/cluster/port.ts';
@@ -11,31 +11,37 @@ import { MODELDEPLOYMENTS, ROLLOUTCOMMANDS } from '../platform/cluster/resources
 import type { Context } from './observe.ts';
 import { iso } from './rollout/begin.ts';
 import type { Answer, Decision } from './rollout/types.ts';
+import { statusOf } from './rollout/verbs.ts';
 
-/** How long an answered command can be read. */
-const KEPT_MS = 3600_000;
+/** What of a visit matters here. */
+type Visit = Pick<Context, 'key' | 'md' | 'commands'>;
 
 export interface Commands {
-  open(context: Context): { unanswered: RolloutCommand[]; handled: string[] };
-  mark(context: Context, decision: Decision): Promise<void>;
+  open(context: Visit): { unanswered: RolloutCommand[]; handled: string[] };
+  mark(context: Visit, decision: Decision): Promise<void>;
+  /** Answers those still open with why nothing can be done, and marks those that were acted on before. */
+  refuse(context: Visit, message: string): Promise<void>;
   /** Refuses those whose deployment does not exist: there is no reconcile that would answer them. */
   refuseOrphans(commands: readonly RolloutCommand[]): Promise<void>;
   /** Milliseconds until an answered command is to be deleted; deletes it when that is now. */
   expire(command: RolloutCommand): Promise<number | undefined>;
+  /** The ModelDeployment `key` is gone, and its commands with it. */
+  forget(key: string): void;
 }
 
 export function createCommands(cluster: ClusterPort, clock: Clock): Commands {
-  /** Marked here, which the cache may not show yet: a second mark would put other words on it. */
-  const marked = new Set<string>();
+  /** By ModelDeployment: marked here, which the cache may not show yet. A second mark would put other words on it. */
+  const marked = new Map<string, Set<string>>();
 
-  async function answer(context: Context, decision: Decision, command: RolloutCommand, given: Answer): Promise<void> {
+  async function answer(
+    context: Visit,
+    run: Decision['run'] | undefined,
+    command: RolloutCommand,
+    given: Answer,
+  ): Promise<void> {
     const { name, namespace } = command.metadata;
     const isRefused = given.state === 'Refused';
-    const { stable, canary, rollout, history } = decision.run;
-    const known = {
-      spec: context.md.spec,
-      status: { ...context.md.status, ...{ stable, canary, rollout, history: [...history] } },
-    };
+    const known = { spec: context.md.spec, status: { ...context.md.status, ...(run && statusOf(run)) } };
     const status: RolloutCommand['status'] = {
       state: given.state,
       message: given.message,
@@ -46,14 +52,14 @@ export function createCommands(cluster: ClusterPort, clock: Clock): Commands {
     try {
       await own(context, command);
       await cluster.patch(ROLLOUTCOMMANDS, name, namespace, 'merge', { status }, { ...options, subresource: 'status' });
-      marked.add(name);
+      marked.set(context.key, (marked.get(context.key) ?? new Set()).add(name));
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }
   }
 
   /** One made by hand has no owner yet: it goes with its deployment like the others. */
-  async function own({ md }: Context, { metadata }: RolloutCommand): Promise<void> {
+  async function own({ md }: Visit, { metadata }: RolloutCommand): Promise<void> {
     if (metadata.ownerReferences?.some(({ uid }) => uid === md.metadata.uid)) return;
     const owner = { apiVersion: API_VERSION, kind: 'ModelDeployment', name: md.metadata.name, uid: md.metadata.uid };
     const ownerReferences = [...(metadata.ownerReferences ?? []), owner];
@@ -68,28 +74,37 @@ export function createCommands(cluster: ClusterPort, clock: Clock): Commands {
     );
   }
 
+  /** Without a status, and not because the cache is behind. */
+  function unmarked({ key, commands }: Visit): RolloutCommand[] {
+    for (const { status, metadata } of commands) if (status) marked.get(key)?.delete(metadata.name);
+    return commands.filter(({ status, metadata }) => !status && !marked.get(key)?.has(metadata.name));
+  }
+
   return {
-    open({ md, commands }) {
+    open({ key, md, commands }) {
       const handled = md.status?.handledCommands ?? [];
       const pending = commands.filter(({ status, metadata }) => !status && metadata.deletionTimestamp === undefined);
       const names = new Set(pending.map(({ metadata }) => metadata.name));
       return {
-        unanswered: pending.filter(({ metadata }) => !handled.includes(metadata.name)),
+        unanswered: pending.filter(
+          ({ metadata }) => !handled.includes(metadata.name) && !marked.get(key)?.has(metadata.name),
+        ),
         handled: handled.filter((name) => names.has(name)),
       };
     },
-    async mark(context, decision) {
-      const handled = context.md.status?.handledCommands ?? [];
-      for (const command of context.commands) {
+    async mark(context, { answer: given, run }) {
+      for (const command of unmarked(context)) {
         const { name } = command.metadata;
-        if (command.status) {
-          marked.delete(name);
-          continue;
-        }
-        if (marked.has(name)) continue;
-        if (decision.answer?.name === name) await answer(context, decision, command, decision.answer);
-        else if (handled.includes(name))
-          await answer(context, decision, command, { name, state: 'Done', message: 'done' });
+        if (given?.name === name) await answer(context, run, command, given);
+        else if (isHandled(context, name))
+          await answer(context, run, command, { name, state: 'Done', message: 'done' });
+      }
+    },
+    async refuse(context, message) {
+      for (const command of unmarked(context)) {
+        const { name } = command.metadata;
+        const state = isHandled(context, name) ? 'Done' : 'Refused';
+        await answer(context, undefined, command, { name, state, message: state === 'Done' ? 'done' : message });
       }
     },
     async refuseOrphans(commands) {
@@ -116,7 +131,7 @@ export function createCommands(cluster: ClusterPort, clock: Clock): Commands {
     },
     async expire({ metadata, status }) {
       if (!status) return undefined;
-      const left = Date.parse(status.handledAt) + KEPT_MS - clock.now();
+      const left = Date.parse(status.handledAt) + COMMAND_KEPT_MS - clock.now();
       if (left > 0) return left;
       try {
         await cluster.delete(
@@ -130,8 +145,11 @@ export function createCommands(cluster: ClusterPort, clock: Clock): Commands {
       }
       return undefined;
     },
+    forget: (key) => void marked.delete(key),
   };
 }
+
+const isHandled = ({ md }: Visit, name: string): boolean => md.status?.handledCommands?.includes(name) ?? false;
 
 async function isAbsent(cluster: ClusterPort, name: string, namespace: string | undefined): Promise<boolean> {
   try {

@@ -20,6 +20,7 @@ import type { Decision, RolloutInput } from './rollout/types.ts';
 import { urlOf } from './route.ts';
 import { mergeDiff, statusFor } from './status.ts';
 import { gatewayOf, type TrafficWatch } from './traffic.ts';
+import { wayBack } from './wayBack.ts';
 
 export interface Parts {
   cluster: ClusterPort;
@@ -56,23 +57,30 @@ export function createReconciler(parts: Parts): (key: string) => Promise<Outcome
     const obstacle = firstObstacle(context);
     const open = commands.open(context);
     const input = inputOf(context, open.unanswered);
-    if (obstacle) {
+    const back = obstacle && wayBack(context, input);
+    if (obstacle && !back) {
       await report(context, statusFor({ md, input, obstacle, handledCommands: open.handled, ...urlFor(md) }));
+      await commands.refuse(context, obstacle.message);
       return undefined;
     }
-    const decision = decide(input);
-    await applier.children(context, decision);
+    const look = back ?? { context, input };
+    const decision = decide(look.input);
+    await applier.children(look.context, decision);
     const isDone = decision.answer?.state === 'Done' && decision.answer.name;
     const handledCommands = isDone ? [...open.handled, isDone] : open.handled;
-    await report(context, statusFor({ md, input, decision, handledCommands, ...urlFor(md) }));
+    const found = { md, input: look.input, decision, ...(obstacle && { obstacle }) };
+    await report(context, statusFor({ ...found, handledCommands, ...urlFor(md) }));
     await recorder.record(md, decision.events);
     await commands.mark(context, decision);
+    if (obstacle) await commands.refuse(context, obstacle.message);
     return waitFor(context, decision);
   }
 
   function forget(key: string): void {
     prober.retain(key, new Set());
     traffic.forget(key);
+    applier.forget(key);
+    commands.forget(key);
     written.delete(key);
     visited.delete(key);
   }

@@ -299,6 +299,36 @@ describe('what is wrong shows in its own words, and stable goes on', () => {
     });
   });
 
+  it('a runtime that does not exist, named in the middle of a canary: only the way back is open', async () => {
+    await lab.deploy(2);
+    await pausedAt(1);
+    await lab.command('Promote');
+    await pausedAt(3);
+    await lab.deploy(3, { runtime: 'nothing' });
+    await lab.until(({ phase }) => expect(phase).toBe('Degraded'));
+    const message = expect.stringMatching(/^There is no ServingRuntime nothing/);
+    const answered = async (name: string) =>
+      (await lab.cluster.get<RolloutCommand>(ROLLOUTCOMMANDS, name, 'speech')).status;
+    const promote = await lab.command('Promote');
+    await lab.until(async () => expect(await answered(promote)).toMatchObject({ state: 'Refused', message }));
+    expect((await lab.status()).canary).toMatchObject({ version: 2, weight: 50 });
+
+    const abort = await lab.command('Abort', { reason: 'enough' });
+    const status = await lab.until(async (now) => {
+      expect(now.rollout).toMatchObject({ number: 2, outcome: 'Aborted' });
+      expect(now).toMatchObject({ phase: 'Degraded', stable: { version: 1, weight: 100 }, canary: { weight: 0 } });
+      expect(await answered(abort)).toMatchObject({ state: 'Done' });
+    });
+    expect(status.conditions?.find(({ type }) => type === 'Progressing')?.reason).toBe('RuntimeNotFound');
+    expect(status.handledCommands).toBeUndefined();
+    await lab.until(async () => expect(await lab.pods(2)).toEqual([]));
+    const again = await lab.command('Abort');
+    await lab.until(async () => expect(await answered(again)).toMatchObject({ state: 'Refused', message }));
+
+    await lab.deploy(3);
+    await lab.until(({ rollout }) => expect(rollout).toMatchObject({ number: 3, phase: 'Paused' }));
+  });
+
   it('no progress until the deadline aborts where that is wanted', async () => {
     lab.fates.set(2, 'pending');
     await lab.deploy(2, {

@@ -29,7 +29,7 @@ export function answerCommand(input: RolloutInput, run: Run, events: Happening[]
 }
 
 /** Guards look at a status; of the sides only their presence and hash matter to them. */
-function statusOf({ stable, canary, rollout, history }: Run): Record<string, unknown> {
+export function statusOf({ stable, canary, rollout, history }: Run): Record<string, unknown> {
   return { stable, canary, rollout, history: [...history] };
 }
 
