@@ -214,3 +214,27 @@ test.each([
   const answer = await t.send('query ($after: Cursor) { models(after: $after) { nodes { name } } }', { after });
   expect(answer.errors?.[0]?.extensions['code']).toBe('BAD_USER_INPUT');
 });
+
+test('a repetition with its key is answered as the first time, though what it named is gone', async () => {
+  const { createModel } = await t.ask<{ createModel: { model: { id: string } } }>(
+    'mutation { createModel(input: { team: "speech", name: "passing" }) { model { id } } }',
+  );
+  const model = createModel.model.id;
+  const asked: [string, string, object][] = [
+    ['createModelVersion', 'CreateModelVersionInput', { artifact: { digest }, format: 'CUSTOM' }],
+    ['setAlias', 'SetAliasInput', { name: 'champion', version: { number: 1 } }],
+    ['updateModel', 'UpdateModelInput', { description: 'of old' }],
+    ['deleteAlias', 'DeleteAliasInput', { name: 'champion' }],
+  ];
+  const ask = ([name, type, input]: (typeof asked)[number]) =>
+    t.ask<Record<string, { operation: { id: string } | null; errors: object[] }>>(
+      `mutation ($input: ${type}!) { ${name}(input: $input) { operation { id name } errors { code message } } }`,
+      { input: { model, ...input, idempotencyKey: `passing ${name}` } },
+    );
+  const first: object[] = [];
+  for (const one of asked) first.push(await ask(one));
+  for (const [i, [name]] of asked.entries())
+    expect(first[i]).toEqual({ [name]: { operation: { id: expect.any(String), name }, errors: [] } });
+  await t.ask(`mutation { deleteModel(input: { model: "${model}" }) { errors { message } } }`);
+  for (const [i, one] of asked.entries()) expect(await ask(one)).toEqual(first[i]);
+});

@@ -2,12 +2,12 @@ import { isDeepStrictEqual } from 'node:util';
 import { eq } from 'drizzle-orm';
 import type { z } from 'zod';
 import { load } from '../../graphql/batch.ts';
+import { command } from '../../graphql/command.ts';
 import type { Ctx } from '../../graphql/context.ts';
 import { checked } from '../../lib/check.ts';
 import { newId } from '../../lib/id.ts';
 import { isProblems, type Problem, Problems, problem, type Result } from '../../lib/problem.ts';
 import { isUniqueViolation, statement, type Tx } from '../../platform/db/db.ts';
-import { type Accepted, runOperation } from '../../platform/events/operations.ts';
 import { permit, teamsByName } from '../identity/index.ts';
 import { experimentsById, experimentsByName, runsById } from './queries.ts';
 import {
@@ -22,15 +22,13 @@ import { type ExperimentRow, experiments, type RunRow, runs } from './tables.ts'
 
 const quoted = (id: string): string => JSON.stringify(id.slice(0, 60));
 
-export async function createExperiment(ctx: Ctx, raw: object): Promise<Result<Accepted>> {
-  const input = checked(createExperimentRule, raw);
-  if (isProblems(input)) return input;
+export const createExperiment = command('createExperiment', createExperimentRule, async (ctx, input, run) => {
   const team = await load(ctx, teamsByName, input.team);
   permit(ctx, 'WRITE_EXPERIMENT', team?.id ?? null);
   if (!team) return problem('NOT_FOUND', `There is no team ${quoted(input.team)}. Create it first.`, ['team']);
 
   try {
-    return await runOperation(ctx, { name: 'createExperiment', actorId: ctx.principal.actorId, input }, async (tx) => {
+    return await run(async (tx) => {
       const id = newId('Experiment');
       const { name, description, tags } = input;
       const createdAt = new Date(ctx.clock.now());
@@ -50,16 +48,14 @@ export async function createExperiment(ctx: Ctx, raw: object): Promise<Result<Ac
       existing,
     });
   }
-}
+});
 
-export async function createRun(ctx: Ctx, raw: object): Promise<Result<Accepted>> {
-  const input = checked(createRunRule, raw);
-  if (isProblems(input)) return input;
+export const createRun = command('createRun', createRunRule, async (ctx, input, run) => {
   const experiment = await load(ctx, experimentsById, input.experiment);
   permit(ctx, 'WRITE_EXPERIMENT', experiment?.teamId ?? null);
   if (!experiment) return problem('NOT_FOUND', `There is no experiment ${quoted(input.experiment)}.`, ['experiment']);
 
-  return runOperation(ctx, { name: 'createRun', actorId: ctx.principal.actorId, input }, async (tx) => {
+  return run(async (tx) => {
     const id = newId('Run');
     const { name = id, parameters, tags, source, datasets } = input;
     await tx.q.insert(runs).values({
@@ -81,7 +77,7 @@ export async function createRun(ctx: Ctx, raw: object): Promise<Result<Accepted>
       events: [happening('run.created', { id, name }, experiment, 'began')],
     };
   });
-}
+});
 
 const happening = (
   type: string,
@@ -99,33 +95,34 @@ const happening = (
 });
 
 /** Tells no event: a run logs thousands of values, and whoever follows them reads the series. */
-export async function logRun(ctx: Ctx, raw: object): Promise<Result<Accepted>> {
-  const input = checked(logRunRule, raw, { keepNull: ['value'] });
-  if (isProblems(input)) return input;
-  const { experiment } = await runToWrite(ctx, input.run);
-  if (!experiment) return noSuchRun(input.run);
+export const logRun = command(
+  'logRun',
+  logRunRule,
+  async (ctx, input, run) => {
+    const { experiment } = await runToWrite(ctx, input.run);
+    if (!experiment) return noSuchRun(input.run);
 
-  return runOperation(ctx, { name: 'logRun', actorId: ctx.principal.actorId, input }, async (tx) => {
-    const run = await lockedRun(tx, input.run);
-    if (!run) return noSuchRun(input.run);
-    if (run.state !== 'RUNNING') return hasEnded(run);
-    const merged = mergedInto(run, input);
-    if (isProblems(merged)) return merged;
-    if (Object.keys(input.parameters).length + Object.keys(input.tags).length > 0)
-      await tx.q.update(runs).set(merged).where(eq(runs.id, run.id));
-    const refused = await writeMetrics(tx, run, input.metrics, new Date(ctx.clock.now()));
-    return refused ?? { subjects: [run.id], state: 'SUCCEEDED', events: [] };
-  });
-}
+    return run(async (tx) => {
+      const run = await lockedRun(tx, input.run);
+      if (!run) return noSuchRun(input.run);
+      if (run.state !== 'RUNNING') return hasEnded(run);
+      const merged = mergedInto(run, input);
+      if (isProblems(merged)) return merged;
+      if (Object.keys(input.parameters).length + Object.keys(input.tags).length > 0)
+        await tx.q.update(runs).set(merged).where(eq(runs.id, run.id));
+      const refused = await writeMetrics(tx, run, input.metrics, new Date(ctx.clock.now()));
+      return refused ?? { subjects: [run.id], state: 'SUCCEEDED', events: [] };
+    });
+  },
+  { keepNull: ['value'] },
+);
 
 /** Asked again for the state it ended with, it answers as the first time. */
-export async function finishRun(ctx: Ctx, raw: object): Promise<Result<Accepted>> {
-  const input = checked(finishRunRule, raw);
-  if (isProblems(input)) return input;
+export const finishRun = command('finishRun', finishRunRule, async (ctx, input, run) => {
   const { experiment } = await runToWrite(ctx, input.run);
   if (!experiment) return noSuchRun(input.run);
 
-  return runOperation(ctx, { name: 'finishRun', actorId: ctx.principal.actorId, input }, async (tx) => {
+  return run(async (tx) => {
     const run = await lockedRun(tx, input.run);
     if (!run) return noSuchRun(input.run);
     const { state } = input;
@@ -138,7 +135,7 @@ export async function finishRun(ctx: Ctx, raw: object): Promise<Result<Accepted>
     const event = happening('run.finished', run, experiment, `ended as ${state}`, { state });
     return { subjects: [run.id], state: 'SUCCEEDED', events: [event] };
   });
-}
+});
 
 const noSuchRun = (id: string): Problems => problem('NOT_FOUND', `There is no run ${quoted(id)}.`, ['run']);
 

@@ -1,13 +1,12 @@
 import { z } from 'zod';
 import { isName, LABELS, NAME_RULE } from '../../contract/names.ts';
+import { command } from '../../graphql/command.ts';
 import type { Ctx } from '../../graphql/context.ts';
-import { checked } from '../../lib/check.ts';
 import { newId } from '../../lib/id.ts';
-import { isProblems, problem, type Result } from '../../lib/problem.ts';
+import { problem } from '../../lib/problem.ts';
 import { isNotFound } from '../../platform/cluster/port.ts';
 import { NAMESPACES } from '../../platform/cluster/resources.ts';
 import { type Db, isUniqueViolation } from '../../platform/db/db.ts';
-import { type Accepted, runOperation } from '../../platform/events/operations.ts';
 import { permit } from './permit.ts';
 import { teamsByName } from './queries.ts';
 import { type ActorRow, actors, teams } from './tables.ts';
@@ -26,10 +25,8 @@ const createTeamRule = z.object({
 /** Namespaces that belong to Kubernetes or to the platform. */
 const RESERVED = /^(kube-.*|default|clops-system)$/;
 
-export async function createTeam(ctx: Ctx, raw: object): Promise<Result<Accepted>> {
+export const createTeam = command('createTeam', createTeamRule, async (ctx, input, run) => {
   permit(ctx, 'MANAGE_PLATFORM', null);
-  const input = checked(createTeamRule, raw);
-  if (isProblems(input)) return input;
   const { name } = input;
   if (RESERVED.test(name)) {
     return problem(
@@ -40,7 +37,7 @@ export async function createTeam(ctx: Ctx, raw: object): Promise<Result<Accepted
     );
   }
   const [existing] = await teamsByName(ctx, [name]);
-  // A repetition with its key must be answered before the name is found taken by the first time: runOperation does that.
+  // Two that meet with one key are told apart in the transaction, so the name is found taken there.
   if (!existing && (await namespaceOfOthers(ctx, name))) {
     return problem(
       'NAME_TAKEN',
@@ -52,7 +49,7 @@ export async function createTeam(ctx: Ctx, raw: object): Promise<Result<Accepted
   const taken = (row: unknown) =>
     problem('NAME_TAKEN', `A team named "${name}" exists already.`, ['name'], { existing: row ?? null });
   try {
-    return await runOperation(ctx, { name: 'createTeam', actorId: ctx.principal.actorId, input }, async (tx) => {
+    return await run(async (tx) => {
       if (existing) return taken(existing);
       const id = newId('Team');
       await tx.q.insert(teams).values({
@@ -73,7 +70,7 @@ export async function createTeam(ctx: Ctx, raw: object): Promise<Result<Accepted
     if (isUniqueViolation(error)) return taken((await teamsByName(ctx, [name]))[0]);
     throw error;
   }
-}
+});
 
 /** True when the cluster has a namespace of this name that CLOps did not make. A cluster that is away does not refuse teams. */
 async function namespaceOfOthers(ctx: Ctx, name: string): Promise<boolean> {

@@ -1,11 +1,10 @@
 import { and, eq, sql } from 'drizzle-orm';
 import { load } from '../../graphql/batch.ts';
+import { command } from '../../graphql/command.ts';
 import type { Ctx } from '../../graphql/context.ts';
-import { checked } from '../../lib/check.ts';
 import { newId } from '../../lib/id.ts';
 import { isProblems, type Problems, problem, type Result } from '../../lib/problem.ts';
-import { isForeignKeyViolation, isUniqueViolation } from '../../platform/db/db.ts';
-import { type Accepted, runOperation } from '../../platform/events/operations.ts';
+import { isForeignKeyViolation, isUniqueViolation, type Tx } from '../../platform/db/db.ts';
 import { runsById } from '../experiments/index.ts';
 import { permit, type TeamRow, teamsByName } from '../identity/index.ts';
 import { NotOnnx, readOnnxSignature } from './onnx.ts';
@@ -28,15 +27,13 @@ const noSuchModel = (id: string): Problems =>
 const noSuchVersion = (id: string): Problems =>
   problem('NOT_FOUND', `There is no version ${JSON.stringify(id)}.`, ['version']);
 
-export async function createModel(ctx: Ctx, raw: object): Promise<Result<Accepted>> {
-  const input = checked(createModelRule, raw);
-  if (isProblems(input)) return input;
+export const createModel = command('createModel', createModelRule, async (ctx, input, run) => {
   const team: TeamRow | null = await load(ctx, teamsByName, input.team);
   permit(ctx, 'WRITE_MODEL', team?.id ?? null);
   if (!team) return problem('NOT_FOUND', `There is no team ${JSON.stringify(input.team)}. Create it first.`, ['team']);
 
   try {
-    return await runOperation(ctx, { name: 'createModel', actorId: ctx.principal.actorId, input }, async (tx) => {
+    return await run(async (tx) => {
       const id = newId('Model');
       const now = new Date(ctx.clock.now());
       const { name, description, tags } = input;
@@ -66,16 +63,14 @@ export async function createModel(ctx: Ctx, raw: object): Promise<Result<Accepte
       existing,
     });
   }
-}
+});
 
-export async function updateModel(ctx: Ctx, raw: object): Promise<Result<Accepted>> {
-  const input = checked(updateModelRule, raw);
-  if (isProblems(input)) return input;
+export const updateModel = command('updateModel', updateModelRule, async (ctx, input, run) => {
   const model = await load(ctx, modelsById, input.model);
   permit(ctx, 'WRITE_MODEL', model?.teamId ?? null);
   if (!model) return noSuchModel(input.model);
 
-  return runOperation(ctx, { name: 'updateModel', actorId: ctx.principal.actorId, input }, async (tx) => {
+  return run(async (tx) => {
     // What was not given stays as it is at this moment, not as it was when the model was looked up.
     const { description = sql`${models.description}`, tags = sql`${models.tags}` } = input;
     const changed = await tx.q
@@ -92,17 +87,15 @@ export async function updateModel(ctx: Ctx, raw: object): Promise<Result<Accepte
       ],
     };
   });
-}
+});
 
 /** With its versions and aliases. Refused while something refers to a version; the bytes go with the next sweep. */
-export async function deleteModel(ctx: Ctx, raw: object): Promise<Result<Accepted>> {
-  const input = checked(deleteModelRule, raw);
-  if (isProblems(input)) return input;
+export const deleteModel = command('deleteModel', deleteModelRule, async (ctx, input, run) => {
   const model = await load(ctx, modelsById, input.model);
   permit(ctx, 'WRITE_MODEL', model?.teamId ?? null);
 
   try {
-    return await runOperation(ctx, { name: 'deleteModel', actorId: ctx.principal.actorId, input }, async (tx) => {
+    return await run(async (tx) => {
       if (!model) return noSuchModel(input.model);
       await tx.q.delete(aliases).where(eq(aliases.modelId, model.id));
       await tx.q.delete(modelVersions).where(eq(modelVersions.modelId, model.id));
@@ -121,11 +114,9 @@ export async function deleteModel(ctx: Ctx, raw: object): Promise<Result<Accepte
       current: model,
     });
   }
-}
+});
 
-export async function createModelVersion(ctx: Ctx, raw: object): Promise<Result<Accepted>> {
-  const input = checked(createVersionRule, raw);
-  if (isProblems(input)) return input;
+export const createModelVersion = command('createModelVersion', createVersionRule, async (ctx, input, run) => {
   const model = await load(ctx, modelsById, input.model);
   permit(ctx, 'WRITE_MODEL', model?.teamId ?? null);
   if (!model) return noSuchModel(input.model);
@@ -144,7 +135,7 @@ export async function createModelVersion(ctx: Ctx, raw: object): Promise<Result<
   const signature = await signatureOf(ctx, input.format, digest, input.signature);
   if (isProblems(signature)) return signature;
 
-  return runOperation(ctx, { name: 'createModelVersion', actorId: ctx.principal.actorId, input }, async (tx) => {
+  return run(async (tx) => {
     const [raised] = await tx.q
       .update(models)
       .set({ lastVersion: sql`${models.lastVersion} + 1`, updatedAt: new Date(ctx.clock.now()) })
@@ -186,7 +177,7 @@ export async function createModelVersion(ctx: Ctx, raw: object): Promise<Result<
       ],
     };
   });
-}
+});
 
 async function signatureOf(
   ctx: Ctx,
@@ -210,15 +201,13 @@ async function signatureOf(
   }
 }
 
-export async function updateModelVersion(ctx: Ctx, raw: object): Promise<Result<Accepted>> {
-  const input = checked(updateVersionRule, raw);
-  if (isProblems(input)) return input;
+export const updateModelVersion = command('updateModelVersion', updateVersionRule, async (ctx, input, run) => {
   const version = await load(ctx, versionsById, input.version);
   const model = version && (await load(ctx, modelsById, version.modelId));
   permit(ctx, 'WRITE_MODEL', model?.teamId ?? null);
   if (!version || !model) return noSuchVersion(input.version);
 
-  return runOperation(ctx, { name: 'updateModelVersion', actorId: ctx.principal.actorId, input }, async (tx) => {
+  return run(async (tx) => {
     const { description = sql`${modelVersions.description}`, tags = sql`${modelVersions.tags}` } = input;
     const changed = await tx.q
       .update(modelVersions)
@@ -233,18 +222,16 @@ export async function updateModelVersion(ctx: Ctx, raw: object): Promise<Result<
       events: [{ type: 'version.updated', subject: version.id, team: model.teamId, about: [model.id], message }],
     };
   });
-}
+});
 
-export async function setAlias(ctx: Ctx, raw: object): Promise<Result<Accepted>> {
-  const input = checked(setAliasRule, raw);
-  if (isProblems(input)) return input;
+export const setAlias = command('setAlias', setAliasRule, async (ctx, input, run) => {
   const model = await load(ctx, modelsById, input.model);
   permit(ctx, 'WRITE_MODEL', model?.teamId ?? null);
   if (!model) return noSuchModel(input.model);
   const version = await selectVersion(ctx, model, input.version, ['version']);
   if (isProblems(version)) return version;
 
-  return runOperation(ctx, { name: 'setAlias', actorId: ctx.principal.actorId, input }, async (tx) => {
+  return run(async (tx) => {
     const moved = { versionId: version.id, movedAt: new Date(ctx.clock.now()), movedBy: ctx.principal.actorId };
     const [before] = await lockedAlias(tx, model, input.name);
     await tx.q
@@ -267,16 +254,14 @@ export async function setAlias(ctx: Ctx, raw: object): Promise<Result<Accepted>>
           ];
     return { subjects: [version.id], state: 'SUCCEEDED', events };
   });
-}
+});
 
-export async function deleteAlias(ctx: Ctx, raw: object): Promise<Result<Accepted>> {
-  const input = checked(deleteAliasRule, raw);
-  if (isProblems(input)) return input;
+export const deleteAlias = command('deleteAlias', deleteAliasRule, async (ctx, input, run) => {
   const model = await load(ctx, modelsById, input.model);
   permit(ctx, 'WRITE_MODEL', model?.teamId ?? null);
   if (!model) return noSuchModel(input.model);
 
-  return runOperation(ctx, { name: 'deleteAlias', actorId: ctx.principal.actorId, input }, async (tx) => {
+  return run(async (tx) => {
     const [before] = await lockedAlias(tx, model, input.name);
     if (!before) return problem('NOT_FOUND', `Model ${model.name} has no alias "${input.name}".`, ['name']);
     await tx.q.delete(aliases).where(and(eq(aliases.modelId, model.id), eq(aliases.name, input.name)));
@@ -296,11 +281,9 @@ export async function deleteAlias(ctx: Ctx, raw: object): Promise<Result<Accepte
       ],
     };
   });
-}
+});
 
-type TxOf = Parameters<Parameters<typeof runOperation>[2]>[0];
-
-const lockedAlias = (tx: TxOf, model: ModelRow, name: string) =>
+const lockedAlias = (tx: Tx, model: ModelRow, name: string) =>
   tx.q
     .select()
     .from(aliases)

@@ -3,12 +3,11 @@ import { and, eq, inArray, lt, sql } from 'drizzle-orm';
 import { toUpperSnake } from '../../contract/enums.ts';
 import { GOOD } from '../../contract/verbs.ts';
 import { load } from '../../graphql/batch.ts';
-import type { Ctx } from '../../graphql/context.ts';
-import { checked } from '../../lib/check.ts';
+import { command } from '../../graphql/command.ts';
 import { newId } from '../../lib/id.ts';
 import { isProblems, Problems, problem, type Result } from '../../lib/problem.ts';
 import { isUniqueViolation, type Tx } from '../../platform/db/db.ts';
-import { type Accepted, type Effect, runOperation } from '../../platform/events/operations.ts';
+import type { Effect } from '../../platform/events/operations.ts';
 import { permit, teamsByName } from '../identity/index.ts';
 import { type ModelRow, modelsByName, selectVersion, type VersionRow } from '../registry/index.ts';
 import {
@@ -35,9 +34,7 @@ export const deletingProblem = (row: DeploymentRow): Problems =>
     allowed: [],
   });
 
-export async function deployModel(ctx: Ctx, raw: object): Promise<Result<Accepted>> {
-  const input = checked(deployRule, raw);
-  if (isProblems(input)) return input;
+export const deployModel = command('deployModel', deployRule, async (ctx, input, run) => {
   const { change, problems } = changeOf(input);
   if (problems.length > 0) return new Problems(problems);
   const team = await load(ctx, teamsByName, input.team);
@@ -51,10 +48,9 @@ export async function deployModel(ctx: Ctx, raw: object): Promise<Result<Accepte
   const runtime = chooseRuntime(ctx, version.format, change.runtime ?? existing?.runtime);
   if (isProblems(runtime)) return runtime;
 
-  const request = { name: 'deployModel', actorId: ctx.principal.actorId, input };
   for (let attempt = 1; ; attempt++) {
     try {
-      return await runOperation(ctx, request, async (tx, operationId) => {
+      return await run(async (tx, operationId) => {
         const who: Who = { actorId: ctx.principal.actorId, operationId, at: new Date(ctx.clock.now()) };
         const [now] = await tx.q
           .select()
@@ -85,7 +81,7 @@ export async function deployModel(ctx: Ctx, raw: object): Promise<Result<Accepte
       throw error;
     }
   }
-}
+});
 
 async function createDeployment(
   tx: Tx,
@@ -229,112 +225,94 @@ function generationProblem(now: DeploymentRow, expected: number | undefined): Pr
   );
 }
 
-export async function updateDeployment(ctx: Ctx, raw: object): Promise<Result<Accepted>> {
-  const input = checked(updateRule, raw);
-  if (isProblems(input)) return input;
+export const updateDeployment = command('updateDeployment', updateRule, async (ctx, input, run) => {
   const { change, problems } = changeOf(input);
   if (problems.length > 0) return new Problems(problems);
   const row = await load(ctx, deploymentsById, input.deployment);
   permit(ctx, 'WRITE_DEPLOYMENT', row?.teamId ?? null);
 
-  return runOperation(
-    ctx,
-    { name: 'updateDeployment', actorId: ctx.principal.actorId, input },
-    async (tx, operationId) => {
-      const now = row && (await lockDeployment(tx, row.id));
-      if (!now || now.goneAt) return noSuch(input.deployment);
-      const of = await modelAndVersion(inside(ctx, tx), now);
-      if (change.runtime !== undefined) {
-        const runtime = chooseRuntime(ctx, of.version.format, change.runtime);
-        if (isProblems(runtime)) return runtime;
-      }
-      return redeploy(tx, now, of, change, input.expectedGeneration, {
-        actorId: ctx.principal.actorId,
-        operationId,
-        at: new Date(ctx.clock.now()),
-      });
-    },
-  );
-}
+  return run(async (tx, operationId) => {
+    const now = row && (await lockDeployment(tx, row.id));
+    if (!now || now.goneAt) return noSuch(input.deployment);
+    const of = await modelAndVersion(inside(ctx, tx), now);
+    if (change.runtime !== undefined) {
+      const runtime = chooseRuntime(ctx, of.version.format, change.runtime);
+      if (isProblems(runtime)) return runtime;
+    }
+    return redeploy(tx, now, of, change, input.expectedGeneration, {
+      actorId: ctx.principal.actorId,
+      operationId,
+      at: new Date(ctx.clock.now()),
+    });
+  });
+});
 
-export async function deleteDeployment(ctx: Ctx, raw: object): Promise<Result<Accepted>> {
-  const input = checked(deleteRule, raw);
-  if (isProblems(input)) return input;
+export const deleteDeployment = command('deleteDeployment', deleteRule, async (ctx, input, run) => {
   const row = await load(ctx, deploymentsById, input.deployment);
   permit(ctx, 'WRITE_DEPLOYMENT', row?.teamId ?? null);
 
-  return runOperation(
-    ctx,
-    { name: 'deleteDeployment', actorId: ctx.principal.actorId, input },
-    async (tx, operationId) => {
-      const now = row && (await lockDeployment(tx, row.id));
-      if (!now || now.goneAt) return noSuch(input.deployment);
-      const stale = generationProblem(now, input.expectedGeneration);
-      if (stale) return stale;
-      if (now.deleteRequestedAt) return { subjects: [now.id], state: 'SUCCEEDED', events: [] };
-      const at = new Date(ctx.clock.now());
-      await tx.q
-        .update(deployments)
-        .set({
-          deleteRequestedAt: at,
-          updatedAt: at,
-          generation: now.generation + 1,
-          phase: 'DELETING',
-          operationId,
-          openOperations: [...now.openOperations, operationId],
-        })
-        .where(eq(deployments.id, now.id));
-      return {
-        subjects: [now.id],
-        state: 'ACCEPTED',
-        events: [
-          {
-            type: 'deployment.delete_requested',
-            subject: now.id,
-            team: now.teamId,
-            message: `${now.name} is to be deleted`,
-          },
-        ],
-      };
-    },
-  );
-}
+  return run(async (tx, operationId) => {
+    const now = row && (await lockDeployment(tx, row.id));
+    if (!now || now.goneAt) return noSuch(input.deployment);
+    const stale = generationProblem(now, input.expectedGeneration);
+    if (stale) return stale;
+    if (now.deleteRequestedAt) return { subjects: [now.id], state: 'SUCCEEDED', events: [] };
+    const at = new Date(ctx.clock.now());
+    await tx.q
+      .update(deployments)
+      .set({
+        deleteRequestedAt: at,
+        updatedAt: at,
+        generation: now.generation + 1,
+        phase: 'DELETING',
+        operationId,
+        openOperations: [...now.openOperations, operationId],
+      })
+      .where(eq(deployments.id, now.id));
+    return {
+      subjects: [now.id],
+      state: 'ACCEPTED',
+      events: [
+        {
+          type: 'deployment.delete_requested',
+          subject: now.id,
+          team: now.teamId,
+          message: `${now.name} is to be deleted`,
+        },
+      ],
+    };
+  });
+});
 
 /** Back to a revision that was stable: the given one, else the last before the present. It is a new revision of the old hash. */
-export async function rollbackDeployment(ctx: Ctx, raw: object): Promise<Result<Accepted>> {
-  const input = checked(rollbackRule, raw);
-  if (isProblems(input)) return input;
+export const rollbackDeployment = command('rollbackDeployment', rollbackRule, async (ctx, input, run) => {
   const row = await load(ctx, deploymentsById, input.deployment);
   permit(ctx, 'DRIVE_ROLLOUT', row?.teamId ?? null);
 
-  return runOperation(
-    ctx,
-    { name: 'rollbackDeployment', actorId: ctx.principal.actorId, input },
-    async (tx, operationId) => {
-      const now = row && (await lockDeployment(tx, row.id));
-      if (!now || now.goneAt) return noSuch(input.deployment);
-      if (now.deleteRequestedAt) return deletingProblem(now);
-      const target = await rollbackTarget(tx, now, input.toRevision);
-      if (isProblems(target)) return target;
-      const { versionId, runtime, resources, placement } = target;
-      const of = await modelAndVersion(inside(ctx, tx), { ...now, versionId });
-      const who = { actorId: ctx.principal.actorId, operationId, at: new Date(ctx.clock.now()), reason: input.reason };
-      const moved = await moveDeployment(
-        tx,
-        now,
-        { ...pick(now), versionId, runtime, resources, placement, paused: false },
-        of,
-        who,
-        false,
-      );
-      return {
-        subjects: [now.id, ...(moved.rolloutId ? [moved.rolloutId] : [])],
-        state: 'ACCEPTED',
-        events: moved.events,
-      };
-    },
-  );
-}
+  return run(async (tx, operationId) => {
+    const now = row && (await lockDeployment(tx, row.id));
+    if (!now || now.goneAt) return noSuch(input.deployment);
+    if (now.deleteRequestedAt) return deletingProblem(now);
+    const target = await rollbackTarget(tx, now, input.toRevision);
+    if (isProblems(target)) return target;
+    const { versionId, runtime, resources, placement } = target;
+    const of = await modelAndVersion(inside(ctx, tx), { ...now, versionId });
+    const who = { actorId: ctx.principal.actorId, operationId, at: new Date(ctx.clock.now()), reason: input.reason };
+    const moved = await moveDeployment(
+      tx,
+      now,
+      { ...pick(now), versionId, runtime, resources, placement, paused: false },
+      of,
+      who,
+      false,
+    );
+    return {
+      subjects: [now.id, ...(moved.rolloutId ? [moved.rolloutId] : [])],
+      state: 'ACCEPTED',
+      events: moved.events,
+    };
+  });
+});
 
 async function rollbackTarget(tx: Tx, now: DeploymentRow, asked: number | undefined) {
   const newest = await newestRevision(tx, now.id);

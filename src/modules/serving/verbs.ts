@@ -5,11 +5,11 @@ import type { ModelDeployment } from '../../contract/modeldeployment.ts';
 import type { CommandVerb, PromoteTo, RolloutVerb } from '../../contract/rolloutcommand.ts';
 import { allowedVerbs } from '../../contract/verbs.ts';
 import { load } from '../../graphql/batch.ts';
+import { type Command, command, type Run } from '../../graphql/command.ts';
 import type { Ctx } from '../../graphql/context.ts';
-import { checked } from '../../lib/check.ts';
-import { isProblems, problem, type Result } from '../../lib/problem.ts';
+import { problem, type Result } from '../../lib/problem.ts';
 import type { Tx } from '../../platform/db/db.ts';
-import { type Accepted, type Effect, runOperation } from '../../platform/events/operations.ts';
+import type { Accepted, Effect } from '../../platform/events/operations.ts';
 import { permit } from '../identity/index.ts';
 import { inside, lockDeployment, modelAndVersion, moveDeployment, type Who } from './change.ts';
 import { addCommand, deletingProblem } from './commands.ts';
@@ -34,12 +34,11 @@ function current(deployment: DeploymentRow, rollout: RolloutRow): RolloutVerb[] 
 }
 
 interface Verb {
-  name: string;
   verb: RolloutVerb;
   act: (tx: Tx, now: DeploymentRow, rollout: RolloutRow, who: Who) => Promise<Effect['events']>;
 }
 
-const command =
+const send =
   (verb: CommandVerb, to?: PromoteTo): Verb['act'] =>
   async (tx, now, rollout, who) => [
     await addCommand(tx, now, rollout.id, { verb, ...(to && { to }), reason: who.reason ?? null }, who),
@@ -51,40 +50,31 @@ const hold =
     (await moveDeployment(tx, now, { ...pick(now), paused }, await modelAndVersion(inside(ctx, tx), now), who, false))
       .events;
 
-export async function promoteRollout(ctx: Ctx, raw: object): Promise<Result<Accepted>> {
-  const input = checked(promoteRule, raw);
-  if (isProblems(input)) return input;
-  if (input.to === 'FULL')
-    return drive(ctx, input, { name: 'promoteRollout', verb: 'PromoteFull', act: command('Promote', 'Full') });
-  if (input.to === 'END')
-    return drive(ctx, input, { name: 'promoteRollout', verb: 'SkipStep', act: command('Promote', 'End') });
-  return drive(ctx, input, { name: 'promoteRollout', verb: 'Promote', act: command('Promote', 'NextStep') });
-}
+export const promoteRollout = command('promoteRollout', promoteRule, (ctx, input, run) => {
+  if (input.to === 'FULL') return drive(ctx, input, run, { verb: 'PromoteFull', act: send('Promote', 'Full') });
+  if (input.to === 'END') return drive(ctx, input, run, { verb: 'SkipStep', act: send('Promote', 'End') });
+  return drive(ctx, input, run, { verb: 'Promote', act: send('Promote', 'NextStep') });
+});
 
-type VerbCommand = (ctx: Ctx, raw: object) => Promise<Result<Accepted>>;
+const verbCommand = (name: string, make: (ctx: Ctx) => Verb): Command =>
+  command(name, rolloutRule, (ctx, input, run) => drive(ctx, input, run, make(ctx)));
 
-const verbCommand =
-  (make: (ctx: Ctx) => Verb): VerbCommand =>
-  async (ctx, raw) => {
-    const input = checked(rolloutRule, raw);
-    return isProblems(input) ? input : drive(ctx, input, make(ctx));
-  };
-
-export const pauseRollout = verbCommand((ctx) => ({ name: 'pauseRollout', verb: 'Pause', act: hold(ctx, true) }));
-export const resumeRollout = verbCommand((ctx) => ({ name: 'resumeRollout', verb: 'Resume', act: hold(ctx, false) }));
-export const abortRollout = verbCommand(() => ({ name: 'abortRollout', verb: 'Abort', act: command('Abort') }));
-export const retryRollout = verbCommand(() => ({ name: 'retryRollout', verb: 'Retry', act: command('Retry') }));
+export const pauseRollout = verbCommand('pauseRollout', (ctx) => ({ verb: 'Pause', act: hold(ctx, true) }));
+export const resumeRollout = verbCommand('resumeRollout', (ctx) => ({ verb: 'Resume', act: hold(ctx, false) }));
+export const abortRollout = verbCommand('abortRollout', () => ({ verb: 'Abort', act: send('Abort') }));
+export const retryRollout = verbCommand('retryRollout', () => ({ verb: 'Retry', act: send('Retry') }));
 
 async function drive(
   ctx: Ctx,
-  input: { rollout: string; reason?: string | undefined; idempotencyKey?: string | undefined },
-  { name, verb, act }: Verb,
+  input: { rollout: string; reason?: string | undefined },
+  run: Run,
+  { verb, act }: Verb,
 ): Promise<Result<Accepted>> {
   const rollout = await load(ctx, rolloutsById, input.rollout);
   const deployment = rollout && (await load(ctx, deploymentsById, rollout.deploymentId));
   permit(ctx, 'DRIVE_ROLLOUT', deployment?.teamId ?? null);
 
-  return runOperation(ctx, { name, actorId: ctx.principal.actorId, input }, async (tx, operationId) => {
+  return run(async (tx, operationId) => {
     const now = deployment && (await lockDeployment(tx, deployment.id));
     if (!rollout || !now)
       return problem('NOT_FOUND', `There is no rollout ${JSON.stringify(input.rollout.slice(0, 60))}.`, ['rollout']);

@@ -38,6 +38,31 @@ const operationByKey = statement<OperationRow>(
   `select ${columns(operations, 'o')} from clops.operations o where actor_id = $1 and idempotency_key = $2`,
 );
 
+/** What the request was answered with before, when it repeats one by its key: undefined when it does not. */
+export async function earlierOperation(
+  { db }: { db: Db },
+  request: OperationRequest,
+): Promise<Result<Accepted> | undefined> {
+  const { actorId, input } = request;
+  if (!input.idempotencyKey) return undefined;
+  const [operation] = await db.read(operationByKey, [actorId, input.idempotencyKey]);
+  if (!operation) return undefined;
+  if (operation.inputHash !== hashOf(request)) {
+    return problem(
+      'CONFLICT',
+      `The idempotency key was already used for another ${operation.name}. Use a new key for a new input.`,
+      ['idempotencyKey'],
+    );
+  }
+  return { operation, subject: operation.subjects[0] as string };
+}
+
+const hashOf = ({ name, input }: OperationRequest): string =>
+  createHash('sha256')
+    .update(`${name} ${canonical(input, 'null')}`)
+    .digest('hex');
+
+/** Ask for `earlierOperation` before what the input names is looked up; here only two that meet are told apart. */
 export async function runOperation(
   { db, events }: { db: Db; events: EventLog },
   request: OperationRequest,
@@ -45,26 +70,6 @@ export async function runOperation(
 ): Promise<Result<Accepted>> {
   const { name, actorId, input } = request;
   const key = input.idempotencyKey ?? null;
-  const inputHash = createHash('sha256')
-    .update(`${name} ${canonical(input, 'null')}`)
-    .digest('hex');
-
-  const earlier = async (): Promise<Result<Accepted> | undefined> => {
-    if (key === null) return undefined;
-    const [operation] = await db.read(operationByKey, [actorId, key]);
-    if (!operation) return undefined;
-    if (operation.inputHash !== inputHash) {
-      return problem(
-        'CONFLICT',
-        `The idempotency key was already used for another ${operation.name}. Use a new key for a new input.`,
-        ['idempotencyKey'],
-      );
-    }
-    return { operation, subject: operation.subjects[0] as string };
-  };
-
-  const before = await earlier();
-  if (before) return before;
   try {
     return await db.tx(async (tx) => {
       const id = newId('Operation');
@@ -74,7 +79,7 @@ export async function runOperation(
         actorId,
         at: new Date(),
         idempotencyKey: key,
-        inputHash,
+        inputHash: hashOf(request),
         state: 'ACCEPTED' as OperationState,
         error: null,
         subjects: [],
@@ -99,7 +104,7 @@ export async function runOperation(
   } catch (error) {
     if (error instanceof Refused) return error.problems;
     if (isUniqueViolation(error, 'operations_idempotency')) {
-      const first = await earlier();
+      const first = await earlierOperation({ db }, request);
       if (first) return first;
     }
     throw error;
