@@ -28,6 +28,7 @@ test('from a file to an endpoint that answers', async () => {
   expect(out).toMatch(/numbers\/same answered with same@1 in \d+ ms/);
   expect(err).toMatch(/No input was given for .*FP32.*: asking with zeros/);
   expect((await cli('status', 'same', '--timeout', '5s')).exit).toBe(0);
+  expect(await cli('logs', 'same')).toMatchObject({ exit: 0, out: /^\[same-\S+\] .*the model is ready/m });
 }, 90_000);
 
 test('a canary, watched in a pipe and on a terminal, and promoted', async () => {
