@@ -10,7 +10,6 @@ import {
   fdatasync,
   fdatasyncSync,
   fstatSync,
-  fsyncSync,
   ftruncateSync,
   mkdirSync,
   openSync,
@@ -24,23 +23,13 @@ import { open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
+import { isRecord, parse, type Record_, readIfThere, syncFolder } from './records.ts';
 
 const SYNC_AFTER_MS = 50;
 const COMPACT_AFTER_BYTES = 8 * 1024 * 1024;
 /** A disk that is full is not asked for a snapshot at every write. */
 const COMPACT_AGAIN_MS = 10_000;
 const SYNC_AGAIN_MS = 1_000;
-
-export interface Record_ {
-  /** Revision. */
-  r: number;
-  /** Storage name, `apps/deployments`. */
-  s: string;
-  /** The object as written; absent for a removal. */
-  o?: unknown;
-  /** Key of the removed object. */
-  d?: string;
-}
 
 export interface Journal {
   /**
@@ -269,33 +258,4 @@ export function createJournal({ dir, clock, log }: { dir: string; clock: Clock; 
       fd = -1;
     },
   };
-}
-
-function parse(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
-  }
-}
-
-const isRecord = (value: unknown): value is Record_ =>
-  typeof value === 'object' && value !== null && 'r' in value && typeof value.r === 'number';
-
-function readIfThere(file: string): Buffer | undefined {
-  try {
-    return readFileSync(file);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
-}
-
-function syncFolder(dir: string): void {
-  const handle = openSync(dir, 'r');
-  try {
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
-  }
 }

@@ -7,8 +7,9 @@ import { join } from 'node:path';
 import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
 import type { KubeObject } from '../../platform/cluster/port.ts';
-import { createJournal, type Record_ } from './journal.ts';
+import { createJournal } from './journal.ts';
 import { freeze } from './json.ts';
+import type { Record_ } from './records.ts';
 import { internalError } from './status.ts';
 
 /** Events kept per resource. A watcher further behind must list again. */
