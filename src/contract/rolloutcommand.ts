@@ -1,6 +1,9 @@
 /** The RolloutCommand custom resource: a verb, made once, handled once, answered in its own status. */
 import type { KubeObject } from '../platform/cluster/port.ts';
 
+/** How long an answered command can be read; then the controller deletes it. */
+export const COMMAND_KEPT_MS = 3_600_000;
+
 export type CommandVerb = 'Promote' | 'SkipStep' | 'Abort' | 'Retry' | 'Restart';
 export type PromoteTo = 'NextStep' | 'End' | 'Full';
 
