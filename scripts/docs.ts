@@ -52,7 +52,7 @@ for (const [path, text] of [
 
 const told = namesIn(
   'src',
-  /\b(?:type:|Promoted:|Aborted:|Superseded:|RolledBack:|add\(|happening\() ?'([a-z]+\.[a-z_]+)'/g,
+  /\b(?:type:|Promoted:|Aborted:|Superseded:|RolledBack:|Promote:|Abort:|Retry:|add\(|happening\() ?'([a-z]+\.[a-z_]+)'/g,
 );
 const described = new Set(
   [...read('docs/events.md').matchAll(/^\| `([a-z]+\.[a-z_]+)`/gm)].map(([, name = '']) => name),

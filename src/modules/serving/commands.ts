@@ -1,6 +1,7 @@
 /** The verbs on deployments. Each changes what is wanted, in one transaction; the relay tells the cluster afterwards. */
 import { and, eq, inArray, lt, sql } from 'drizzle-orm';
 import { toUpperSnake } from '../../contract/enums.ts';
+import type { CommandVerb } from '../../contract/rolloutcommand.ts';
 import { GOOD } from '../../contract/verbs.ts';
 import { load } from '../../graphql/batch.ts';
 import { command } from '../../graphql/command.ts';
@@ -354,12 +355,21 @@ async function rollbackTarget(tx: Tx, now: DeploymentRow, asked: number | undefi
   );
 }
 
+/** Verbs that are sent; to skip a step is a way to promote. */
+export type SentVerb = Extract<CommandVerb, 'Promote' | 'Abort' | 'Retry'>;
+
+const REQUESTED: Record<SentVerb, string> = {
+  Promote: 'rollout.promote_requested',
+  Abort: 'rollout.abort_requested',
+  Retry: 'rollout.retry_requested',
+};
+
 /** Puts a verb on its way. Returns the event that says so. */
 export async function addCommand(
   tx: Tx,
   deployment: DeploymentRow,
   rolloutId: string,
-  command: Pick<typeof commands.$inferInsert, 'verb' | 'to' | 'reason'>,
+  command: Pick<typeof commands.$inferInsert, 'to' | 'reason'> & { verb: SentVerb },
   who: Who,
 ): Promise<Effect['events'][number]> {
   if (who.operationId === null) throw new Error('a command needs an operation');
@@ -372,9 +382,8 @@ export async function addCommand(
     state: 'PENDING',
     createdAt: who.at,
   });
-  const verb = command.verb.toLowerCase();
   return {
-    type: `rollout.${verb}_requested`,
+    type: REQUESTED[command.verb],
     subject: rolloutId,
     team: deployment.teamId,
     about: [deployment.id],

@@ -2,7 +2,7 @@
 import { eq } from 'drizzle-orm';
 import { toUpperSnake } from '../../contract/enums.ts';
 import type { ModelDeployment } from '../../contract/modeldeployment.ts';
-import type { CommandVerb, PromoteTo, RolloutVerb } from '../../contract/rolloutcommand.ts';
+import type { PromoteTo, RolloutVerb } from '../../contract/rolloutcommand.ts';
 import { allowedVerbs } from '../../contract/verbs.ts';
 import { load } from '../../graphql/batch.ts';
 import { type Command, command, type Run } from '../../graphql/command.ts';
@@ -12,7 +12,7 @@ import type { Tx } from '../../platform/db/db.ts';
 import type { Accepted, Effect } from '../../platform/events/operations.ts';
 import { permit } from '../identity/index.ts';
 import { inside, lockDeployment, modelAndVersion, moveDeployment, type Who } from './change.ts';
-import { addCommand, deletingProblem } from './commands.ts';
+import { addCommand, deletingProblem, type SentVerb } from './commands.ts';
 import { deploymentsById, rolloutsById } from './queries.ts';
 import { promoteRule, rolloutRule } from './rules.ts';
 import { pick } from './spec.ts';
@@ -39,7 +39,7 @@ interface Verb {
 }
 
 const send =
-  (verb: CommandVerb, to?: PromoteTo): Verb['act'] =>
+  (verb: SentVerb, to?: PromoteTo): Verb['act'] =>
   async (tx, now, rollout, who) => [
     await addCommand(tx, now, rollout.id, { verb, ...(to && { to }), reason: who.reason ?? null }, who),
   ];
