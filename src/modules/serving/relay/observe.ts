@@ -21,7 +21,7 @@ export async function observe(parts: Parts, key: string): Promise<void> {
   if (!row) {
     if (md && !md.metadata.deletionTimestamp) await adopt(parts, md);
   } else if (row.uid === null) {
-    if (row.deleteRequestedAt && row.publishedGeneration >= row.generation) await markGone(parts, row);
+    if (row.deleteRequestedAt && row.publishedGeneration >= row.generation) await look(parts, row);
     // Else its first publication is on the way, and comes back here.
   } else if (md?.metadata.uid === row.uid) {
     await takeEdit(parts, row, md);

@@ -113,19 +113,26 @@ function resourceOf({ services }: Parts, row: Loaded, live: ModelDeployment | un
   };
 }
 
-async function publishDeletion({ services }: Parts, row: Loaded): Promise<void> {
-  const { db, cluster } = services;
-  const uid = row.uid ? { uid: row.uid } : {};
+async function publishDeletion(parts: Parts, row: Loaded): Promise<void> {
+  const { db, cluster } = parts.services;
+  const uid = row.uid ?? (await uidOfOurs(parts, row));
   try {
-    await cluster.port.delete(MODELDEPLOYMENTS, row.name, row.namespace, { propagationPolicy: 'Background', ...uid });
+    if (uid)
+      await cluster.port.delete(MODELDEPLOYMENTS, row.name, row.namespace, { propagationPolicy: 'Background', uid });
   } catch (error) {
     // Another uid: somebody has deleted ours and made another, which is not to be touched.
-    if (!isNotFound(error) && !(isConflict(error) && row.uid)) throw error;
+    if (!isNotFound(error) && !isConflict(error)) throw error;
   }
   await db.tx(async (tx) => {
     await tx.q.update(deployments).set({ publishedGeneration: row.generation }).where(eq(deployments.id, row.id));
     await publishOperations(tx, row.openOperations);
   });
+}
+
+/** Of a resource that was made by a relay which ended before the row could say so. Another's under this name is not ours. */
+async function uidOfOurs(parts: Parts, row: Loaded): Promise<string | undefined> {
+  const live = await liveResource(parts, row);
+  return live && isLinked(row, live) ? live.metadata.uid : undefined;
 }
 
 /** The API server has read it and does not take it. Anything else is worth another try. */
