@@ -2,6 +2,8 @@
 import 'reflect-metadata';
 import net from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { ModelDeployment } from '../../src/contract/modeldeployment.ts';
+import { API_VERSION } from '../../src/contract/names.ts';
 import { startRelay } from '../../src/modules/serving/index.ts';
 import { MODELDEPLOYMENTS } from '../../src/platform/cluster/resources.ts';
 import { eventually } from '../support/eventually.ts';
@@ -194,6 +196,55 @@ describe('the relay is away', () => {
       await second.close();
     }
   });
+});
+
+test('a command that nobody handed over in time is not made again: it may have been done', async () => {
+  await lab.deploy({ name: 'late', ...version(1) });
+  await lab.untilPhase('late', 'HEALTHY');
+  const { rollout } = await lab.deploy({ name: 'late', ...version(2) });
+  const paused = await lab.untilRollout('late', 'PAUSED', 1);
+  await lab.stopRelay();
+  const { operation } = await lab.drive('promoteRollout', rollout?.id ?? '');
+  await lab.services.db.read(
+    {
+      name: 'ageCommand',
+      text: `update clops.rollout_commands set created_at = now() - interval '61 minutes' where operation_id = $1`,
+    },
+    [operation?.id],
+  );
+  await lab.startRelay();
+  const { error } = await lab.untilOperation(operation?.id ?? '', 'FAILED');
+  expect(error).toContain('ask again');
+  expect((await lab.deployment('late')).rollout).toMatchObject({ stepIndex: paused.rollout.stepIndex });
+  // Told to those who follow a team, too.
+  const { team } = await lab.ask<{ team: { id: string } }>('{ team(name: "speech") { id } }');
+  const refused = {
+    name: 'refused',
+    text: `select team_id as team from clops.events where type = $1 and operation_id = $2`,
+  };
+  expect(await lab.services.db.read(refused, ['rollout.command_refused', operation?.id])).toEqual([{ team: team.id }]);
+});
+
+test('what somebody made in the cluster under the name of a deployment that never got there is not deleted', async () => {
+  await lab.deploy({ name: 'model', ...version(1) });
+  await lab.untilPhase('model', 'HEALTHY');
+  const { endpoint: _, ...spec } = (await lab.resource('model')).spec;
+  await lab.stopRelay();
+  const { deployment } = await lab.deploy({ name: 'claimed', ...version(1) });
+  const id = deployment?.id ?? '';
+  await lab.ask(`mutation { deleteDeployment(input: { deployment: "${id}" }) { errors { message } } }`);
+  const made = await lab.cluster.create<ModelDeployment>(MODELDEPLOYMENTS, {
+    apiVersion: API_VERSION,
+    kind: 'ModelDeployment',
+    metadata: { name: 'claimed', namespace: 'speech' },
+    spec,
+  });
+  await lab.startRelay();
+  await eventually(async () => expect(await lab.told(id)).toContain('deployment.deleted'));
+  const adopted = await eventually(() => lab.deployment('claimed'));
+  expect(adopted.id).not.toBe(id);
+  const { metadata } = await lab.resource('claimed');
+  expect([metadata.uid, metadata.deletionTimestamp]).toEqual([made.metadata.uid, undefined]);
 });
 
 test('the controller is away: commands wait, and are answered once', async () => {

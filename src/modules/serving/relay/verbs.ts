@@ -1,12 +1,12 @@
 /** A verb's way to the cluster as a RolloutCommand, and its answer's way back into the operation. */
 import { and, eq, inArray } from 'drizzle-orm';
 import { API_VERSION, LABELS, RELAY_MANAGER } from '../../../contract/names.ts';
-import type { RolloutCommand } from '../../../contract/rolloutcommand.ts';
+import { COMMAND_KEPT_MS, type RolloutCommand } from '../../../contract/rolloutcommand.ts';
 import { idToName } from '../../../lib/id.ts';
 import { isAlreadyExists, isNotFound } from '../../../platform/cluster/port.ts';
 import { ROLLOUTCOMMANDS } from '../../../platform/cluster/resources.ts';
 import { columns, statement, type Tx } from '../../../platform/db/db.ts';
-import { type CommandRow, commands, type DeploymentRow } from '../tables.ts';
+import { type CommandRow, commands, type DeploymentRow, deployments } from '../tables.ts';
 import { endOperations, publishOperations } from './operations.ts';
 import type { Parts } from './parts.ts';
 import { isRefusal } from './publish.ts';
@@ -23,6 +23,9 @@ const selectUnansweredCommands = statement<{ key: string }>(
    from clops.rollout_commands c join clops.deployments d on d.id = c.deployment_id where c.state = 'PUBLISHED'`,
 );
 
+/** Less than the controller keeps an answered command, by what two clocks and a slow call may differ. */
+const CREATED_WITHIN_MS = COMMAND_KEPT_MS - 5 * 60_000;
+
 /** Answers the keys of the RolloutCommands that were made. */
 export async function publishCommands(parts: Parts, deployment: DeploymentRow): Promise<string[]> {
   const { db } = parts.services;
@@ -30,7 +33,10 @@ export async function publishCommands(parts: Parts, deployment: DeploymentRow): 
   for (const command of await db.read(selectPendingCommands, [deployment.id])) {
     const { operationId } = command;
     try {
-      await create(parts, deployment, command);
+      if (!(await create(parts, deployment, command))) {
+        await db.tx((tx) => refuse(parts, tx, operationId, TOO_LATE));
+        continue;
+      }
     } catch (error) {
       if (!isRefusal(error)) throw error;
       await db.tx((tx) => refuse(parts, tx, operationId, error.message));
@@ -49,11 +55,21 @@ export async function publishCommands(parts: Parts, deployment: DeploymentRow): 
   return keys;
 }
 
+const TOO_LATE =
+  'It could not be handed to the cluster for an hour, or was, and its answer is lost. Look at the rollout and ask again.';
+
+/**
+ * False when it is too old and not there: a relay that ended here may have made it, and the controller done, answered and
+ * deleted it. Made again, it would be done twice.
+ */
 async function create(
-  { services }: Parts,
+  parts: Parts,
   { namespace, name, uid }: DeploymentRow,
-  { operationId, verb, to, reason, by, number }: CommandRow & { number: number },
-): Promise<void> {
+  { operationId, verb, to, reason, by, number, createdAt }: CommandRow & { number: number },
+): Promise<boolean> {
+  const { services } = parts;
+  if (services.clock.now() - createdAt.getTime() > CREATED_WITHIN_MS)
+    return (await liveCommand(parts, { namespace, name: idToName(operationId) })) !== undefined;
   const owner = uid && { apiVersion: API_VERSION, kind: 'ModelDeployment', name, uid };
   const object: RolloutCommand = {
     apiVersion: API_VERSION,
@@ -71,6 +87,19 @@ async function create(
   } catch (error) {
     if (!isAlreadyExists(error)) throw error;
   }
+  return true;
+}
+
+async function liveCommand(
+  { services }: Parts,
+  { namespace, name }: { namespace: string; name: string },
+): Promise<RolloutCommand | undefined> {
+  try {
+    return await services.cluster.port.get<RolloutCommand>(ROLLOUTCOMMANDS, name, namespace);
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
 }
 
 /** What the controller answered ends the operation. A command that is no longer there will not be answered any more. */
@@ -80,13 +109,8 @@ export async function takeAnswer(
   key: { namespace: string; name: string },
   seen: RolloutCommand | undefined,
 ): Promise<void> {
-  const { db, cluster } = parts.services;
-  const command =
-    seen ??
-    (await cluster.port.get<RolloutCommand>(ROLLOUTCOMMANDS, key.name, key.namespace).catch((error: unknown) => {
-      if (isNotFound(error)) return undefined;
-      throw error;
-    }));
+  const { db } = parts.services;
+  const command = seen ?? (await liveCommand(parts, key));
   if (command && !command.status) return;
   await db.tx(async (tx) => {
     if (command?.status?.state !== 'Done') {
@@ -109,10 +133,15 @@ async function refuse({ services, controllerId }: Parts, tx: Tx, operationId: st
   const [row] = await close(tx, operationId, 'REFUSED');
   if (!row) return;
   await endOperations(tx, [operationId], words);
+  const [of] = await tx.q
+    .select({ team: deployments.teamId })
+    .from(deployments)
+    .where(eq(deployments.id, row.deploymentId));
   await services.events.append(tx, [
     {
       type: 'rollout.command_refused',
       subject: row.rolloutId,
+      team: of?.team ?? null,
       actor: controllerId,
       operation: operationId,
       about: [row.deploymentId],
