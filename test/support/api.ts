@@ -43,7 +43,7 @@ export type GraphQLAnswer = {
 };
 
 /** A cluster that is away: every call is refused as when nothing listens. */
-export const noCluster: ClusterPort = new Proxy({} as ClusterPort, {
+const noCluster: ClusterPort = new Proxy({} as ClusterPort, {
   get: (_target, key) => {
     if (key === 'watch' || key === 'log') {
       return async function* () {

@@ -6,9 +6,7 @@ export {
   clusterValue,
   computeNodes,
   type GpuValue,
-  gpuId,
   gpusOf,
   type NodeValue,
   nodeByName,
-  nodesById,
 } from './nodes.ts';

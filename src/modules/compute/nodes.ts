@@ -95,7 +95,7 @@ export const kubernetesVersions: BatchReader<string, string> = async (ctx, names
   return names.map(() => gitVersion);
 };
 
-export const gpuId = (nodeName: string, index: number): string => namedId('Gpu', nodeName, String(index));
+const gpuId = (nodeName: string, index: number): string => namedId('Gpu', nodeName, String(index));
 
 function nodeValue(node: KubeNode): NodeValue {
   const { metadata, spec = {}, status = {} } = node;
@@ -181,7 +181,7 @@ export function gpusOf(node: NodeValue): GpuValue[] {
   }));
 }
 
-export const nodesById: BatchReader<string, NodeValue | null> = async (ctx, ids) =>
+const nodesById: BatchReader<string, NodeValue | null> = async (ctx, ids) =>
   ids.map((id) => nodeByName(ctx, partsOfId(id).join('/')));
 
 const gpusById: BatchReader<string, GpuValue | null> = async (ctx, ids) =>
