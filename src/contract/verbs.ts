@@ -34,7 +34,10 @@ export function allowedVerbs(known: Known): RolloutVerb[] {
     ['Resume', held],
     ['Abort', active && !returning && status?.stable !== undefined],
     ['Retry', aborted],
-    ['Rollback', status?.history?.some(({ hash, outcome }) => GOOD.includes(outcome) && hash !== rollout?.hash) ?? false],
+    [
+      'Rollback',
+      status?.history?.some(({ hash, outcome }) => GOOD.includes(outcome) && hash !== rollout?.hash) ?? false,
+    ],
   ];
   return verbs.filter(([, allowed]) => allowed).map(([verb]) => verb);
 }

@@ -123,11 +123,8 @@ function fits(value: string | number | null | undefined, cast: Ordering<never>['
   if (cast === 'text') return typeof value === 'string' && !value.includes('\0');
   if (cast === 'timestamptz')
     return typeof value === 'string' && /^\d{4}-\d\d-\d\dT[\d:.]{5,}Z$/.test(value) && !Number.isNaN(Date.parse(value));
-  return (
-    typeof value === 'number' &&
-    (cast === 'float8' || Number.isSafeInteger(value)) &&
-    (cast !== 'int' || Math.abs(value) < 2 ** 31)
-  );
+  if (cast === 'float8') return value === 'Infinity' || value === '-Infinity' || Number.isFinite(value);
+  return Number.isSafeInteger(value) && (cast !== 'int' || Math.abs(Number(value)) < 2 ** 31);
 }
 
 /** Keys that differ only in their parent are asked together. */

