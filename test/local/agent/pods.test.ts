@@ -17,11 +17,11 @@ beforeAll(async () => {
 afterAll(() => lab.close());
 
 test('runs init containers in order, then the container, to the end', async () => {
-  const mount = { volumeMounts: [{ name: 'work', mountPath: '/work' }] };
-  const step = (name: string) => ({ name, image: 'test', ...sh(`echo ${name} >> /work/steps`), ...mount });
+  const mount = { volumeMounts: [{ name: 'work', mountPath: '/scratch' }] };
+  const step = (name: string) => ({ name, image: 'test', ...sh(`echo ${name} >> /scratch/steps`), ...mount });
   await lab.create(
     'job',
-    { ...sh('cat /work/steps; echo done >&2'), ...mount },
+    { ...sh('cat /scratch/steps; echo done >&2'), ...mount },
     {
       restartPolicy: 'Never',
       initContainers: [step('one'), step('two')],
