@@ -14,13 +14,22 @@ const configuration = `# Configuration
 ${MADE}
 
 Settings are environment variables. An empty one counts as absent. One that is not valid is refused at the start, in a
-sentence that names it, with exit code 2.
+sentence that names it, with exit code 2: also settings that do not fit each other, a data folder that cannot be written, a
+kubeconfig without a usable context, a \`DATABASE_URL\` whose Postgres refuses the user, lacks the database or is too old.
 
-| Setting | Default | Meaning |
-| --- | --- | --- |
+What a setting names may merely be away. \`npm start\` refuses that at once, with exit code 1, before any process is started.
+With \`NODE_ENV=production\`, and in the roles \`api\`, \`relay\` and \`controller\`, where everything may be restarted at the
+same time, a Postgres is waited for during 30 seconds and then refused; a cluster is not waited for: the role starts, says
+that the cluster is away, and goes on by itself once it answers.
+
+| Setting | Values | Default | Meaning |
+| --- | --- | --- | --- |
 ${settings()
-  .map(({ name, fallback, meaning }) => `| \`${name}\` | ${fallback && `\`${fallback}\``} | ${meaning} |`)
+  .map(({ name, values, fallback, meaning }) => `| \`${name}\` | ${values} | ${fallback} | ${meaning} |`)
   .join('\n')}
+
+The command line reads CLOPS_URL, CLOPS_TOKEN, CLOPS_DATA_DIR and CLOPS_HTTP_PORT of these, and \`NO_COLOR\`, \`FORCE_COLOR\` and
+\`XDG_CONFIG_HOME\` as other programs do.
 `;
 
 const errors = `# Error codes
@@ -52,7 +61,7 @@ for (const [path, text] of [
 
 const told = namesIn(
   'src',
-  /\b(?:type:|Promoted:|Aborted:|Superseded:|RolledBack:|Promote:|Abort:|Retry:|add\(|happening\() ?'([a-z]+\.[a-z_]+)'/g,
+  /\b(?:type:|Promoted:|Aborted:|Superseded:|RolledBack:|Promote:|Abort:|Retry:|add\(|happening\(|row,)\s*'([a-z]+\.[a-z_]+)'/g,
 );
 const described = new Set(
   [...read('docs/events.md').matchAll(/^\| `([a-z]+\.[a-z_]+)`/gm)].map(([, name = '']) => name),

@@ -9,6 +9,18 @@ type Known = Pick<ModelDeployment, 'spec' | 'status'>;
 export const isActive = (rollout: RolloutStatus | undefined): rollout is RolloutStatus =>
   rollout !== undefined && rollout.outcome === undefined && rollout.abort === undefined;
 
+const OUTCOME_WORDS: Readonly<Record<RolloutOutcome, string>> = {
+  Promoted: 'was promoted',
+  FastPromoted: 'was promoted past its steps',
+  Aborted: 'was aborted',
+  Superseded: 'was superseded by a newer one',
+  RolledBack: 'was rolled back',
+  FastRolledBack: 'was rolled back past its steps',
+};
+
+/** `was promoted past its steps`. */
+export const outcomeWords = (outcome: RolloutOutcome): string => OUTCOME_WORDS[outcome];
+
 /** Outcomes that left what was rolled out stable. */
 export const GOOD: readonly RolloutOutcome[] = ['Promoted', 'FastPromoted', 'RolledBack', 'FastRolledBack'];
 
@@ -46,13 +58,15 @@ export function allowedVerbs(known: Known): RolloutVerb[] {
 export function refusal(known: Known, verb: CommandVerb, to: PromoteTo = 'NextStep'): string | undefined {
   const { spec, status } = known;
   const rollout = status?.rollout;
-  if (!rollout) return 'There is no rollout.';
+  if (!rollout) return 'There is no rollout yet.';
   if (verb === 'Restart') return undefined;
   const allowed = allowedVerbs(known);
   const asked: RolloutVerb = verb === 'Promote' && to === 'Full' ? 'PromoteFull' : verb;
   if (verb === 'Promote' && to === 'End' ? allowed.includes('SkipStep') : allowed.includes(asked)) return undefined;
-  if (rollout.outcome && verb !== 'Retry') return `Rollout ${rollout.number} has ended: ${rollout.outcome}.`;
-  if (rollout.abort && !rollout.outcome) return `Rollout ${rollout.number} is being aborted.`;
+  if (rollout.outcome && verb !== 'Retry')
+    return `Rollout ${rollout.number} ${outcomeWords(rollout.outcome)}: there is nothing to ${verb === 'Abort' ? 'abort' : 'promote'}.`;
+  if (rollout.abort && !rollout.outcome)
+    return `Rollout ${rollout.number} is being aborted: wait for the end, then retry it.`;
   switch (verb) {
     case 'Retry':
       return `Only an aborted rollout can be retried, and rollout ${rollout.number} is not.`;
@@ -61,9 +75,10 @@ export function refusal(known: Known, verb: CommandVerb, to: PromoteTo = 'NextSt
         ? 'It is on its way back to the stable revision already.'
         : 'There is no stable revision to go back to.';
     default:
-      if (spec.paused) return 'It is held by spec.paused: resume it first.';
-      if (rollout.fast) return 'Its steps are skipped already.';
-      if (rollout.stepIndex >= strategyOf(spec).steps.length) return 'All its steps are done.';
-      return 'It is not waiting for anybody; SkipStep leaves out the step it works on.';
+      if (spec.paused) return `Rollout ${rollout.number} is held by spec.paused: resume it first.`;
+      if (rollout.fast) return 'It goes past its steps already.';
+      if (rollout.stepIndex >= strategyOf(spec).steps.length)
+        return 'All its steps are done: it becomes stable by itself.';
+      return `It waits for nobody: it works on step ${rollout.stepIndex + 1} of ${strategyOf(spec).steps.length}. Promote it when it pauses, or in full.`;
   }
 }

@@ -48,8 +48,7 @@ export function statusFor(given: StatusInput): ModelDeploymentStatus {
     selector: `${LABELS.deployment}=${md.metadata.name}`,
     ready: `${ready}/${pods}`,
     conditions,
-    ...(steps.length > 0 &&
-      rollout && { step: `${Math.min(steps.length, rollout.stepIndex + (rollout.outcome ? 0 : 1))}/${steps.length}` }),
+    ...(steps.length > 0 && rollout && { step: `${Math.min(steps.length, rollout.stepIndex + 1)}/${steps.length}` }),
     ...((url ?? before.url) && { url: url ?? before.url }),
     ...(stable && { stable }),
     ...(canary && { canary }),

@@ -6,8 +6,8 @@
  *              (counted, or, with too few requests to count, as far as the gateway itself says)
  *   pause      its seconds have passed, or somebody promoted
  * After the last step the canary gets everything; when that is in force it becomes stable: Promoted. The first rollout of
- * all has nobody to compare with and skips the steps, and so does going back to a revision that was stable a short while
- * ago, and promoting in full. An abort, and asking for the stable revision again, take the share away first and the pods
+ * all has nobody to compare with and skips the steps, and so does going back to an older revision that was stable a short
+ * while ago, and promoting in full. An abort, and asking for the stable revision again, take the share away first and the pods
  * later. spec.paused holds everything but the way back.
  *
  *   state         leaves when                                    to
@@ -25,8 +25,8 @@
 
 import type { RolloutOutcome } from '../../contract/modeldeployment.ts';
 import { type FilledStrategy, replicasOf, strategyOf } from '../../contract/strategy.ts';
-import { isActive } from '../../contract/verbs.ts';
-import { currentRun, iso, wasStable, withEntry } from './begin.ts';
+import { isActive, outcomeWords } from '../../contract/verbs.ts';
+import { currentRun, iso, leadsBack, withEntry } from './begin.ts';
 import { deadlineInMs, isOverdue, isPaused, phaseOf, sideOf, time, words } from './phase.ts';
 import { planFor } from './plan.ts';
 import { placeServices, shareOf, weightsFor } from './routing.ts';
@@ -175,7 +175,7 @@ function nextStep(input: RolloutInput, { steps }: FilledStrategy, run: Run, even
 
 function promote(input: RolloutInput, run: Run, events: Happening[]): Run {
   const { rollout, canary, stable: _stable, ...rest } = run;
-  const isBack = wasStable(run.history, rollout.hash);
+  const isBack = leadsBack(input, run);
   const outcome: RolloutOutcome = isBack
     ? rollout.fast
       ? 'FastRolledBack'
@@ -189,7 +189,7 @@ function promote(input: RolloutInput, run: Run, events: Happening[]): Run {
 function finish(input: RolloutInput, run: Run, outcome: RolloutOutcome, events: Happening[]): Run {
   const { number } = run.rollout;
   const isAborted = outcome === 'Aborted';
-  const message = `Rollout ${number} has ended: ${outcome}.`;
+  const message = `Rollout ${number} ${outcomeWords(outcome)}.`;
   events.push({
     type: isAborted ? 'Warning' : 'Normal',
     reason: isAborted ? 'RolloutAborted' : 'RolloutCompleted',
@@ -240,7 +240,7 @@ function tellWeight(
 function judge({ observed }: RolloutInput, wanted: Decision['weights']): Decision['traffic'] {
   const { route, traffic } = observed;
   if (!route.weights || !wanted) {
-    return { status: 'Unknown', reason: 'NotRouted', message: 'Nothing is routed yet.', proceed: false };
+    return { status: 'Unknown', reason: 'NotRouted', message: 'Nothing is routed yet: no pod serves.', proceed: false };
   }
   const isWanted = route.weights.canary === wanted.canary && route.weights.stable === wanted.stable;
   return judgeTraffic(wanted, route.state === 'Programmed' && isWanted, traffic);

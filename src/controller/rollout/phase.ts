@@ -36,6 +36,8 @@ export function phaseOf(input: RolloutInput, strategy: FilledStrategy, run: Run,
   return plan.hasCapacity ? 'Verifying' : 'Progressing';
 }
 
+const HELD_NEXT = ' spec.paused is set: the next rollout will be held until it is resumed.';
+
 export function words(
   input: RolloutInput,
   strategy: FilledStrategy,
@@ -45,30 +47,56 @@ export function words(
   traffic: string,
 ): string {
   const { rollout } = run;
-  const { steps } = strategy;
-  const step = steps[rollout.stepIndex];
-  const place = step
-    ? `step ${rollout.stepIndex + 1} of ${steps.length} (${describeStep(step)})`
-    : run.stable
-      ? 'after the last step'
-      : 'the first revision';
+  const place = placeOf(strategy, run);
   const canary = sideOf(input, run.canary?.hash);
+  const version = `version ${run.canary?.version ?? run.stable?.version}`;
+  const pods = `${canary.verified} of ${plan.needed} pods of ${version} serve it`;
   switch (phase) {
     case 'Healthy':
-      return `Revision ${run.stable?.revision} is stable.`;
+      return `Version ${run.stable?.version} is stable and has all traffic.${input.spec.paused ? HELD_NEXT : ''}`;
     case 'Aborted':
+      return `${abortWords(run)} ${run.stable ? `Version ${run.stable.version} has all traffic. ` : ''}Retry begins again.`;
     case 'Aborting':
-      return `Aborted: ${rollout.abort?.reason ?? ''}`;
+      return `${abortWords(run)} The traffic goes back to version ${run.stable?.version}.`;
     case 'Paused':
-      return input.spec.paused ? `Paused by spec.paused, ${place}.` : `Paused at ${place}.`;
-    case 'Degraded':
-      return `No progress for ${strategy.progressDeadlineSeconds} s, ${place}. ${canary.failure?.message ?? ''}`.trim();
+      return pauseWords(input, strategy, run);
+    case 'Degraded': {
+      const why = canary.failure ? `${canary.failure.reason}: ${canary.failure.message}` : `${pods}.`;
+      const advice = run.stable ? ' It keeps trying; abort gives the traffic back.' : ' It keeps trying.';
+      return `No progress for ${strategy.progressDeadlineSeconds} s, ${place}. ${why}${advice}`;
+    }
     default:
       break;
   }
-  if (rollout.hash === run.stable?.hash) return `Goes back to revision ${run.stable.revision}.`;
+  if (rollout.hash === run.stable?.hash) return `Goes back to version ${run.stable.version}.`;
   if (canary.failure && !plan.hasCapacity) return `${canary.failure.reason}: ${canary.failure.message}`;
-  const counted = alive(canary) > 0 && canary.verified < canary.available ? ', asking them for their model' : '';
-  if (!plan.hasCapacity) return `${canary.verified} of ${plan.needed} pods are there${counted}, ${place}.`;
-  return `${traffic} ${place.charAt(0).toUpperCase()}${place.slice(1)}.`.trim();
+  const asking = alive(canary) > 0 && canary.verified < canary.available ? ', the others are being asked' : '';
+  if (!plan.hasCapacity) return `${pods}${asking}; ${place}.`;
+  return `${capital(place)}: ${traffic.charAt(0).toLowerCase()}${traffic.slice(1)}`;
+}
+
+const capital = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
+
+/** Steps are counted one way everywhere: by the one that the walk stands at, from 1. */
+function placeOf({ steps }: FilledStrategy, { rollout, stable }: Run): string {
+  const step = steps[rollout.stepIndex];
+  if (step) return `step ${rollout.stepIndex + 1} of ${steps.length} (${describeStep(step)})`;
+  if (!stable) return 'first rollout';
+  return rollout.fast ? 'past the steps' : steps.length > 0 ? `all ${steps.length} steps done` : 'rolling';
+}
+
+function abortWords({ rollout: { abort } }: Run): string {
+  const by = abort?.by ? ` by ${abort.by}` : '';
+  const reason = (abort?.reason ?? '').replace(/[.!?]+$/, '');
+  return reason === '' || reason === 'asked for' ? `Aborted${by}.` : `Aborted${by}: ${reason}.`;
+}
+
+function pauseWords(input: RolloutInput, strategy: FilledStrategy, run: Run): string {
+  const place = placeOf(strategy, run);
+  if (input.spec.paused) return `Held by spec.paused, ${place}: resume lets it go on.`;
+  const { stepIndex } = run.rollout;
+  const step = `Step ${stepIndex + 1} of ${strategy.steps.length}`;
+  const seconds = strategy.steps[stepIndex]?.pause?.seconds;
+  if (seconds !== undefined) return `${step} pauses it for ${seconds} s; then it goes on by itself.`;
+  return `${step} pauses it until somebody promotes it.`;
 }

@@ -35,6 +35,8 @@ export function isShareWithin(weight: number, requests: Weights): boolean {
   return weight / 100 >= low && weight / 100 <= high;
 }
 
+const NOT_COUNTED = 'The share could not be counted:';
+
 export function judgeTraffic(weights: Weights, isProgrammed: boolean, traffic: TrafficState): TrafficVerdict {
   const unknown = (reason: string, message: string, proceed: boolean): TrafficVerdict => ({
     status: 'Unknown',
@@ -43,21 +45,31 @@ export function judgeTraffic(weights: Weights, isProgrammed: boolean, traffic: T
     proceed,
   });
   const { requests, table, programmedForMs } = traffic;
-  if (!isProgrammed) return unknown('NotProgrammed', 'The weights are not in the route yet.', false);
+  if (!isProgrammed) return unknown('NotProgrammed', 'The gateway has not taken the weights yet.', false);
   if (table && (table.stable !== weights.stable || table.canary !== weights.canary)) {
-    const words = `The gateway still divides ${table.stable} to ${table.canary}.`;
+    const words = `The gateway still gives ${table.canary} % to the canary and not ${weights.canary} %.`;
     return unknown('GatewayBehind', words, false);
   }
   const waited = programmedForMs >= COUNT_WINDOW_MS;
-  if (!requests) return unknown('NotCounted', 'The gateway does not say how many requests went where.', waited);
-  const total = requests.stable + requests.canary;
+  // A gateway that tells its table does count: it has no series of requests before the first one.
+  if (!requests && !table)
+    return unknown(
+      'NotCounted',
+      'The share is not counted: this gateway does not say how many requests went where.',
+      waited,
+    );
+  const { stable, canary } = requests ?? { stable: 0, canary: 0 };
+  const total = stable + canary;
   const needed = requestsNeeded(weights.canary);
+  if (total === 0)
+    return unknown('NoRequests', `${NOT_COUNTED} nobody has sent a request since the weights changed.`, waited);
   if (total < needed) {
-    return unknown('TooFewRequests', `Fewer than ${needed} requests since the weights changed.`, waited);
+    const words = `${NOT_COUNTED} ${total} of the ${needed} requests that this takes have come since the weights changed.`;
+    return unknown('TooFewRequests', words, waited);
   }
-  const share = ((100 * requests.canary) / total).toFixed(1);
+  const share = ((100 * canary) / total).toFixed(1);
   const said = `${share} % of ${total} requests went to the canary, ${weights.canary} % are intended.`;
-  return isShareWithin(weights.canary, requests)
+  return isShareWithin(weights.canary, { stable, canary })
     ? { status: 'True', reason: 'ShareWithinInterval', message: said, proceed: true }
     : { status: 'False', reason: 'WeightDrift', message: said, proceed: false };
 }

@@ -3,7 +3,7 @@ import { eq } from 'drizzle-orm';
 import { toUpperSnake } from '../../contract/enums.ts';
 import type { ModelDeployment } from '../../contract/modeldeployment.ts';
 import type { PromoteTo, RolloutVerb } from '../../contract/rolloutcommand.ts';
-import { allowedVerbs } from '../../contract/verbs.ts';
+import { allowedVerbs, outcomeWords } from '../../contract/verbs.ts';
 import { load } from '../../graphql/batch.ts';
 import { type Command, command, type Run } from '../../graphql/command.ts';
 import type { Ctx } from '../../graphql/context.ts';
@@ -88,6 +88,17 @@ async function drive(
   });
 }
 
+/** `promote full` for PromoteFull: a verb as people say it. */
+const asWords = (verb: RolloutVerb): string => toUpperSnake(verb).toLowerCase().replaceAll('_', ' ');
+
+function stateOf(deployment: DeploymentRow, rollout: RolloutRow): string {
+  if (deployment.rolloutId !== rollout.id) return 'a newer rollout has taken its place';
+  const outcome = deployment.status.rollout?.number === rollout.number && deployment.status.rollout?.outcome;
+  if (outcome && outcome !== 'Superseded') return `its rollout ${outcomeWords(outcome)}`;
+  if (deployment.paused) return 'it is held by spec.paused';
+  return `its rollout is ${rollout.phase.toLowerCase()}`;
+}
+
 function notAllowed(
   deployment: DeploymentRow,
   rollout: RolloutRow,
@@ -95,10 +106,8 @@ function notAllowed(
   allowed: RolloutVerb[],
 ): Result<never> {
   const verbs = allowed.map(toUpperSnake);
-  const state = deployment.rolloutId === rollout.id ? `it is ${rollout.phase}` : 'a newer rollout has taken its place';
-  const what = verbs.length > 0 ? `What can be done now: ${verbs.join(', ')}.` : 'Nothing can be done to it now.';
-  return problem('NOT_ALLOWED_NOW', `${toUpperSnake(verb)} is not possible: ${state}. ${what}`, ['rollout'], {
-    phase: rollout.phase,
-    allowed: verbs,
-  });
+  const what =
+    verbs.length > 0 ? `Possible now: ${allowed.map(asWords).join(', ')}.` : 'Nothing can be done to it now.';
+  const words = `${deployment.name}: ${asWords(verb)} is not possible now, ${stateOf(deployment, rollout)}. ${what}`;
+  return problem('NOT_ALLOWED_NOW', words, ['rollout'], { phase: rollout.phase, allowed: verbs });
 }

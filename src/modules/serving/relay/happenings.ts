@@ -1,6 +1,7 @@
 /** What happened between two statuses of a deployment, as events. Pure, so that a replay of statuses tells the same story. */
 import { toUpperSnake } from '../../../contract/enums.ts';
 import type { Condition, ModelDeploymentStatus, RolloutOutcome } from '../../../contract/modeldeployment.ts';
+import { outcomeWords } from '../../../contract/verbs.ts';
 
 export interface Happening {
   /** Of the rollout, or of the deployment itself. */
@@ -53,11 +54,17 @@ function ofRollout(name: string, before: ModelDeploymentStatus, after: ModelDepl
       weight,
       from: before.canary?.weight ?? 0,
     });
-  if (now.phase === 'Paused' && was?.phase !== 'Paused')
+  // Held at a pause that it stood at already, or no longer held: it is told anew why it waits.
+  if (now.phase === 'Paused' && (was?.phase !== 'Paused' || was.message !== now.message))
     add('rollout.paused', now.message ?? 'paused', { step: now.stepIndex });
   if (was?.phase === 'Paused' && now.phase !== 'Paused' && !now.outcome)
     add('rollout.resumed', 'goes on', { step: now.stepIndex });
-  if (now.abort && !was?.abort) add('rollout.aborting', `is being aborted: ${now.abort.reason}`, { ...now.abort });
+  if (now.abort && !was?.abort)
+    add(
+      'rollout.aborting',
+      now.abort.reason === 'asked for' ? 'is being aborted' : `is being aborted: ${now.abort.reason}`,
+      { ...now.abort },
+    );
   if (now.phase === 'Degraded' && was?.phase !== 'Degraded')
     add('rollout.degraded', now.message ?? 'makes no progress');
   if (now.outcome && now.outcome !== was?.outcome)
@@ -68,7 +75,7 @@ function ofRollout(name: string, before: ModelDeploymentStatus, after: ModelDepl
 export function endedEvent(name: string, number: number | null, outcome: RolloutOutcome): Omit<Happening, 'of'> {
   return {
     type: OUTCOME_EVENTS[outcome],
-    message: `${name}: rollout${number === null ? '' : ` ${number}`} ended: ${outcome}`,
+    message: `${name}: rollout${number === null ? '' : ` ${number}`} ${outcomeWords(outcome)}`,
     data: { number, outcome: toUpperSnake(outcome) },
   };
 }
@@ -80,7 +87,7 @@ function ofDeployment(name: string, before: ModelDeploymentStatus, after: ModelD
     list.push({
       of: 'deployment',
       type: 'deployment.phase_changed',
-      message: `${name} is ${phase}`,
+      message: `${name} is ${phase.toLowerCase()}`,
       data: { phase, from: before.phase ? toUpperSnake(before.phase) : null },
     });
   }

@@ -1,0 +1,58 @@
+/** What a rollout says of itself, as the person reads it who was woken by it. */
+import { expect, it } from 'vitest';
+import type { StepSpec } from '../../src/contract/modeldeployment.ts';
+import { judgeTraffic } from '../../src/controller/rollout/share.ts';
+import { aCommand, aWorld, pass, settle, specOf } from './world.ts';
+
+const STEPS: StepSpec[] = [{ setWeight: 10 }, { pause: { seconds: 5 } }, { setWeight: 50 }, { pause: {} }];
+
+const canary = () => {
+  const world = aWorld(specOf(1, STEPS));
+  settle(world);
+  world.spec = specOf(2, STEPS);
+  pass(world);
+  return world;
+};
+const said = (world: ReturnType<typeof canary>): string | undefined => world.status.rollout?.message;
+
+it('waits for pods, of which version, at which step', () => {
+  expect(said(canary())).toBe('0 of 1 pods of version 2 serve it; step 1 of 4 (weight 10 %).');
+});
+
+it('waits for a person, and says so', () => {
+  const world = canary();
+  settle(world);
+  expect(said(world)).toBe('Step 4 of 4 pauses it until somebody promotes it.');
+  expect(world.status.step).toBe('4/4');
+  world.spec = { ...world.spec, paused: true };
+  pass(world);
+  expect(said(world)).toBe('Held by spec.paused, step 4 of 4 (pause until promoted): resume lets it go on.');
+});
+
+it('an abort says who, why, what serves, and what can be done; its step is the one that it stood at', () => {
+  const world = canary();
+  settle(world);
+  const command = aCommand(world, 'Abort');
+  world.commands = [{ ...command, spec: { ...command.spec, reason: 'too slow.', by: 'ada' } }];
+  settle(world);
+  expect(said(world)).toBe('Aborted by ada: too slow. Version 1 has all traffic. Retry begins again.');
+  expect(world.status.step).toBe('4/4');
+});
+
+it('one that is held after its end says what that holds', () => {
+  const world = aWorld(specOf(1, STEPS));
+  settle(world);
+  expect(said(world)).toBe('Version 1 is stable and has all traffic.');
+  world.spec = { ...world.spec, paused: true };
+  pass(world);
+  expect(said(world)).toMatch(/^Version 1 is stable .*spec\.paused is set: .*resumed\.$/);
+});
+
+it('no requests are not a gateway that does not count', () => {
+  const weights = { stable: 90, canary: 10 };
+  const judged = (traffic: object): string => judgeTraffic(weights, true, { programmedForMs: 0, ...traffic }).message;
+  expect(judged({})).toMatch(/this gateway does not say/);
+  expect(judged({ table: weights })).toMatch(/nobody has sent a request since the weights changed/);
+  expect(judged({ table: weights, requests: { stable: 0, canary: 0 } })).toMatch(/nobody has sent a request/);
+  expect(judged({ table: weights, requests: { stable: 6, canary: 1 } })).toMatch(/7 of the 50 requests/);
+});
