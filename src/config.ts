@@ -125,12 +125,20 @@ export interface ClientConfig {
   /** Set only when CLOPS_URL is. */
   readonly url: string | undefined;
   readonly token: string | undefined;
-  /** Where this folder's own instance listens, and the token it made. */
-  readonly local: { readonly url: string; readonly tokenFile: string };
+  /** This folder's own instance: where it listens unless its `urlFile` says so, and the token it made. */
+  readonly local: {
+    readonly url: string;
+    /** Absent when CLOPS_HTTP_PORT says where it listens. */
+    readonly urlFile: string | undefined;
+    readonly tokenFile: string;
+    readonly kubeconfig: string;
+  };
   /** What `clops login` keeps. */
   readonly credentialsFile: string;
   /** NO_COLOR and FORCE_COLOR, as their users know them; undefined: as the terminal is. */
   readonly color: boolean | undefined;
+  /** What npm is doing when it started this process: `exec` under npx. */
+  readonly npmCommand: string | undefined;
 }
 
 export function readClientConfig(env: NodeJS.ProcessEnv = process.env): ClientConfig {
@@ -138,9 +146,15 @@ export function readClientConfig(env: NodeJS.ProcessEnv = process.env): ClientCo
   return Object.freeze({
     url: env['CLOPS_URL'] ? url : undefined,
     token,
-    local: { url: `http://127.0.0.1:${httpPort}`, tokenFile: join(dataDir, 'token') },
+    local: {
+      url: `http://127.0.0.1:${httpPort}`,
+      urlFile: env['CLOPS_HTTP_PORT'] ? undefined : join(dataDir, 'url'),
+      tokenFile: join(dataDir, 'token'),
+      kubeconfig: join(dataDir, 'kubeconfig'),
+    },
     credentialsFile: join(env['XDG_CONFIG_HOME'] || join(homedir(), '.config'), 'clops', 'credentials.json'),
     color: env['NO_COLOR'] ? false : env['FORCE_COLOR'] ? env['FORCE_COLOR'] !== '0' : undefined,
+    npmCommand: env['npm_command'],
   });
 }
 

@@ -2,6 +2,7 @@
 
 import type { RefusalFragment } from '../client/generated/graphql.ts';
 import { CLIENT_CODES, type ClopsFault } from '../client/index.ts';
+import type { Place } from './connection.ts';
 import { CliError, EXIT, type Exit } from './exit.ts';
 import { verbsOf } from './shown/verbs.ts';
 
@@ -28,21 +29,45 @@ export function done<T extends { errors: readonly Refusal[] }>(payload: T, label
   throw new CliError(EXIT_OF[first.code], words.join('\n'), ...allowed.map((verb) => `clops ${verb} ${label}`));
 }
 
-/** What a fault means to the person at the terminal. */
-export function ofFault(fault: ClopsFault): CliError {
+/** What a fault means to the person at the terminal, who asked at `place`. */
+export function ofFault(fault: ClopsFault, place?: Place): CliError {
   const id = fault.requestId === undefined ? '' : ` (request ${fault.requestId})`;
   switch (fault.code) {
     case 'UNAUTHENTICATED':
-      return new CliError(EXIT.auth, `${fault.message}${id}`, 'clops login', 'clops doctor');
+      return place ? refused(place) : new CliError(EXIT.auth, `${fault.message}${id}`, 'clops login');
     case 'FORBIDDEN':
       return new CliError(EXIT.auth, `${fault.message}${id}`);
     case CLIENT_CODES.UNREACHABLE:
-      return new CliError(EXIT.failure, fault.message, 'npm start', 'clops doctor');
+      return new CliError(
+        EXIT.failure,
+        `${fault.message}${addressOf(place)}`,
+        ...(place && !place.isLocal ? [] : ['npm start']),
+        'clops doctor',
+      );
     case CLIENT_CODES.NOT_THE_API:
-      return new CliError(EXIT.failure, fault.message, 'clops doctor');
+      return new CliError(EXIT.failure, `${fault.message}${addressOf(place)}`, 'clops doctor');
     case 'BAD_USER_INPUT':
       return new CliError(EXIT.usage, `${fault.message}${id}`);
     default:
       return new CliError(EXIT.failure, `${fault.message}${id}${fault.retryable ? ' Try again in a moment.' : ''}`);
   }
 }
+
+const addressOf = (place: Place | undefined): string => (place ? ` The address is from ${place.from}.` : '');
+
+/** A token that was not accepted, or none. Whose it is and where it came from is what the person can look at. */
+export function refused({ url, token, tokenFrom, isLocal }: Place): CliError {
+  const login = `clops login ${url}`;
+  if (token === undefined)
+    return new CliError(EXIT.auth, `${url} wants a token, and there is none.${isLocal ? WHERE : ''}`, login);
+  if (tokenFrom === 'CLOPS_TOKEN')
+    return new CliError(
+      EXIT.auth,
+      `${url} does not accept the token in CLOPS_TOKEN. Set another one, or unset it.`,
+      login,
+    );
+  const other = isLocal ? ' Another instance may be listening there.' : '';
+  return new CliError(EXIT.auth, `${url} does not accept the token from ${tokenFrom}.${other}`, login, 'clops doctor');
+}
+
+const WHERE = ' An instance keeps its own in the file `token` of its data folder: CLOPS_DATA_DIR says which that is.';

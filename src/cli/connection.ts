@@ -11,16 +11,30 @@ import { CliError, EXIT } from './exit.ts';
 export interface Place {
   url: string;
   token: string | undefined;
-  /** Where it was found, for people. */
+  /** Where the address was found, for people. */
   from: string;
+  /** Where the token was found; undefined when there is none. */
+  tokenFrom: string | undefined;
+  /** It is the instance of this folder, which `npm start` starts. */
+  isLocal: boolean;
 }
 
+const KEPT = 'clops login';
+
 export async function findPlace(config: ClientConfig): Promise<Place> {
-  const { url, token, local, credentialsFile } = config;
-  const kept = await readCredentials(credentialsFile);
+  const { url, token, credentialsFile } = config;
+  const [kept, local] = await Promise.all([readCredentials(credentialsFile), findLocal(config)]);
   if (url !== undefined) {
-    const ofUrl = kept?.url === url ? kept.token : url === local.url ? await readToken(local.tokenFile) : undefined;
-    return { url, token: token ?? ofUrl, from: 'CLOPS_URL' };
+    const isLocal = url === local.url;
+    const found =
+      token !== undefined
+        ? { token, tokenFrom: 'CLOPS_TOKEN' }
+        : kept?.url === url
+          ? { token: kept.token, tokenFrom: `${credentialsFile} (${KEPT})` }
+          : isLocal
+            ? await localToken(config)
+            : { token: undefined, tokenFrom: undefined };
+    return { url, ...found, from: 'CLOPS_URL', isLocal };
   }
   if (token !== undefined) {
     // Whether it is for the address that was kept or for this folder's nobody but its owner can say.
@@ -31,10 +45,31 @@ export async function findPlace(config: ClientConfig): Promise<Place> {
         `CLOPS_URL=${kept.url} clops doctor`,
         `CLOPS_URL=${local.url} clops doctor`,
       );
-    return { url: local.url, token, from: 'CLOPS_TOKEN' };
+    return { ...local, token, tokenFrom: 'CLOPS_TOKEN' };
   }
-  if (kept) return { ...kept, from: credentialsFile };
-  return { url: local.url, token: await readToken(local.tokenFile), from: local.tokenFile };
+  if (kept) {
+    const from = `${credentialsFile} (${KEPT})`;
+    return { ...kept, from, tokenFrom: from, isLocal: kept.url === local.url };
+  }
+  return { ...local, ...(await localToken(config)) };
+}
+
+/** Where the instance of this folder listens: it writes that beside its token. CLOPS_HTTP_PORT overrules it. */
+async function findLocal({ local }: ClientConfig): Promise<Pick<Place, 'url' | 'from' | 'isLocal'>> {
+  if (local.urlFile === undefined) return { url: local.url, from: 'CLOPS_HTTP_PORT', isLocal: true };
+  const said = await readText(local.urlFile);
+  if (said === undefined) return { url: local.url, from: 'the default', isLocal: true };
+  if (!URL.canParse(said) || !/^https?:/.test(said))
+    throw new CliError(
+      EXIT.usage,
+      `${local.urlFile} holds no address. The next start of that instance writes it anew.`,
+    );
+  return { url: said.replace(/\/+$/, ''), from: local.urlFile, isLocal: true };
+}
+
+async function localToken({ local }: ClientConfig): Promise<Pick<Place, 'token' | 'tokenFrom'>> {
+  const token = await readText(local.tokenFile);
+  return { token, tokenFrom: token === undefined ? undefined : local.tokenFile };
 }
 
 export async function keepCredentials(file: string, credentials: { url: string; token: string }): Promise<void> {
@@ -45,13 +80,13 @@ export async function keepCredentials(file: string, credentials: { url: string; 
 
 /** Whether there were any. */
 export async function forgetCredentials(file: string): Promise<boolean> {
-  const there = (await readCredentials(file)) !== undefined;
+  const there = (await readText(file)) !== undefined;
   await rm(file, { force: true });
   return there;
 }
 
 async function readCredentials(file: string): Promise<{ url: string; token: string } | undefined> {
-  const text = await readToken(file);
+  const text = await readText(file);
   if (text === undefined) return undefined;
   try {
     const { url, token } = JSON.parse(text) as { url?: unknown; token?: unknown };
@@ -62,7 +97,7 @@ async function readCredentials(file: string): Promise<{ url: string; token: stri
   throw new CliError(EXIT.usage, `${file} is not what \`clops login\` wrote.`, 'clops logout', 'clops login');
 }
 
-async function readToken(file: string): Promise<string | undefined> {
+async function readText(file: string): Promise<string | undefined> {
   try {
     return (await readFile(file, 'utf8')).trim();
   } catch (error) {

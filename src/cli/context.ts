@@ -5,6 +5,7 @@ import { findPlace, type Place } from './connection.ts';
 import type { Io } from './io.ts';
 import { createPaint, type Paint } from './shown/paint.ts';
 import { durationMs } from './shown/text.ts';
+import { asTyped, calledAs } from './typed.ts';
 
 export type Format = 'table' | 'json' | 'yaml' | 'name';
 
@@ -38,6 +39,8 @@ export interface Context {
   /** For what goes to stdout. */
   readonly paint: Paint;
   readonly quiet: boolean;
+  /** How this program is called here: `clops`, `npx clops`. */
+  readonly program: string;
   place(): Promise<Place>;
   client(): Promise<ClopsClient>;
   /** One document, until the time is up. What the cluster or the metrics could not say is missing, and is noted. */
@@ -64,6 +67,7 @@ export async function createContext(io: Io, flags: GlobalFlags, waits: boolean):
   const limit = timeoutMs ?? (waits ? undefined : ASKING_MS);
   const signal = limit === undefined ? io.interrupt : AbortSignal.any([io.interrupt, AbortSignal.timeout(limit)]);
   const color = flags.color && (config.color ?? io.out.isTTY === true);
+  const program = calledAs(io.script, config.npmCommand);
   let place: Promise<Place> | undefined;
   let client: Promise<ClopsClient> | undefined;
 
@@ -76,6 +80,7 @@ export async function createContext(io: Io, flags: GlobalFlags, waits: boolean):
     signal,
     paint: createPaint(color && flags.output === 'table'),
     quiet: flags.quiet === true,
+    program,
     onConnection: () => {},
     place: () => (place ??= findPlace(config)),
     client() {
@@ -96,7 +101,7 @@ export async function createContext(io: Io, flags: GlobalFlags, waits: boolean):
       context.print(await rendered(context.format, shown));
     },
     print: (line) => void (line !== '' && io.out.write(`${line}\n`)),
-    note: (line) => void (context.quiet || io.err.write(`${line}\n`)),
+    note: (line) => void (context.quiet || io.err.write(`${asTyped(line, program)}\n`)),
     async close() {
       await (await client?.catch(() => undefined))?.close();
     },

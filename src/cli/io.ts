@@ -12,19 +12,32 @@ export interface Io {
   interrupt: AbortSignal;
   /** The environment; that of the process when absent. */
   env?: NodeJS.ProcessEnv;
+  /** The file that was started, argv[1]: hints are said as this program was called. */
+  script?: string | undefined;
 }
+
+/** Why an interrupt came that nobody typed: who read the output has read enough. */
+export const PIPE_CLOSED = 'the pipe was closed';
 
 /** The terminal of this process. A second Ctrl-C ends it at once. */
 export function terminal(): Io {
   const interrupt = new AbortController();
   process.once('SIGINT', () => interrupt.abort());
   // `clops events | head` closes the pipe: that is an end, not an error.
-  for (const stream of [process.stdout, process.stderr])
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
-      interrupt.abort();
-    });
-  return { out: process.stdout, err: process.stderr, in: process.stdin, interrupt: interrupt.signal };
+  const onClosed = (end: () => void) => (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    end();
+  };
+  process.stdout.on(
+    'error',
+    onClosed(() => interrupt.abort(PIPE_CLOSED)),
+  );
+  process.stderr.on(
+    'error',
+    onClosed(() => {}),
+  );
+  const { stdout: out, stderr: err, stdin, argv } = process;
+  return { out, err, in: stdin, interrupt: interrupt.signal, script: argv[1] };
 }
 
 /** One line that a person types. `secret` is not echoed. */

@@ -11,6 +11,7 @@ import {
 } from '../client/generated/graphql.ts';
 import type { Context } from './context.ts';
 import { CliError, EXIT } from './exit.ts';
+import { all } from './pages.ts';
 import { didYouMean } from './similar.ts';
 
 export interface Named {
@@ -45,16 +46,75 @@ export async function findRollout(context: Context, ref: string): Promise<{ depl
 
 /** The team that is meant: `--team`, else the only one there is. */
 export async function oneTeam(context: Context, given: string | undefined = context.team): Promise<string> {
-  const names = (await context.ask(TeamsDocument, {})).teams.nodes.map(({ name }) => name);
+  const names = await teamNames(context);
   if (given !== undefined) {
     if (names.includes(given)) return given;
-    throw new CliError(EXIT.notFound, `There is no team ${JSON.stringify(given)}.${didYouMean(given, names)}`);
+    throw noTeam(given, names);
   }
   const [only, ...others] = names;
   if (only === undefined)
-    throw new CliError(EXIT.notFound, 'There is no team yet. Make one with the mutation createTeam.');
+    throw new CliError(
+      EXIT.notFound,
+      'There is no team yet, and everything belongs to one: make the first.',
+      'clops teams create NAME',
+    );
   if (others.length === 0) return only;
   throw new CliError(EXIT.usage, `There are several teams: say which one with --team (${names.join(', ')}).`);
+}
+
+/** An empty list of a team that is not there is no answer. @throws CliError when there is no such team. */
+export async function knownTeam(context: Context, given: string | undefined = context.team): Promise<void> {
+  if (given === undefined) return;
+  const names = await teamNames(context);
+  if (!names.includes(given)) throw noTeam(given, names);
+}
+
+async function teamNames(context: Context): Promise<string[]> {
+  const teams = await all(context, async (page) => (await context.ask(TeamsDocument, page)).teams);
+  return teams.map(({ name }) => name);
+}
+
+function noTeam(given: string, names: readonly string[]): CliError {
+  const there =
+    names.length === 0 ? ' There is none yet.' : ` There ${names.length === 1 ? 'is' : 'are'}: ${some(names)}.`;
+  return new CliError(
+    EXIT.notFound,
+    `There is no team ${JSON.stringify(given)}.${didYouMean(given, names) || there}`,
+    'clops teams list',
+    `clops teams create ${isName(given) ? given : 'NAME'}`,
+  );
+}
+
+/** More names than these nobody reads in a sentence. */
+const SOME = 10;
+
+const some = (names: readonly string[]): string =>
+  names.slice(0, SOME).join(', ') + (names.length > SOME ? ` and ${names.length - SOME} more` : '');
+
+const LONGEST_NAME = 52;
+
+/** As the API judges it in the end; asked here before bytes are sent. */
+export const isName = (name: string): boolean =>
+  name.length <= LONGEST_NAME && /^[a-z]([-a-z0-9]*[a-z0-9])?$/.test(name);
+
+/** `Silero VAD` → `silero-vad`; empty when nothing of it makes a name. */
+export const asName = (text: string): string =>
+  text
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^[^a-z]+/, '')
+    .slice(0, LONGEST_NAME)
+    .replace(/-+$/, '');
+
+/** @throws CliError with the rule, and the name that was meant perhaps. */
+export function checkName(what: string, name: string, fixed: (name: string) => string): void {
+  if (isName(name)) return;
+  const better = asName(name);
+  throw new CliError(
+    EXIT.usage,
+    `${what} ${JSON.stringify(name)} cannot be used: a name has at most ${LONGEST_NAME} lower-case letters, digits and "-", begins with a letter and ends with a letter or digit.`,
+    ...(better === '' ? [] : [fixed(better)]),
+  );
 }
 
 /** `speech/vad` in its parts; `--team` fills in a missing team and must not contradict one that is given. */
@@ -106,6 +166,7 @@ async function find(
       `There is a ${what} ${name} in the teams ${teams.join(', ')}: say which with --team.`,
     );
   }
+  await knownTeam(context, team);
   const there = await read(inTeam);
   const where = team === undefined ? '' : ` in team ${team}`;
   throw new CliError(

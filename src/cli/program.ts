@@ -2,6 +2,7 @@
 import { Command, Option } from 'commander';
 import type { Context, GlobalFlags } from './context.ts';
 import type { Exit } from './exit.ts';
+import { didYouMean } from './similar.ts';
 
 /** Does the work; answers how it ended. */
 export type Handler<Flags> = (context: Context, args: string[], flags: Flags) => Promise<Exit>;
@@ -15,6 +16,7 @@ export type Begin = (flags: GlobalFlags, waits: boolean) => Promise<Context>;
 const EPILOGUE = `
 Names: vad · speech/vad · vad@2 · vad@champion · an id. Data goes to stdout, progress to stderr.
 Exit codes: 0 ok · 1 failure · 2 usage · 3 not signed in · 4 not found · 5 conflict · 6 timeout · 7 rollout degraded
+            8 waits for a person
 `;
 
 export function createProgram(version: string, begin: Begin, outcome: Outcome): Command {
@@ -37,7 +39,7 @@ export function createProgram(version: string, begin: Begin, outcome: Outcome): 
   /** `waits`: it takes as long as it takes, and only --timeout limits it. */
   const does = <Flags>(load: () => Promise<Handler<Flags>>, waits = false) =>
     async function (this: Command): Promise<void> {
-      const context = await begin(this.optsWithGlobals<GlobalFlags>(), waits);
+      const context = await begin(this.optsWithGlobals<GlobalFlags>(), waits || this.opts()['wait'] === true);
       try {
         const args = this.processedArgs.filter((arg): arg is string => typeof arg === 'string');
         outcome.exit = await (await load())(context, args, this.opts<Record<string, unknown> & Flags>());
@@ -52,6 +54,22 @@ export function createProgram(version: string, begin: Begin, outcome: Outcome): 
   rollouts(program, does);
   insight(program, does);
   return program;
+}
+
+/** A group of commands. Its bare name does what is asked of it most: `clops models` lists them. */
+function group(program: Command, name: string, description: string, list: (this: Command) => Promise<void>): Command {
+  const made = program
+    .command(name)
+    .description(`${description}; alone: list`)
+    .usage('[options] [command]')
+    .allowExcessArguments()
+    .action(async function (this: Command) {
+      const [word] = this.args;
+      if (word === undefined) return list.call(this);
+      const names = made.commands.map((one) => one.name());
+      this.error(`error: unknown command '${word}'.${didYouMean(word, names) || ` There are: ${names.join(', ')}.`}`);
+    });
+  return made;
 }
 
 type Does = <Flags>(load: () => Promise<Handler<Flags>>, waits?: boolean) => (this: Command) => Promise<void>;
@@ -70,7 +88,17 @@ function account(program: Command, does: Does): void {
 }
 
 function registry(program: Command, does: Does): void {
-  const models = program.command('models').description('models and their versions');
+  const listTeams = does(async () => (await import('./commands/teams.ts')).list);
+  const teams = group(program, 'teams', 'owners of models and deployments', listTeams);
+  teams.command('list').description('all teams').action(listTeams);
+  teams
+    .command('create')
+    .description('make a team, and with it a namespace of the cluster')
+    .argument('<name>', 'lower-case letters, digits and "-"')
+    .option('--display-name <text>', 'name for people')
+    .action(does(async () => (await import('./commands/teams.ts')).create));
+  const listModels = does(async () => (await import('./commands/models.ts')).list);
+  const models = group(program, 'models', 'models and their versions', listModels);
   models
     .command('push')
     .description('register a file as a new version of a model; prints team/model@N')
@@ -84,10 +112,7 @@ function registry(program: Command, does: Does): void {
     .option('--tag <key=value>', 'a tag of the version (repeatable)', collect)
     .option('--source <repo@commit:path>', 'where its source is')
     .action(does(async () => (await import('./commands/push.ts')).push, true));
-  models
-    .command('list')
-    .description('all models')
-    .action(does(async () => (await import('./commands/models.ts')).list));
+  models.command('list').description('all models').action(listModels);
   models
     .command('get')
     .description('a model with its versions, or one version')
@@ -115,12 +140,13 @@ function serving(program: Command, does: Does): void {
     .command('predict')
     .description('ask a deployment, over the Open Inference Protocol')
     .argument('<deployment>')
-    .option('--input <file>', 'request as JSON, - for stdin; default: zeros as the signature wants them')
+    .option('--input <file>', 'request as JSON, - for stdin; default: zeros, where the signature leaves no size free')
     .option('--data <name=json>', 'one input tensor: x=[1,2,3] (repeatable)', collect)
+    .option('--shape <name=sizes>', 'zeros of this shape for one input tensor: x=1,512 (repeatable)', collect)
     .action(does(async () => (await import('./commands/predict.ts')).predict));
   program
     .command('status')
-    .description('wait until a deployment is healthy; 7 when it is degraded or aborted, 6 when the time is up')
+    .description('wait until a deployment is healthy; 7 when it is degraded or aborted, 8 when it waits for a person, 6 when the time of --timeout is up')
     .argument('<deployment>')
     .action(does(async () => (await import('./commands/status.ts')).status, true));
   program
@@ -131,11 +157,9 @@ function serving(program: Command, does: Does): void {
     .option('--tail <number>', 'how many of the last lines of each, 0 to 5000', '100')
     .option('--replica <name>', 'only this one')
     .action(does(async () => (await import('./commands/logs.ts')).logs, true));
-  const deployments = program.command('deployments').description('what is served');
-  deployments
-    .command('list')
-    .description('all deployments')
-    .action(does(async () => (await import('./commands/deployments.ts')).list));
+  const list = does(async () => (await import('./commands/deployments.ts')).list);
+  const deployments = group(program, 'deployments', 'what is served', list);
+  deployments.command('list').description('all deployments').action(list);
   deployments
     .command('get')
     .description('one deployment')
@@ -151,18 +175,15 @@ function serving(program: Command, does: Does): void {
 }
 
 function rollouts(program: Command, does: Does): void {
-  const group = program.command('rollouts').description('the passages from one version to another');
-  group
-    .command('list')
-    .description('rollouts, newest first')
-    .argument('[deployment]')
-    .action(does(async () => (await import('./commands/rollouts.ts')).list));
-  group
+  const list = does(async () => (await import('./commands/rollouts.ts')).list);
+  const passages = group(program, 'rollouts', 'the passages from one version to another', list);
+  passages.command('list').description('rollouts, newest first').argument('[deployment]').action(list);
+  passages
     .command('get')
     .description('how a rollout stands')
     .argument('<deployment>', 'a deployment, or the id of a rollout')
     .action(does(async () => (await import('./commands/rollouts.ts')).get));
-  group
+  passages
     .command('watch')
     .description('the same, live; Ctrl-C detaches')
     .argument('<deployment>', 'a deployment, or the id of a rollout: then until it has ended')
@@ -174,6 +195,7 @@ function rollouts(program: Command, does: Does): void {
       .description(what)
       .argument('<deployment>', 'a deployment, or the id of its rollout')
       .option('--reason <text>', 'why, for the log')
+      .option('--wait', 'until it has ended or waits for a person, as `clops status` does')
       .action(does(async () => (await import('./commands/verbs.ts'))[name]));
   verb('promote', 'go on to the next step').option(
     '--full',
@@ -189,6 +211,7 @@ function rollouts(program: Command, does: Does): void {
     .argument('<deployment>')
     .option('--to-revision <number>', 'which; default: the last one before the present')
     .option('--reason <text>', 'why, for the log')
+    .option('--wait', 'until it has ended, as `clops status` does')
     .action(does(async () => (await import('./commands/verbs.ts')).rollback));
 }
 
@@ -206,6 +229,7 @@ function insight(program: Command, does: Does): void {
     .option('--type <type>', 'only these, rollout.* for several (repeatable)', collect)
     .option('--deployment <deployment>', 'only what is about it')
     .option('--last <number>', 'how many of the past, 1 to 100', '20')
+    .option('--all', 'also each change of a condition')
     .action(does(async () => (await import('./commands/events.ts')).events, true));
   program
     .command('doctor')

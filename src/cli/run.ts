@@ -3,8 +3,9 @@ import { readFileSync } from 'node:fs';
 import { CommanderError } from 'commander';
 import { type Context, createContext } from './context.ts';
 import { CliError, EXIT, type Exit } from './exit.ts';
-import type { Io } from './io.ts';
+import { type Io, PIPE_CLOSED } from './io.ts';
 import { createProgram } from './program.ts';
+import { asTyped } from './typed.ts';
 
 /** `argv` without `node` and the name of the script. */
 export async function run(argv: readonly string[], io: Io): Promise<Exit> {
@@ -30,9 +31,11 @@ export async function run(argv: readonly string[], io: Io): Promise<Exit> {
       const asked = error.code === 'commander.helpDisplayed' || error.code === 'commander.version';
       return asked || argv.length === 0 ? EXIT.ok : EXIT.usage;
     }
+    if (io.interrupt.reason === PIPE_CLOSED) return EXIT.ok;
     const { exit, message, next } = await inWords(error, io, context);
-    io.err.write(`${exit === EXIT.interrupted ? '' : 'error: '}${message}\n`);
-    for (const command of next) io.err.write(`  try: ${command}\n`);
+    const typed = (text: string): string => asTyped(text, context?.program ?? 'clops');
+    io.err.write(`${exit === EXIT.interrupted ? '' : 'error: '}${typed(message)}\n`);
+    for (const command of next) io.err.write(`  try: ${typed(command)}\n`);
     return exit;
   }
 }
@@ -43,11 +46,16 @@ async function inWords(error: unknown, io: Io, context: Context | undefined): Pr
   if (context?.signal.aborted)
     return new CliError(EXIT.timeout, 'The time is up. --timeout gives it more.', 'clops doctor');
   const { ClopsFault } = await import('../client/index.ts');
-  if (error instanceof ClopsFault) return (await import('./answers.ts')).ofFault(error);
+  if (error instanceof ClopsFault) return (await import('./answers.ts')).ofFault(error, await context?.place());
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof Error && error.name === 'ConfigError') return new CliError(EXIT.usage, message);
-  if (error instanceof Error && 'code' in error && error.code === 'ENOENT' && 'path' in error)
-    return new CliError(EXIT.usage, `There is no file ${String(error.path)}.`);
+  if (error instanceof Error && 'code' in error && 'path' in error) {
+    const path = String(error.path);
+    if (error.code === 'ENOENT') return new CliError(EXIT.usage, `There is no file ${path}.`);
+    if (error.code === 'EACCES') return new CliError(EXIT.usage, `${path} may not be read or written by you.`);
+  }
+  if (error instanceof Error && 'code' in error && error.code === 'EISDIR')
+    return new CliError(EXIT.usage, 'A folder was given where a file is wanted.');
   return new CliError(EXIT.failure, message);
 }
 

@@ -18,36 +18,55 @@ export interface RequestTensor {
 
 const MAX_ELEMENTS = 4_000_000;
 
-/** `made`: those that nobody gave, filled with zeros; a free dimension of theirs is 1. */
+export interface Given {
+  /** `name=json`. */
+  data?: readonly string[] | undefined;
+  /** `name=1,512`: zeros of this shape. */
+  shapes?: readonly string[] | undefined;
+}
+
+/**
+ * `made`: those that nobody gave, filled with zeros. `open`: those that nobody gave and nothing can be made up for, since
+ * more than the size of the batch is free: a model refuses, or worse, answers, what no caller would send.
+ */
 export function inputsOf(
   signature: readonly Tensor[] | undefined,
-  given: readonly string[],
-): { inputs: RequestTensor[]; made: RequestTensor[] } {
-  const values = new Map(given.map(parsed));
+  { data = [], shapes = [] }: Given,
+): { inputs: RequestTensor[]; made: RequestTensor[]; open: Tensor[] } {
+  const values = new Map(data.map(parsed));
+  const sizes = new Map(shapes.map(sized));
   if (!signature) {
     if (values.size === 0)
       throw new CliError(
         EXIT.usage,
         'The version has no signature, so nothing can be made up: give --input or --data.',
       );
-    return { inputs: [...values].map(([name, value]) => tensorOf(name, value, undefined)), made: [] };
+    return { inputs: [...values].map(([name, value]) => tensorOf(name, value, undefined)), made: [], open: [] };
   }
   const names = signature.map(({ name }) => name);
-  for (const name of values.keys())
+  for (const name of [...values.keys(), ...sizes.keys()])
     if (!names.includes(name))
       throw new CliError(
         EXIT.usage,
         `There is no input ${name}.${didYouMean(name, names)} The inputs are: ${names.join(', ')}.`,
       );
+  const inputs: RequestTensor[] = [];
   const made: RequestTensor[] = [];
-  const inputs = signature.map((tensor) => {
-    if (values.has(tensor.name)) return tensorOf(tensor.name, values.get(tensor.name), tensor);
-    const zero = zeros(tensor);
-    made.push(zero);
-    return zero;
-  });
-  return { inputs, made };
+  const open: Tensor[] = [];
+  for (const tensor of signature) {
+    const shape = sizes.get(tensor.name) ?? (isOpen(tensor) ? undefined : tensor.shape);
+    if (values.has(tensor.name)) inputs.push(tensorOf(tensor.name, values.get(tensor.name), tensor));
+    else if (shape) {
+      const zero = zeros(tensor, shape);
+      made.push(zero);
+      inputs.push(zero);
+    } else open.push(tensor);
+  }
+  return { inputs, made, open };
 }
+
+/** Of one free size, the first, 1 is what everybody means: a batch of one. */
+const isOpen = ({ shape }: Tensor): boolean => shape.some((size, i) => size < 0 && i > 0);
 
 function parsed(pair: string): [string, unknown] {
   const at = pair.indexOf('=');
@@ -58,6 +77,20 @@ function parsed(pair: string): [string, unknown] {
   } catch {
     return [pair.slice(0, at), text];
   }
+}
+
+/** `x=1,512`, and `x=` for a scalar. */
+function sized(pair: string): [string, number[]] {
+  const [, name, text] = /^([^=]+)=([\d,x ]*)$/.exec(pair) ?? [];
+  if (name === undefined || text === undefined)
+    throw new CliError(EXIT.usage, `--shape is written name=1,512, and not ${JSON.stringify(pair)}.`);
+  return [
+    name,
+    text
+      .split(/[,x ]+/)
+      .filter(Boolean)
+      .map(Number),
+  ];
 }
 
 function tensorOf(name: string, value: unknown, tensor: Tensor | undefined): RequestTensor {
@@ -91,11 +124,18 @@ function typeOf(data: readonly unknown[]): string {
   return 'BYTES';
 }
 
-function zeros({ name, datatype, shape }: Tensor): RequestTensor {
-  const sizes = shape.map((size) => (size < 0 ? 1 : size));
+function zeros({ name, datatype, shape }: Tensor, wanted: readonly number[]): RequestTensor {
+  const fits = wanted.length === shape.length && shape.every((size, i) => size < 0 || size === wanted[i]);
+  if (!fits)
+    throw new CliError(EXIT.usage, `--shape ${name}=${wanted.join(',')} does not fit: ${name} is ${sizesOf(shape)}.`);
+  const sizes = wanted.map((size) => (size < 0 ? 1 : size));
   const count = sizes.reduce((product, size) => product * size, 1);
   if (count > MAX_ELEMENTS)
     throw new CliError(EXIT.usage, `${name} has ${count} elements, which is too many to make up: give --input.`);
   const zero = datatype === 'BYTES' ? '' : datatype === 'BOOL' ? false : 0;
   return { name, datatype, shape: sizes, data: new Array<unknown>(count).fill(zero) };
 }
+
+/** `[?, 512]`: what is free is a question. */
+export const sizesOf = (shape: readonly number[]): string =>
+  `[${shape.map((size) => (size < 0 ? '?' : size)).join(', ')}]`;

@@ -14,6 +14,11 @@ export function adminToken(dataDir: string): { token: string; file: string } {
   return { token, file };
 }
 
+/** Where this folder's instance listens, beside its token: a client that is told the folder needs no port. */
+export function rememberUrl(dataDir: string, url: string): void {
+  writeFileSync(join(dataDir, 'url'), `${url.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:')}\n`);
+}
+
 /** Signs the addresses that artifacts are put to and got from. */
 export function signingKey(dataDir: string): string {
   return secretIn(join(dataDir, 'signing.key'), () => randomBytes(32).toString('base64url'));

@@ -44,14 +44,29 @@ test('inputs are filled from the signature, and what was made up is named', () =
     { name: 'rate', datatype: 'INT64', shape: [] },
     { name: 'who', datatype: 'BYTES', shape: [1] },
   ];
-  const { inputs, made } = inputsOf(signature, ['x=[1,2,3,4]']);
+  const { inputs, made } = inputsOf(signature, { data: ['x=[1,2,3,4]'] });
   expect(inputs).toEqual([
     { name: 'x', datatype: 'FP32', shape: [2, 2], data: [1, 2, 3, 4] },
     { name: 'rate', datatype: 'INT64', shape: [], data: [0] },
     { name: 'who', datatype: 'BYTES', shape: [1], data: [''] },
   ]);
   expect(made.map(({ name }) => name)).toEqual(['rate', 'who']);
-  expect(inputsOf(signature, ['x=[[1,2]]']).inputs[0]).toMatchObject({ shape: [1, 2], data: [1, 2] });
-  expect(() => inputsOf(signature, ['xx=1'])).toThrow(/Did you mean x\?/);
-  expect(() => inputsOf(undefined, [])).toThrow(/no signature/);
+  expect(inputsOf(signature, { data: ['x=[[1,2]]'] }).inputs[0]).toMatchObject({ shape: [1, 2], data: [1, 2] });
+  expect(() => inputsOf(signature, { data: ['xx=1'] })).toThrow(/Did you mean x\?/);
+  expect(() => inputsOf(undefined, {})).toThrow(/no signature/);
+});
+
+test('zeros are made up only where nobody has to know a size: a batch is one', () => {
+  const signature = [
+    { name: 'frame', datatype: 'FP32', shape: [-1, -1] },
+    { name: 'state', datatype: 'FP32', shape: [-1, 2] },
+  ];
+  const { made, open } = inputsOf(signature, {});
+  expect(made).toEqual([{ name: 'state', datatype: 'FP32', shape: [1, 2], data: [0, 0] }]);
+  expect(open.map(({ name }) => name)).toEqual(['frame']);
+  const sized = inputsOf(signature, { shapes: ['frame=1,3'] });
+  expect(sized.inputs[0]).toEqual({ name: 'frame', datatype: 'FP32', shape: [1, 3], data: [0, 0, 0] });
+  expect(sized.open).toEqual([]);
+  expect(() => inputsOf(signature, { shapes: ['state=1,3'] })).toThrow(/state=1,3 does not fit: state is \[\?, 2\]/);
+  expect(() => inputsOf(signature, { shapes: ['frame'] })).toThrow(/--shape is written name=1,512/);
 });

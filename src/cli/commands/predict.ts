@@ -1,12 +1,14 @@
 /** One request to a deployment's endpoint, as any client of the Open Inference Protocol sends it. */
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { DeploymentSignatureDocument } from '../../client/generated/graphql.ts';
 import type { Context } from '../context.ts';
 import { CliError, EXIT, type Exit } from '../exit.ts';
 import { readAll } from '../io.ts';
 import { findDeployment, full } from '../names.ts';
 import { table } from '../shown/table.ts';
-import { inputsOf, type RequestTensor, type Tensor } from '../tensors.ts';
+import { inputsOf, type RequestTensor, sizesOf, type Tensor } from '../tensors.ts';
 import { gone } from './deployments.ts';
 
 const MAX_INPUT = 64 * 1024 ** 2;
@@ -16,6 +18,7 @@ const SHOWN = 6;
 interface Flags {
   input?: string;
   data?: string[];
+  shape?: string[];
 }
 
 interface Answer {
@@ -31,7 +34,8 @@ export async function predict(context: Context, [ref = '']: string[], flags: Fla
   if (node?.__typename !== 'Deployment') throw gone(label);
   if (!node.endpoint)
     throw new CliError(EXIT.failure, `${label} has no endpoint yet: it is ${node.phase}.`, `clops status ${label}`);
-  const { body, madeUp } = await bodyOf(context, flags, (node.stable?.version ?? node.version).signature?.inputs);
+  const signature = (node.stable?.version ?? node.version).signature?.inputs;
+  const { body, madeUp } = await bodyOf(context, flags, { label, model: node.model.name, signature });
   const url = `${node.endpoint.url}/v2/models/${node.model.name}/infer`;
   const began = performance.now();
   const answer = await infer(url, body, context, { label, madeUp });
@@ -46,11 +50,11 @@ export async function predict(context: Context, [ref = '']: string[], flags: Fla
 
 async function bodyOf(
   context: Context,
-  { input, data = [] }: Flags,
-  signature: readonly Tensor[] | undefined,
+  { input, data = [], shape: shapes = [] }: Flags,
+  asked: { label: string; model: string; signature: readonly Tensor[] | undefined },
 ): Promise<{ body: string; madeUp: boolean }> {
-  if (input !== undefined && data.length > 0)
-    throw new CliError(EXIT.usage, '--input and --data contradict each other: give one.');
+  if (input !== undefined && data.length + shapes.length > 0)
+    throw new CliError(EXIT.usage, '--input is the whole request: leave out --data and --shape.');
   if (input !== undefined) {
     const text = input === '-' ? await readAll(context.io.in, MAX_INPUT) : await readFile(input, 'utf8');
     try {
@@ -61,9 +65,24 @@ async function bodyOf(
     }
     return { body: text, madeUp: false };
   }
-  const { inputs, made } = inputsOf(signature, data);
+  const { inputs, made, open } = inputsOf(asked.signature, { data, shapes });
+  if (open.length > 0) throw unasked(asked.label, asked.model, asked.signature ?? [], open);
   if (made.length > 0) context.note(`! No input was given for ${made.map(describe).join(', ')}: asking with zeros.`);
   return { body: JSON.stringify({ inputs }), madeUp: made.length > 0 };
+}
+
+/** What the model takes, which sizes nobody but the caller knows, and how to give them. */
+function unasked(label: string, model: string, signature: readonly Tensor[], open: readonly Tensor[]): CliError {
+  const rows = signature.map(({ name, datatype, shape }) => [name, datatype, sizesOf(shape)]);
+  const shapes = open.map(({ name, shape }) => `--shape ${name}=${shape.map((n) => (n < 0 ? 'N' : n)).join(',')}`);
+  const given = signature.filter((tensor) => !open.includes(tensor)).map(({ name }) => `--data ${name}=…`);
+  const example = join('examples', model, 'request.json');
+  return new CliError(
+    EXIT.usage,
+    `${label} takes input, and only you know the sizes marked with a question mark:\n${table(['INPUT', 'TYPE', 'SHAPE'], rows)}\nGive the whole request, or the sizes (then zeros are sent) and single values.`,
+    `clops predict ${label} --input ${existsSync(example) ? example : 'request.json'}`,
+    `clops predict ${label} ${[...shapes, ...given].join(' ')}`,
+  );
 }
 
 const describe = ({ name, datatype, shape }: RequestTensor): string => `${name} ${datatype}[${shape.join(', ')}]`;

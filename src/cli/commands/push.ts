@@ -1,18 +1,25 @@
-/** A file becomes a version of a model: upload, register, name. */
+/**
+ * A file becomes a version of a model: check, upload, register, name. Gigabytes are not sent for a version that is refused
+ * in the end for its name or team, and a model that was made for a version does not stay without one.
+ */
+import { open } from 'node:fs/promises';
 import { basename, extname, resolve } from 'node:path';
 import {
   CreateModelDocument,
   CreateModelVersionDocument,
   type CreateModelVersionInput,
+  DeleteModelDocument,
   type ModelFormat,
   ModelNamesDocument,
+  ServerInfoDocument,
   SetAliasDocument,
 } from '../../client/generated/graphql.ts';
 import { done } from '../answers.ts';
 import type { Context } from '../context.ts';
 import { CliError, EXIT, type Exit } from '../exit.ts';
-import { full, type Named, oneTeam, split } from '../names.ts';
+import { asName, checkName, full, type Named, oneTeam, split } from '../names.ts';
 import { createBar } from '../shown/bar.ts';
+import { bytes } from '../shown/text.ts';
 import { didYouMean } from '../similar.ts';
 
 interface Flags {
@@ -60,38 +67,107 @@ export async function push(context: Context, [file = '']: string[], flags: Flags
     ...(flags.tag && { tags: Object.fromEntries(flags.tag.map((pair) => pairOf(pair, '--tag'))) }),
     ...(flags.source !== undefined && { source: sourceOf(flags.source) }),
   };
+  if (flags.alias !== undefined) checkAlias(flags.alias);
   const { team: given, name } = split(context, flags.name ?? nameOf(file));
+  checkName('The model name', name, (better) => `clops models push ${file} --name ${better}`);
+  const size = await checkFile(file, format);
   const team = await oneTeam(context, given);
-  const client = await context.client();
+  const { limits } = (await context.ask(ServerInfoDocument, {})).serverInfo;
+  if (size > limits.maxArtifactBytes)
+    throw new CliError(
+      EXIT.usage,
+      `${file} has ${bytes(size)}, and this instance takes ${bytes(limits.maxArtifactBytes)} at most: CLOPS_MAX_ARTIFACT_BYTES of the server raises that.`,
+    );
 
   const bar = createBar(context, basename(file));
-  const { digest, alreadyThere } = await client
+  const { digest, alreadyThere } = await (await context.client())
     .uploadArtifact(resolve(file), { onProgress: bar.at, signal: context.signal })
     .finally(bar.end);
   if (alreadyThere) context.note('These bytes are there already.');
 
-  const model = await findOrMake(context, team, name);
-  const input: CreateModelVersionInput = { model: model.id, format, artifact: { digest }, ...described };
-  const { version } = done((await context.ask(CreateModelVersionDocument, { input })).createModelVersion);
-  if (!version) throw new Error('the API answered neither a version nor an error');
+  const version = await register(context, { team, name }, { format, artifact: { digest }, ...described });
+  const label = `${team}/${name}@${version.number}`;
   if (flags.alias !== undefined) {
-    const alias = { model: model.id, name: flags.alias, version: { number: version.number } };
+    const alias = { model: version.model, name: flags.alias, version: { number: version.number } };
     done((await context.ask(SetAliasDocument, { input: alias })).setAlias);
   }
-  const label = `${full(model)}@${version.number}`;
-  await context.show({ data: version, table: () => label, names: [label] });
+  await context.show({ data: version.data, table: () => label, names: [label] });
   context.note(`Serve it:  clops deploy ${label}`);
   return EXIT.ok;
 }
 
-async function findOrMake(context: Context, team: string, name: string): Promise<Named> {
+/** The version, of a model that is made when it is new, and taken back when its version is refused. */
+async function register(
+  context: Context,
+  { team, name }: { team: string; name: string },
+  described: Omit<CreateModelVersionInput, 'model'>,
+): Promise<{ model: string; number: number; data: object }> {
+  const { model, isNew } = await findOrMake(context, team, name);
+  try {
+    const input = { model: model.id, ...described };
+    const { version } = done((await context.ask(CreateModelVersionDocument, { input })).createModelVersion);
+    if (!version) throw new Error('the API answered neither a version nor an error');
+    if (isNew) context.note(`Made the model ${full(model)}.`);
+    return { model: model.id, number: version.number, data: version };
+  } catch (error) {
+    // After a refusal nothing of it is there. After a lost answer the version may be: then the model stays.
+    if (isNew && error instanceof CliError) await context.ask(DeleteModelDocument, { input: { model: model.id } });
+    throw error;
+  }
+}
+
+async function findOrMake(context: Context, team: string, name: string): Promise<{ model: Named; isNew: boolean }> {
   const { models } = await context.ask(ModelNamesDocument, { where: { team, name: { eq: name } } });
   const [found] = models.nodes;
-  if (found) return found;
+  if (found) return { model: found, isNew: false };
   const { model } = done((await context.ask(CreateModelDocument, { input: { team, name } })).createModel);
   if (!model) throw new Error('the API answered neither a model nor an error');
-  context.note(`Made the model ${full(model)}.`);
-  return model;
+  return { model, isNew: true };
+}
+
+/** Of a protobuf message that is a model: the keys of its fields, of which the version of the format comes first. */
+const ONNX_BEGINS = new Set([0x08, 0x12, 0x1a, 0x22, 0x28, 0x32, 0x3a, 0x42, 0x72]);
+
+/** Answers its size. @throws CliError for what is no artifact at all; whether it is a good one is the API's to say. */
+async function checkFile(file: string, format: ModelFormat): Promise<number> {
+  const handle = await open(file);
+  try {
+    const stat = await handle.stat();
+    if (stat.isDirectory())
+      throw new CliError(
+        EXIT.usage,
+        `${file} is a folder: an artifact is one file. Pack it first.`,
+        `tar -cf ${basename(resolve(file))}.tar ${file}`,
+      );
+    if (!stat.isFile()) throw new CliError(EXIT.usage, `${file} is no file.`);
+    if (stat.size === 0) throw new CliError(EXIT.usage, `${file} is empty.`);
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(64), 0, 64, 0);
+    const head = buffer.subarray(0, bytesRead);
+    if (head.toString('latin1').startsWith('version https://git-lfs'))
+      throw new CliError(
+        EXIT.usage,
+        `${file} is the pointer that Git LFS left in its place.`,
+        `git lfs pull --include ${file}`,
+      );
+    if (format === 'ONNX' && !ONNX_BEGINS.has(head[0] ?? 0))
+      throw new CliError(
+        EXIT.usage,
+        `${file} is no ONNX model: it begins with ${JSON.stringify(head.toString('latin1', 0, 12))}.`,
+      );
+    return stat.size;
+  } finally {
+    await handle.close();
+  }
+}
+
+function checkAlias(alias: string): void {
+  if (alias === 'latest')
+    throw new CliError(EXIT.usage, '"latest" is the newest version by itself: choose another alias.');
+  if (!/^[a-z]([a-z0-9_-]{0,61}[a-z0-9])?$/.test(alias))
+    throw new CliError(
+      EXIT.usage,
+      `The alias ${JSON.stringify(alias)} cannot be used: at most 63 lower-case letters, digits, "-" and "_", beginning with a letter and not ending with a sign.`,
+    );
 }
 
 function formatOf(file: string, given: string | undefined): ModelFormat {
@@ -111,11 +187,7 @@ function formatOf(file: string, given: string | undefined): ModelFormat {
 
 /** `Silero VAD.onnx` → `silero-vad`. */
 function nameOf(file: string): string {
-  const name = basename(file, extname(file))
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, '-')
-    .replace(/^[^a-z]+|-+$/g, '')
-    .slice(0, 52);
+  const name = asName(basename(file, extname(file)));
   if (name === '') throw new CliError(EXIT.usage, `${basename(file)} makes no name: give one with --name.`);
   return name;
 }

@@ -7,11 +7,11 @@ import {
 } from '../../client/generated/graphql.ts';
 import type { Context } from '../context.ts';
 import { EXIT, type Exit } from '../exit.ts';
-import { findDeployment, findRollout, full } from '../names.ts';
+import { findDeployment, findRollout, full, knownTeam } from '../names.ts';
 import { phase } from '../shown/paint.ts';
-import { passage } from '../shown/rollout.ts';
+import { outcomeOf, passage } from '../shown/rollout.ts';
 import { table } from '../shown/table.ts';
-import { age, word } from '../shown/text.ts';
+import { age } from '../shown/text.ts';
 import { type Change, watchChanges } from '../watch.ts';
 import { gone, shownOnce } from './deployments.ts';
 
@@ -23,13 +23,14 @@ export async function list(context: Context, [ref]: string[]): Promise<Exit> {
   const deployment = ref === undefined ? undefined : (await findDeployment(context, ref)).id;
   const where = { ...(deployment && { deployment }), ...(context.team !== undefined && { team: context.team }) };
   const { nodes } = (await context.ask(RolloutsDocument, { where, first: MOST })).rollouts;
+  if (nodes.length === 0) await knownTeam(context);
   if (nodes.length === 0) context.note('There is no rollout yet.');
   const rows = nodes.map((rollout) => [
     full(rollout.deployment),
     `${rollout.number ?? '–'}`,
     passage(rollout),
     phase(paint, rollout.phase),
-    rollout.outcome ? word(rollout.outcome).toLowerCase() : '–',
+    rollout.outcome ? outcomeOf(rollout.outcome) : '–',
     age(rollout.startedAt, Date.now()),
     rollout.startedBy.name,
     rollout.id,

@@ -74,6 +74,16 @@ export type CreateModelVersionInput = {
   tags?: Record<string, unknown> | null | undefined;
 };
 
+/** What a new team is called. */
+export type CreateTeamInput = {
+  /** Name for people. Default: the name. */
+  displayName?: string | null | undefined;
+  /** Makes the mutation safe to repeat: same key and input, same answer, one effect. */
+  idempotencyKey?: string | null | undefined;
+  /** At most 52 characters: lower-case letters, digits and "-". Becomes the namespace. */
+  name: string;
+};
+
 /** The deployment to delete. */
 export type DeleteDeploymentInput = {
   /** The deployment. */
@@ -82,6 +92,14 @@ export type DeleteDeploymentInput = {
   expectedGeneration?: number | null | undefined;
   /** Makes the mutation safe to repeat: same key and input, same answer, one effect. */
   idempotencyKey?: string | null | undefined;
+};
+
+/** The model to delete, with its versions. */
+export type DeleteModelInput = {
+  /** Makes the mutation safe to repeat: same key and input, same answer, one effect. */
+  idempotencyKey?: string | null | undefined;
+  /** The model. */
+  model: string;
 };
 
 /** What is to be served where. What is not given stays as it is, or has its default the first time. */
@@ -489,6 +507,13 @@ export type FollowEventsSubscription = { events: { kind: StreamMessageKind, curs
         | { name: string }
       , team: { name: string } | null } | null } };
 
+export type OperationStateQueryVariables = Exact<{
+  id: string;
+}>;
+
+
+export type OperationStateQuery = { operation: { id: string, state: OperationState, error: string | null } | null };
+
 export type ServerInfoQueryVariables = Exact<{ [key: string]: never; }>;
 
 
@@ -502,10 +527,28 @@ export type ViewerQuery = { viewer: { actor:
       | { __typename: 'SystemActor', id: string, name: string }
      } };
 
-export type TeamsQueryVariables = Exact<{ [key: string]: never; }>;
+export type TeamsQueryVariables = Exact<{
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+}>;
 
 
-export type TeamsQuery = { teams: { nodes: Array<{ id: string, name: string, displayName: string }> } };
+export type TeamsQuery = { teams: { nodes: Array<{ id: string, name: string, displayName: string, namespace: string }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
+
+export type CreateTeamMutationVariables = Exact<{
+  input: CreateTeamInput;
+}>;
+
+
+export type CreateTeamMutation = { createTeam: { team: { id: string, name: string, displayName: string, namespace: string } | null, errors: Array<
+      | { __typename: 'ConflictError', code: UserErrorCode, message: string, path: Array<string> | null }
+      | { __typename: 'DigestMismatchError', code: UserErrorCode, message: string, path: Array<string> | null }
+      | { __typename: 'InvalidInputError', code: UserErrorCode, message: string, path: Array<string> | null }
+      | { __typename: 'NameTakenError', code: UserErrorCode, message: string, path: Array<string> | null }
+      | { __typename: 'NotAllowedNowError', phase: string | null, allowed: Array<string>, code: UserErrorCode, message: string, path: Array<string> | null }
+      | { __typename: 'NotFoundError', code: UserErrorCode, message: string, path: Array<string> | null }
+      | { __typename: 'UnsupportedError', code: UserErrorCode, message: string, path: Array<string> | null }
+    > } };
 
 export type NamedQueryVariables = Exact<{
   id: string;
@@ -659,6 +702,21 @@ export type CreateModelMutation = { createModel: { model: { id: string, name: st
       | { __typename: 'UnsupportedError', code: UserErrorCode, message: string, path: Array<string> | null }
     > } };
 
+export type DeleteModelMutationVariables = Exact<{
+  input: DeleteModelInput;
+}>;
+
+
+export type DeleteModelMutation = { deleteModel: { deletedId: string | null, errors: Array<
+      | { __typename: 'ConflictError', code: UserErrorCode, message: string, path: Array<string> | null }
+      | { __typename: 'DigestMismatchError', code: UserErrorCode, message: string, path: Array<string> | null }
+      | { __typename: 'InvalidInputError', code: UserErrorCode, message: string, path: Array<string> | null }
+      | { __typename: 'NameTakenError', code: UserErrorCode, message: string, path: Array<string> | null }
+      | { __typename: 'NotAllowedNowError', phase: string | null, allowed: Array<string>, code: UserErrorCode, message: string, path: Array<string> | null }
+      | { __typename: 'NotFoundError', code: UserErrorCode, message: string, path: Array<string> | null }
+      | { __typename: 'UnsupportedError', code: UserErrorCode, message: string, path: Array<string> | null }
+    > } };
+
 export type CreateModelVersionMutationVariables = Exact<{
   input: CreateModelVersionInput;
 }>;
@@ -706,7 +764,7 @@ export type DeploymentLineFragment = { id: string, name: string, phase: Deployme
 export type DeploymentPictureFragment = { paused: boolean, id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, strategy: { canary: { progressDeadlineSeconds: number } | null, rolling: { maxSurge: number | string, maxUnavailable: number | string } | null }, conditions: Array<{ type: string, status: ConditionStatus, reason: string, message: string }>, traffic: Array<{ role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null }>, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb>, number: number | null, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, observedShare: number | null, pausedSeconds: number, startedBy:
       | { name: string }
       | { name: string }
-    , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, currentReplicas: Array<{ id: string, name: string, phase: string, ready: boolean, restarts: number, message: string | null, startedAt: string | null, role: TrafficRole | null, revision: { id: string, number: number } }> | null, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null };
+    , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, currentReplicas: Array<{ id: string, name: string, phase: string, ready: boolean, restarts: number, message: string | null, startedAt: string | null, role: TrafficRole | null, revision: { id: string, number: number, createdAt: string } }> | null, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null };
 
 export type DeploymentsQueryVariables = Exact<{
   where?: DeploymentWhere | null | undefined;
@@ -734,7 +792,7 @@ export type DeploymentQuery = { node:
     | { __typename: 'Deployment', paused: boolean, id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, resources: { cpu: string | null, memory: string | null, gpus: number | null, gpuProduct: string | null, gpuMemoryMib: number | null, migProfile: string | null }, strategy: { canary: { progressDeadlineSeconds: number } | null, rolling: { maxSurge: number | string, maxUnavailable: number | string } | null }, conditions: Array<{ type: string, status: ConditionStatus, reason: string, message: string }>, traffic: Array<{ role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null }>, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb>, number: number | null, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, observedShare: number | null, pausedSeconds: number, startedBy:
           | { name: string }
           | { name: string }
-        , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, currentReplicas: Array<{ id: string, name: string, phase: string, ready: boolean, restarts: number, message: string | null, startedAt: string | null, role: TrafficRole | null, revision: { id: string, number: number } }> | null, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null }
+        , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, currentReplicas: Array<{ id: string, name: string, phase: string, ready: boolean, restarts: number, message: string | null, startedAt: string | null, role: TrafficRole | null, revision: { id: string, number: number, createdAt: string } }> | null, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null }
     | { __typename: 'Event' }
     | { __typename: 'Experiment' }
     | { __typename: 'Gpu' }
@@ -980,7 +1038,7 @@ export type DeploymentChangedSubscription = { deploymentChanged: { kind: StreamM
       , team: { name: string } | null } | null, deployment: { paused: boolean, id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, strategy: { canary: { progressDeadlineSeconds: number } | null, rolling: { maxSurge: number | string, maxUnavailable: number | string } | null }, conditions: Array<{ type: string, status: ConditionStatus, reason: string, message: string }>, traffic: Array<{ role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null }>, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb>, number: number | null, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, observedShare: number | null, pausedSeconds: number, startedBy:
           | { name: string }
           | { name: string }
-        , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, currentReplicas: Array<{ id: string, name: string, phase: string, ready: boolean, restarts: number, message: string | null, startedAt: string | null, role: TrafficRole | null, revision: { id: string, number: number } }> | null, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null } } };
+        , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, currentReplicas: Array<{ id: string, name: string, phase: string, ready: boolean, restarts: number, message: string | null, startedAt: string | null, role: TrafficRole | null, revision: { id: string, number: number, createdAt: string } }> | null, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null } } };
 
 export type RolloutProgressSubscriptionVariables = Exact<{
   rollout: string;
@@ -994,7 +1052,7 @@ export type RolloutProgressSubscription = { rolloutProgress: { kind: StreamMessa
       , team: { name: string } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, observedShare: number | null, pausedSeconds: number, allowed: Array<RolloutVerb>, deployment: { paused: boolean, id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, strategy: { canary: { progressDeadlineSeconds: number } | null, rolling: { maxSurge: number | string, maxUnavailable: number | string } | null }, conditions: Array<{ type: string, status: ConditionStatus, reason: string, message: string }>, traffic: Array<{ role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null }>, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb>, number: number | null, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, observedShare: number | null, pausedSeconds: number, startedBy:
             | { name: string }
             | { name: string }
-          , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, currentReplicas: Array<{ id: string, name: string, phase: string, ready: boolean, restarts: number, message: string | null, startedAt: string | null, role: TrafficRole | null, revision: { id: string, number: number } }> | null, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null }, startedBy:
+          , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, currentReplicas: Array<{ id: string, name: string, phase: string, ready: boolean, restarts: number, message: string | null, startedAt: string | null, role: TrafficRole | null, revision: { id: string, number: number, createdAt: string } }> | null, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null }, startedBy:
         | { name: string }
         | { name: string }
       , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } } };
@@ -1015,7 +1073,7 @@ export type DeploymentReplicasQueryVariables = Exact<{
 
 export type DeploymentReplicasQuery = { node:
     | { __typename: 'Cluster' }
-    | { __typename: 'Deployment', currentReplicas: Array<{ id: string, name: string }> | null }
+    | { __typename: 'Deployment', currentReplicas: Array<{ id: string, name: string, restarts: number }> | null }
     | { __typename: 'Event' }
     | { __typename: 'Experiment' }
     | { __typename: 'Gpu' }
@@ -1362,6 +1420,7 @@ export const DeploymentPictureFragmentDoc = new TypedDocumentString(`
     revision {
       id
       number
+      createdAt
     }
   }
 }
@@ -1715,6 +1774,15 @@ export const FollowEventsDocument = new TypedDocumentString(`
     name
   }
 }`) as unknown as TypedDocumentString<FollowEventsSubscription, FollowEventsSubscriptionVariables>;
+export const OperationStateDocument = new TypedDocumentString(`
+    query OperationState($id: ID!) {
+  operation(id: $id) {
+    id
+    state
+    error
+  }
+}
+    `) as unknown as TypedDocumentString<OperationStateQuery, OperationStateQueryVariables>;
 export const ServerInfoDocument = new TypedDocumentString(`
     query ServerInfo {
   serverInfo {
@@ -1740,16 +1808,45 @@ export const ViewerDocument = new TypedDocumentString(`
 }
     `) as unknown as TypedDocumentString<ViewerQuery, ViewerQueryVariables>;
 export const TeamsDocument = new TypedDocumentString(`
-    query Teams {
-  teams(first: 100) {
+    query Teams($first: Int = 50, $after: Cursor) {
+  teams(first: $first, after: $after) {
     nodes {
       id
       name
       displayName
+      namespace
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
     }
   }
 }
     `) as unknown as TypedDocumentString<TeamsQuery, TeamsQueryVariables>;
+export const CreateTeamDocument = new TypedDocumentString(`
+    mutation CreateTeam($input: CreateTeamInput!) {
+  createTeam(input: $input) {
+    team {
+      id
+      name
+      displayName
+      namespace
+    }
+    errors {
+      ...Refusal
+    }
+  }
+}
+    fragment Refusal on UserError {
+  __typename
+  code
+  message
+  path
+  ... on NotAllowedNowError {
+    phase
+    allowed
+  }
+}`) as unknown as TypedDocumentString<CreateTeamMutation, CreateTeamMutationVariables>;
 export const NamedDocument = new TypedDocumentString(`
     query Named($id: ID!) {
   node(id: $id) {
@@ -1968,6 +2065,25 @@ export const CreateModelDocument = new TypedDocumentString(`
     allowed
   }
 }`) as unknown as TypedDocumentString<CreateModelMutation, CreateModelMutationVariables>;
+export const DeleteModelDocument = new TypedDocumentString(`
+    mutation DeleteModel($input: DeleteModelInput!) {
+  deleteModel(input: $input) {
+    deletedId
+    errors {
+      ...Refusal
+    }
+  }
+}
+    fragment Refusal on UserError {
+  __typename
+  code
+  message
+  path
+  ... on NotAllowedNowError {
+    phase
+    allowed
+  }
+}`) as unknown as TypedDocumentString<DeleteModelMutation, DeleteModelMutationVariables>;
 export const CreateModelVersionDocument = new TypedDocumentString(`
     mutation CreateModelVersion($input: CreateModelVersionInput!) {
   createModelVersion(input: $input) {
@@ -2309,6 +2425,7 @@ fragment DeploymentPicture on Deployment {
     revision {
       id
       number
+      createdAt
     }
   }
 }`) as unknown as TypedDocumentString<DeploymentQuery, DeploymentQueryVariables>;
@@ -3612,6 +3729,7 @@ fragment DeploymentPicture on Deployment {
     revision {
       id
       number
+      createdAt
     }
   }
 }`) as unknown as TypedDocumentString<DeploymentChangedSubscription, DeploymentChangedSubscriptionVariables>;
@@ -3789,6 +3907,7 @@ fragment DeploymentPicture on Deployment {
     revision {
       id
       number
+      createdAt
     }
   }
 }`) as unknown as TypedDocumentString<RolloutProgressSubscription, RolloutProgressSubscriptionVariables>;
@@ -3832,6 +3951,7 @@ export const DeploymentReplicasDocument = new TypedDocumentString(`
       currentReplicas {
         id
         name
+        restarts
       }
     }
   }
