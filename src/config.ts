@@ -14,51 +14,96 @@ const list = z
       .filter(Boolean),
   );
 
+/** `described`: what a setting means, and in words what it is when it is not given and has no default of its own. */
+const described = (description: string, otherwise?: string) => ({ description, ...(otherwise && { otherwise }) });
+
 const schema = z.object({
   CLOPS_DATA_DIR: z
     .string()
     .min(1)
     .default('.clops')
-    .describe('Everything this instance keeps: Postgres, cluster state, artifacts, logs, token, kubeconfig.'),
-  CLOPS_HTTP_PORT: port(4000).describe('Port of the GraphQL API and of artifacts.'),
-  CLOPS_GATEWAY_PORT: port(8080).describe('Port of the local gateway, where models are asked.'),
-  CLOPS_CLUSTER_PORT: port(6443).describe('Port of the local Kubernetes API.'),
-  CLOPS_BIND: z.string().min(1).default('127.0.0.1').describe('Address on which API and gateway listen.'),
+    .meta(described('Everything this instance keeps: Postgres, cluster state, artifacts, logs, token, kubeconfig.')),
+  CLOPS_HTTP_PORT: port(4000).meta(described('Port of the GraphQL API and of artifacts.')),
+  CLOPS_GATEWAY_PORT: port(8080).meta(described('Port of the local gateway, where models are asked.')),
+  CLOPS_CLUSTER_PORT: port(6443).meta(described('Port of the local Kubernetes API.')),
+  CLOPS_BIND: z
+    .string()
+    .min(1)
+    .default('127.0.0.1')
+    .meta(described('Address on which API and gateway listen. In a pod: `0.0.0.0`.')),
   CLOPS_DEMO: z
     .enum(['on', 'quiet', 'off'])
-    .default('on')
-    .describe('The demo model behind a canary: with its traffic, without it, or not at all.'),
-  CLOPS_CORS_ORIGINS: list.describe(
-    'Origins of browsers that may call the API, separated by commas. In the demo, localhost origins are added.',
+    .optional()
+    .meta(
+      described(
+        'The demo model behind a canary: with its traffic, without it, or not at all. It needs the local cluster and is refused in production.',
+        '`on`; `off` in production and with an external cluster',
+      ),
+    ),
+  CLOPS_CORS_ORIGINS: list.meta(
+    described(
+      'Origins of browsers that may call the API, separated by commas. Outside production, localhost origins are added.',
+      'none',
+    ),
   ),
   CLOPS_MAX_ARTIFACT_BYTES: z.coerce
     .number()
     .int()
     .positive()
     .default(10 * 1024 ** 3)
-    .describe('Largest artifact that is taken, in bytes.'),
+    .meta(described('Largest artifact that is taken, in bytes.')),
   CLOPS_LOCAL_CONFIG: z
     .string()
     .optional()
-    .describe('YAML file that declares the nodes of the local cluster and image → command.'),
+    .meta(
+      described(
+        'YAML file that declares the nodes of the local cluster and image → command.',
+        'one node, this machine',
+      ),
+    ),
   CLOPS_CLUSTER: z
     .enum(['local', 'external'])
     .default('local')
-    .describe(
-      'local: the cluster that comes with CLOps; external: the one KUBECONFIG or the pod’s service account names.',
+    .meta(
+      described(
+        '`local`: the cluster that comes with CLOps; `external`: the one that KUBECONFIG or the pod’s service account names. API and relay then need CLOPS_URL.',
+      ),
     ),
   CLOPS_URL: z
-    .url()
+    .url({ protocol: /^https?$/, error: 'expected an http:// or https:// address' })
     .optional()
-    .describe('Where clients and pods find the API. Default: this machine, at CLOPS_HTTP_PORT.'),
-  CLOPS_TOKEN: z.string().optional().describe('Token of clients. Default: the file token in CLOPS_DATA_DIR.'),
+    .meta(described('Where clients and pods find the API.', 'this machine, at CLOPS_HTTP_PORT')),
+  CLOPS_TOKEN: z.string().optional().meta(described('Token of clients.', 'the file `token` in CLOPS_DATA_DIR')),
   CLOPS_LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
     .default('info')
-    .describe('How much is logged.'),
-  DATABASE_URL: z.string().optional().describe('A Postgres of your own (15 or newer). Default: the embedded one.'),
-  KUBECONFIG: z.string().optional().describe('Read only when CLOPS_CLUSTER=external.'),
-  NODE_ENV: z.string().default('development').describe('production refuses the embedded Postgres and the demo.'),
+    .meta(
+      described(
+        'How much is logged: lines of JSON, on stdout of a single role and in `logs/` of the data folder by `all`.',
+      ),
+    ),
+  DATABASE_URL: z
+    .string()
+    .regex(/^postgres(ql)?:\/\//, 'expected postgres://user:password@host:port/database')
+    .optional()
+    .meta(described('A Postgres of your own, 15 or newer.', 'the embedded one, which production refuses')),
+  KUBECONFIG: z
+    .string()
+    .optional()
+    .meta(
+      described(
+        'File that names the external cluster. Read only when CLOPS_CLUSTER=external.',
+        'the pod’s service account',
+      ),
+    ),
+  NODE_ENV: z
+    .string()
+    .default('development')
+    .meta(
+      described(
+        '`production`: DATABASE_URL is required, the demo is off, localhost origins are not added. Any other value: development.',
+      ),
+    ),
 });
 
 export interface Config {
@@ -77,6 +122,8 @@ export interface Config {
   readonly logLevel: string;
   readonly databaseUrl: string | undefined;
   readonly kubeconfig: string | undefined;
+  /** Kubernetes says so to every container: then a service account is at hand. */
+  readonly inPod: boolean;
   readonly production: boolean;
 }
 
@@ -91,14 +138,10 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     const name = String(issue?.path[0]);
-    throw new ConfigError(`${name}=${given[name] ?? ''} is not a valid setting: ${issue?.message}.`);
+    const value = withoutPassword(given[name] ?? '');
+    throw new ConfigError(`${name}=${value} is not a valid setting: ${issue?.message}.`);
   }
   const e = parsed.data;
-  if (e.CLOPS_CLUSTER === 'external' && e.CLOPS_URL === undefined) {
-    throw new ConfigError(
-      'CLOPS_CLUSTER=external needs CLOPS_URL: the address at which pods of that cluster reach this API for their artifacts.',
-    );
-  }
   const production = e.NODE_ENV === 'production';
   return Object.freeze({
     dataDir: resolve(e.CLOPS_DATA_DIR),
@@ -106,7 +149,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     gatewayPort: e.CLOPS_GATEWAY_PORT,
     clusterPort: e.CLOPS_CLUSTER_PORT,
     bind: e.CLOPS_BIND,
-    demo: production ? 'off' : e.CLOPS_DEMO,
+    demo: e.CLOPS_DEMO ?? (production || e.CLOPS_CLUSTER === 'external' ? 'off' : 'on'),
     corsOrigins: e.CLOPS_CORS_ORIGINS,
     maxArtifactBytes: e.CLOPS_MAX_ARTIFACT_BYTES,
     localConfigFile: e.CLOPS_LOCAL_CONFIG,
@@ -116,9 +159,53 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     logLevel: e.CLOPS_LOG_LEVEL,
     databaseUrl: e.DATABASE_URL,
     kubeconfig: e.KUBECONFIG,
+    inPod: Boolean(env['KUBERNETES_SERVICE_HOST']),
     production,
   });
 }
+
+/** What a role cannot begin without. */
+export type Need = 'database' | 'cluster' | 'folder';
+
+/**
+ * Settings that do not fit each other, or the role. Apart from reading them, since the command line reads the same ones
+ * and needs none of this. Whether what they name is there is asked by main's preflight. @throws ConfigError
+ */
+export function requireSettings(config: Config, needs: readonly Need[], env: NodeJS.ProcessEnv = process.env): void {
+  const { production, cluster, demo, databaseUrl, kubeconfig, inPod } = config;
+  const external = needs.includes('cluster') && cluster === 'external';
+  if (needs.includes('database')) {
+    if (production && databaseUrl === undefined) {
+      throw new ConfigError(
+        'NODE_ENV=production needs DATABASE_URL: the embedded Postgres is not for production, set it to a Postgres 15 or newer.',
+      );
+    }
+    if (production && demo !== 'off') {
+      throw new ConfigError(
+        `CLOPS_DEMO=${demo} is not for NODE_ENV=production: the demo would deploy its own model there. Leave out one of the two.`,
+      );
+    }
+    if (external && demo !== 'off') {
+      throw new ConfigError(
+        `CLOPS_DEMO=${demo} needs the local cluster: leave it out, or leave out CLOPS_CLUSTER=external.`,
+      );
+    }
+    if (external && !env['CLOPS_URL']) {
+      throw new ConfigError(
+        'CLOPS_CLUSTER=external needs CLOPS_URL: the address at which pods of that cluster reach this API for their artifacts.',
+      );
+    }
+  }
+  if (external && kubeconfig === undefined && !inPod) {
+    throw new ConfigError(
+      'CLOPS_CLUSTER=external needs KUBECONFIG, the file that names the cluster: outside a pod there is no service account.',
+    );
+  }
+}
+
+/** A setting's value as it may be shown. Greedy, for what is no valid address may have any sign in its password. */
+export const withoutPassword = (value: string): string =>
+  value.replace(/(\/\/[^:/@]*):.*@/, '$1:***@').replace(/(password\s*=\s*)[^&\s]*/gi, '$1***');
 
 /** What clients read of it: where the API may be, with whose token, and how output should look. */
 export interface ClientConfig {
@@ -160,16 +247,39 @@ export function readClientConfig(env: NodeJS.ProcessEnv = process.env): ClientCo
 
 export interface Setting {
   name: string;
-  /** As a person would write it; empty when there is none. */
+  /** What may be given: `on`, `quiet`, `off`; a whole number with its limits; anything, when it is empty. */
+  values: string;
+  /** As a person would write it, or in words. */
   fallback: string;
   meaning: string;
 }
 
 /** Every setting, for the generated reference. */
 export function settings(): Setting[] {
-  return Object.entries(schema.shape).map(([name, field]) => ({
-    name,
-    fallback: String(field.safeParse(undefined).data ?? ''),
-    meaning: field.description ?? '',
-  }));
+  return Object.entries(schema.shape).map(([name, field]) => {
+    const { description = '', otherwise } = field.meta() ?? {};
+    const fallback = field.safeParse(undefined).data;
+    const shape = z.toJSONSchema(field, { unrepresentable: 'any' });
+    return {
+      name,
+      values: valuesOf(shape),
+      fallback: typeof otherwise === 'string' ? otherwise : `\`${String(fallback)}\``,
+      meaning: description,
+    };
+  });
+}
+
+function valuesOf({
+  enum: options,
+  type,
+  minimum,
+  exclusiveMinimum,
+  maximum,
+  format,
+}: z.core.JSONSchema.BaseSchema): string {
+  if (options) return options.map((option) => `\`${String(option)}\``).join(', ');
+  if (type !== 'integer') return format === 'uri' ? 'address' : 'text';
+  const least = minimum ?? Number(exclusiveMinimum ?? 0) + 1;
+  const most = maximum === undefined || maximum === Number.MAX_SAFE_INTEGER ? '' : ` to ${maximum}`;
+  return `${least}${most || ' or more'}`;
 }

@@ -8,7 +8,8 @@ import { describe, expect, test } from 'vitest';
 
 /** A room (the longest that fits a file) and what it may import besides itself. */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
-  'main.ts': [''],
+  'main.ts': ['main', 'start'],
+  main: [''],
   'config.ts': [],
   lib: [],
   contract: ['lib', 'platform/cluster/port.ts'],
@@ -59,7 +60,7 @@ const ONLY: readonly [what: RegExp, where: string][] = [
   [/\bprocess\.(exit|abort|reallyExit)\b/, 'main.ts'],
   [
     /(?<!function )\bcreate(Db|EventLog|ClusterView|ClientNodeCluster|FileArtifacts|UrlSigner|TrafficCounts|LiveTraffic)\(/,
-    'main.ts',
+    'main',
   ],
 ];
 
@@ -67,7 +68,6 @@ const [MAX_LINES, MOST_LINES] = [300, 450];
 /** Files that may be longer than MAX_LINES, never than MOST_LINES, and why. One that has become short must leave the list. */
 const LONG: Readonly<Record<string, string>> = {
   'local/agent/container/container.ts': 'one life cycle with private state; its parts are files of their own already',
-  'main.ts': 'all roles and what joins them: the order of start and end is read in one piece',
   'modelserver/decode.ts': 'one protocol, a refusal for every way to break it; no state between its functions',
   'modules/serving/commands.ts': 'the verbs on a deployment share one way to change it',
   'modules/serving/graphql/resolvers.ts': 'fields of one or two lines each',
@@ -141,7 +141,8 @@ describe('the dependency rule', () => {
 });
 
 test.each(ONLY)('%s only in %s', (what, where) => {
-  expect([...TEXTS].filter(([, text]) => what.test(text)).map(([file]) => file)).toEqual([where]);
+  const places = [...TEXTS].filter(([, text]) => what.test(text)).map(([file]) => (within(file, where) ? where : file));
+  expect([...new Set(places)]).toEqual([where]);
 });
 
 test(`a file has at most ${MAX_LINES} lines, or a reason`, () => {

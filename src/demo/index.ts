@@ -8,7 +8,7 @@ import { createBackoff } from '../lib/backoff.ts';
 import type { Log } from '../lib/log.ts';
 import { createApi } from './api.ts';
 import { readFrames } from './clip.ts';
-import { prepare } from './prepare.ts';
+import { type Canary, canaryNow, prepare } from './prepare.ts';
 import { sendTraffic } from './traffic.ts';
 import { MODEL, readReleases } from './vad.ts';
 
@@ -29,6 +29,8 @@ export interface DemoOptions {
 export interface Demo {
   /** Where the model is asked; absent when a person has deleted or stopped it. */
   inferUrl: string | undefined;
+  /** How its last rollout stands: what can be tried with it depends on that. */
+  canary: Canary;
   stop(): Promise<void>;
 }
 
@@ -37,12 +39,13 @@ export interface Demo {
  * what a person has done meanwhile. @throws what kept it from that, as one sentence.
  */
 export async function startDemo({ url, token, traffic, signal, log }: DemoOptions): Promise<Demo> {
-  const endpoint = await prepare(createApi({ url, token, signal }), readReleases());
-  if (endpoint === undefined) return { inferUrl: undefined, stop: async () => {} };
+  const api = createApi({ url, token, signal });
+  const endpoint = await prepare(api, readReleases());
+  if (endpoint === undefined) return { inferUrl: undefined, canary: 'none', stop: async () => {} };
   const inferUrl = `${endpoint}/v2/models/${MODEL}/infer`;
   await answerOf(inferUrl, signal);
   const sending = traffic ? sendTraffic({ url: inferUrl, frames: readFrames(), log }) : undefined;
-  return { inferUrl, stop: async () => sending?.stop() };
+  return { inferUrl, canary: await canaryNow(api), stop: async () => sending?.stop() };
 }
 
 /** After a second start the pods are still on their way. */

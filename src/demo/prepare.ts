@@ -43,6 +43,23 @@ export async function prepare(api: Api, releases: readonly [Release, Release]): 
   return endpoint?.url;
 }
 
+/** `running`: its steps can be watched. `aborted`: it can be started again. `ended`: what it brought serves. */
+export type Canary = 'running' | 'aborted' | 'ended' | 'none';
+
+export async function canaryNow(api: Api): Promise<Canary> {
+  const { deployment } = await api.ask<Last>(LAST, { team: TEAM, deployment: DEPLOYMENT });
+  const rollout = deployment?.rollout;
+  if (!rollout?.from) return 'none';
+  if (rollout.finishedAt === null) return 'running';
+  return rollout.outcome === 'ABORTED' ? 'aborted' : 'ended';
+}
+
+interface Last {
+  deployment: {
+    rollout: { from: { id: string } | null; finishedAt: string | null; outcome: string | null } | null;
+  } | null;
+}
+
 const servingIn = ({ deploymentChanged }: { deploymentChanged: { deployment: Serving } }): Serving =>
   deploymentChanged.deployment;
 
@@ -99,6 +116,9 @@ const LOOK = `query Demo($team: String!, $model: String!, $deployment: String!) 
   team(name: $team) { id }
   model(team: $team, name: $model) { id versions(first: 100) { nodes { artifact { digest } } } }
   deployment(team: $team, name: $deployment) { ${SERVING} }
+}`;
+const LAST = `query DemoCanary($team: String!, $deployment: String!) {
+  deployment(team: $team, name: $deployment) { rollout { from { id } finishedAt outcome } }
 }`;
 const CREATE_TEAM = `mutation DemoTeam($input: CreateTeamInput!) {
   createTeam(input: $input) { errors { message } }

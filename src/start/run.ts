@@ -2,10 +2,11 @@
  * One role as a process: configuration, log, signals, the handshake with a supervisor, the end. Knows nothing of what a
  * role consists of, and does not end the process itself: that is for main, with the code answered here.
  */
-import { mkdirSync, writeSync } from 'node:fs';
+import { writeSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Config } from '../config.ts';
+import type { Config, Need } from '../config.ts';
 import { createLog, type Log } from '../lib/log.ts';
+import { refusedFolder } from '../platform/process/folder.ts';
 import { untilNobodys } from '../platform/process/leftover.ts';
 import { createLifetime, type Lifetime } from '../platform/process/lifetime.ts';
 import { openLogFile } from '../platform/process/logFile.ts';
@@ -21,8 +22,12 @@ export interface Parts {
   report: Report;
 }
 
-/** Starts and answers what a supervisor should know. Registers with `lifetime` how it ends. */
-export type Role = (parts: Parts) => Promise<unknown>;
+export interface Role {
+  /** Checked before it begins. */
+  needs: readonly Need[];
+  /** Starts and answers what a supervisor should know. Registers with `lifetime` how it ends. */
+  start(parts: Parts): Promise<unknown>;
+}
 
 /** The role that people start by hand: its progress goes to the terminal, its log to a file. */
 const FOR_PEOPLE = 'all';
@@ -35,11 +40,14 @@ export const pidFile = (dataDir: string, name: string): string => join(dataDir, 
 /** Resolves with the exit code when a role of the platform has ended. */
 export async function runRole(name: string, role: Role): Promise<number> {
   speedUpImports();
-  const { ConfigError, readConfig } = await import('../config.ts');
+  const { ConfigError, readConfig, requireSettings } = await import('../config.ts');
   const forPeople = name === FOR_PEOPLE;
   const report = createReport(forPeople ? process.stdout : process.stderr);
   try {
     const config = readConfig();
+    requireSettings(config, role.needs);
+    const unfit = role.needs.includes('folder') ? refusedFolder(config.dataDir) : undefined;
+    if (unfit !== undefined) throw new ConfigError(`CLOPS_DATA_DIR=${config.dataDir} ${unfit}`);
     const log = forPeople ? logFor(name, config) : createLog({ role: name, level: config.logLevel });
     const onStop = (part: string): void => {
       if (forPeople && PROGRAMS.has(part)) report.line(` stopping ${part} …`);
@@ -50,7 +58,7 @@ export async function runRole(name: string, role: Role): Promise<number> {
       log.warn('the parent process is gone: going on for a while, until the next start takes over');
       void untilNobodys(pidFile(config.dataDir, name)).then(() => lifetime.end(0, 'nobody looks after this process'));
     });
-    const { code, tookMs } = await live(role({ config, log, lifetime, report }), lifetime, log);
+    const { code, tookMs } = await live(role.start({ config, log, lifetime, report }), lifetime, log);
     if (forPeople) report.line(`Stopped in ${seconds(tookMs)}.`);
     return code;
   } catch (error) {
@@ -104,13 +112,16 @@ async function live(start: Promise<unknown>, lifetime: Lifetime, log: Log): Prom
 
 /** The terminal is for people; the platform's own lines go where its children's go. */
 function logFor(name: string, { dataDir, logLevel }: Config): Log {
+  const file = openLogFile(join(dataDir, 'logs', 'platform.log'));
+  return createLog({ role: name, level: logLevel, destination: { write: (line) => append(file, line) } });
+}
+
+/** On a full disk lines are lost: a throw here would end the platform wherever it has something to say. */
+function append(file: number, line: string): void {
   try {
-    mkdirSync(dataDir, { recursive: true });
-    const file = openLogFile(join(dataDir, 'logs', 'platform.log'));
-    return createLog({ role: name, level: logLevel, destination: { write: (line) => void writeSync(file, line) } });
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new Refusal(`${dataDir} cannot be written (${why}): choose another folder with CLOPS_DATA_DIR.`);
+    writeSync(file, line);
+  } catch {
+    // There is no other place for it, and there will be room again.
   }
 }
 

@@ -7,23 +7,30 @@ export interface Try {
   command: string;
 }
 
+export interface TriedDemo {
+  /** Where its model is asked. */
+  inferUrl: string;
+  /** What became of its canary, which a person may have promoted or aborted in an earlier start. */
+  canary: 'running' | 'aborted' | 'ended' | 'none';
+}
+
 export interface Tried {
   /** Base URL of the API. */
   url: string;
   tokenFile: string;
   /** Absent where the cluster is not ours. */
   kubeconfig: string | undefined;
-  /** Where the demo's model is asked; absent without the demo. */
-  inferUrl: string | undefined;
+  /** Absent without the demo. */
+  demo: TriedDemo | undefined;
   /** The folder that holds examples/. */
   root: string;
   config: Pick<Config, 'dataDir' | 'httpPort'>;
 }
 
-export function thingsToTry({ url, tokenFile, kubeconfig, inferUrl, root, config }: Tried): Try[] {
-  const tries = inferUrl === undefined ? [askTheApi(url, tokenFile)] : askTheDemo(inferUrl, root, config);
+export function thingsToTry({ url, tokenFile, kubeconfig, demo, root, config }: Tried): Try[] {
+  const tries = demo === undefined ? [askTheApi(url, tokenFile)] : askTheDemo(demo, root, config);
   if (kubeconfig !== undefined) {
-    const what = inferUrl === undefined ? 'nodes,md' : 'md,pods';
+    const what = demo === undefined ? 'nodes,md' : 'md,pods';
     const command = `KUBECONFIG=${quoted(kubeconfig)} kubectl get ${what} -A`;
     tries.push({ what: 'See the same cluster with kubectl:', command });
   }
@@ -39,15 +46,29 @@ function askTheApi(url: string, tokenFile: string): Try {
   return { what: 'Ask the API what is served:', command: command.join(' \\\n   ') };
 }
 
-function askTheDemo(inferUrl: string, root: string, config: Tried['config']): Try[] {
+function askTheDemo({ inferUrl, canary }: TriedDemo, root: string, config: Tried['config']): Try[] {
   const example = `@${join(root, 'examples', 'vad', 'request.json')}`;
   return [
     {
       what: 'Ask the model how likely a frame of audio is speech:',
       command: `curl ${inferUrl} \\\n   -d ${quoted(example)}`,
     },
-    { what: 'Watch its canary:', command: `${settingsFor(config)}npx clops rollouts watch vad` },
+    tryTheCanary(canary, `${settingsFor(config)}npx clops`),
   ];
+}
+
+/** What can be done now: to watch a canary that has ended shows a picture that never moves. */
+function tryTheCanary(canary: TriedDemo['canary'], clops: string): Try {
+  switch (canary) {
+    case 'running':
+      return { what: 'Watch its canary:', command: `${clops} rollouts watch vad` };
+    case 'aborted':
+      return { what: 'Its canary was aborted. Start it again:', command: `${clops} retry vad` };
+    case 'ended':
+      return { what: 'Its canary has ended. Go back to what was stable before:', command: `${clops} rollback vad` };
+    case 'none':
+      return { what: 'Start its second version as a canary:', command: `${clops} deploy vad@2` };
+  }
 }
 
 /** The command line reads the same settings as the platform; it is told where they are not the defaults. */

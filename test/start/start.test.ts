@@ -132,6 +132,22 @@ test('after a kill -9 the models are served on, and the next start takes everyth
   expect([...pids, ...before].map(identityOf)).toEqual([null, null, null, null]);
 });
 
+test('after a kill -9 that nobody starts again from, the last child to end takes Postgres along', {
+  timeout: 60_000,
+}, async () => {
+  const only = start();
+  await ready(only);
+  const [cluster = 0, node = 0] = children();
+  process.kill(cluster, 'SIGTERM'); // A platform lives: its Postgres is left alone, and its child comes back.
+  await eventually(() => expect(identityOf(cluster)).toBeNull());
+  expect(findPostmaster(join(folder, 'postgres', 'data'))).not.toBeNull();
+  await eventually(() => expect(children().filter((pid) => pid !== cluster)).toHaveLength(2));
+  only.process.kill('SIGKILL');
+  await only.code;
+  for (const pid of [...children(), node]) if (identityOf(pid) !== null) process.kill(pid, 'SIGTERM');
+  await eventually(() => expect(findPostmaster(join(folder, 'postgres', 'data'))).toBeNull());
+});
+
 test('what a person can put right is one sentence, and nothing is started', async () => {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(Number(ports['CLOPS_GATEWAY_PORT']), '127.0.0.1', resolve));
@@ -144,10 +160,6 @@ test('what a person can put right is one sentence, and nothing is started', asyn
   const wrong = start({ CLOPS_HTTP_PORT: 'eighty' });
   expect(await wrong.code).toBe(2);
   expect(wrong.said()).toMatch(/^✗ CLOPS_HTTP_PORT=eighty is not a valid setting: .*\n$/);
-
-  const production = start({ NODE_ENV: 'production' });
-  expect(await production.code).toBe(1);
-  expect(production.said()).toContain('✗ The embedded Postgres is not for production: set DATABASE_URL');
 
   const unknown = start({}, 'clutser');
   expect(await unknown.code).toBe(2);

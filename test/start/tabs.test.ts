@@ -14,11 +14,28 @@ test('what GraphiQL opens with, and what the table says to try, is what the API 
     url: 'http://here',
     tokenFile,
     kubeconfig: undefined,
-    inferUrl: undefined,
+    demo: undefined,
     root: '/root',
     config,
   });
   expect(ask?.command).toContain(`cat '/a folder/it'\\''s/token'`);
   const { query } = JSON.parse(/-d '(.*)'/.exec(ask?.command ?? '')?.[1] ?? '') as { query: string };
   expect(validate(schema, parse(query))).toEqual([]);
+});
+
+test.each([
+  ['running', 'Watch its canary:', 'rollouts watch vad'],
+  ['aborted', 'Its canary was aborted. Start it again:', 'retry vad'],
+  ['ended', 'Its canary has ended. Go back to what was stable before:', 'rollback vad'],
+  ['none', 'Start its second version as a canary:', 'deploy vad@2'],
+] as const)('with a canary that is %s the table says what can be done now', (canary, what, command) => {
+  const [, second] = thingsToTry({
+    url: 'http://here',
+    tokenFile: '/token',
+    kubeconfig: undefined,
+    demo: { inferUrl: 'http://there', canary },
+    root: '/root',
+    config: { dataDir: '/data', httpPort: 4000 },
+  });
+  expect(second).toEqual({ what, command: `CLOPS_DATA_DIR=/data npx clops ${command}` });
 });

@@ -67,10 +67,11 @@ export async function stopPostmaster({ pid, identity }: Postmaster, fastMs = 6_0
   }
 }
 
-/** Stops whatever still runs on a folder that nobody wants any more. */
-export async function stopLeftover(data: string): Promise<void> {
+/** Stops whatever still runs on a folder that nobody wants any more; answers whether anything did. */
+export async function stopLeftover(data: string): Promise<boolean> {
   const running = findPostmaster(data);
   if (running) await stopPostmaster(running);
+  return running !== null;
 }
 
 function readOrNull(file: string): string | null {

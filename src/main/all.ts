@@ -1,0 +1,81 @@
+/**
+ * The role "all": everything on one machine. Postgres, the local cluster and its node are children, the platform is this
+ * process. What can be refused is refused before the first of them is started.
+ */
+import { join } from 'node:path';
+import type { Parts } from '../start/run.ts';
+import { type TriedDemo, thingsToTry } from '../start/tries.ts';
+import { apiCode, serveApi } from './api.ts';
+import { localCluster } from './children.ts';
+import { claim } from './claim.ts';
+import { controller } from './controller.ts';
+import { database } from './database.ts';
+import { ROOT } from './here.ts';
+import { preflight } from './preflight.ts';
+import { startTheRelay } from './relay.ts';
+import { servicesOf } from './services.ts';
+
+/** How long the table waits for the demo. */
+const DEMO_MS = 60_000;
+
+export async function all(parts: Parts): Promise<unknown> {
+  const { config, lifetime, report } = parts;
+  const { dataDir } = config;
+  await preflight(parts, { patient: config.production });
+  await claim(parts);
+  const local = config.cluster === 'local';
+  const ofCluster = local ? localCluster(parts) : undefined; // First: its process loads while Postgres is looked for.
+  const started = bothOf(database(parts), ofCluster);
+  apiCode().catch(() => {}); // Fails once more, and is reported, where it is used.
+  const [databaseUrl, gateway] = await started;
+  if (lifetime.signal.aborted) return undefined;
+  await controller(parts);
+  const platform = await report.step('database migrated, caches open', servicesOf(parts, databaseUrl));
+  const url = await report.step('api ready', serveApi(parts, platform));
+  await startTheRelay(parts, platform);
+  const { adminToken } = await import('../start/secrets.ts');
+  const { token, file: tokenFile } = adminToken(dataDir);
+  const shown = config.demo === 'off' ? undefined : await demo(parts, url, token);
+  if (lifetime.signal.aborted) return undefined;
+  const kubeconfig = local ? join(dataDir, 'kubeconfig') : undefined;
+  report.table({
+    graphql: `${url}/graphql`,
+    token,
+    gateway,
+    kubeconfig: kubeconfig ?? config.kubeconfig,
+    tokenFile,
+    logs: join(dataDir, 'logs'),
+    tookMs: performance.now(),
+    tries: thingsToTry({ url, tokenFile, kubeconfig, demo: shown, root: ROOT, config }),
+  });
+  return undefined;
+}
+
+/** Answers what there is to try of it; nothing when it is not there. Without it everything else goes on. */
+async function demo(
+  { config, log, lifetime, report }: Parts,
+  url: string,
+  token: string,
+): Promise<TriedDemo | undefined> {
+  const { startDemo } = await import('../demo/index.ts');
+  const signal = AbortSignal.any([lifetime.signal, AbortSignal.timeout(DEMO_MS)]);
+  try {
+    const { inferUrl, canary, stop } = await report.step(
+      ({ inferUrl }) => (inferUrl === undefined ? 'demo left as it is, deleted or stopped' : 'demo answers'),
+      startDemo({ url, token, traffic: config.demo === 'on', signal, log }),
+    );
+    lifetime.atEnd('demo', stop);
+    return inferUrl === undefined ? undefined : { inferUrl, canary };
+  } catch (error) {
+    if (lifetime.signal.aborted) return undefined;
+    log.warn({ err: error }, 'the demo is not ready');
+    report.note(`The demo is not ready: ${error instanceof Error ? error.message : String(error)}`);
+    return undefined;
+  }
+}
+
+/** Like Promise.all, but a failure is told only when the other has come to rest, so that it can be stopped in order. */
+async function bothOf<A, B>(first: Promise<A>, second: B): Promise<[A, Awaited<B>]> {
+  await Promise.allSettled([first, second]);
+  return Promise.all([first, second]);
+}

@@ -1,0 +1,51 @@
+/** The role "api": GraphQL, artifacts and health on one port. */
+import type { Parts } from '../start/run.ts';
+import { GRAPHIQL_TABS } from '../start/tabs.ts';
+import { database } from './database.ts';
+import { preflight } from './preflight.ts';
+import { type Platform, servicesOf } from './services.ts';
+
+export async function api(parts: Parts): Promise<unknown> {
+  await preflight(parts, { patient: true });
+  return { url: await serveApi(parts, await servicesOf(parts, await database(parts))) };
+}
+
+/** The largest part of the program: a second to load, which `all` spends while its children start. */
+export async function apiCode() {
+  await import('reflect-metadata'); // type-graphql wants it before the first decorator.
+  return Promise.all([
+    import('../api/index.ts'),
+    import('../api/authenticate.ts'),
+    import('../api/graphiql.ts'),
+    import('../modules/identity/index.ts'),
+    import('../modules/registry/index.ts'),
+    import('../start/secrets.ts'),
+  ]);
+}
+
+/** Answers its URL. */
+export async function serveApi({ config, lifetime }: Parts, { services, signer }: Platform): Promise<string> {
+  const [
+    { startApi },
+    { adminTokenStrategy },
+    { registerGraphiql },
+    { ensureActor },
+    { startSweeping },
+    { adminToken, rememberUrl },
+  ] = await apiCode();
+  const admin = await ensureActor(services.db, 'PERSON', 'admin', true);
+  const principal = { actorId: admin.id, name: admin.name, isPlatformAdmin: true };
+  const running = await startApi({
+    services,
+    signer,
+    strategies: [adminTokenStrategy(adminToken(config.dataDir).token, principal)],
+    port: config.httpPort,
+    bind: config.bind,
+    corsOrigins: config.production ? config.corsOrigins : [...config.corsOrigins, 'localhost'],
+    explorer: (app) => registerGraphiql(app, { tabs: GRAPHIQL_TABS }),
+  });
+  lifetime.atEnd('api', () => running.close());
+  lifetime.atEnd('artifact sweep', startSweeping(services));
+  rememberUrl(config.dataDir, running.url);
+  return running.url;
+}

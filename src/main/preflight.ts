@@ -1,0 +1,57 @@
+/**
+ * What the settings name, asked before anything is started: a Postgres and a cluster of the person's own. What waiting
+ * does not mend is refused at once, everywhere. What is merely away is refused where a person looks on (the first `npm
+ * start` has a typing error more often than a cluster that is just being restarted) and waited for in production, where
+ * everything may be restarted at the same time: half a minute for a Postgres, without which there is nothing to serve, and
+ * not at all for a cluster, whose caches heal by themselves while reads answer what they can.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ConfigError, withoutPassword } from '../config.ts';
+import { createBackoff } from '../lib/backoff.ts';
+import { Refusal } from '../start/report.ts';
+import type { Parts } from '../start/run.ts';
+import { clusterOf } from './clusterOf.ts';
+
+const PATIENCE_MS = 30_000;
+
+export interface PreflightOptions {
+  /** Wait for what is away. */
+  patient: boolean;
+}
+
+/** @throws ConfigError for what is set wrong, Refusal for what is away */
+export async function preflight(parts: Parts, { patient }: PreflightOptions): Promise<void> {
+  await checkCluster(parts, { patient });
+  if (parts.config.databaseUrl !== undefined) await checkDatabase(parts, parts.config.databaseUrl, patient);
+}
+
+export async function checkCluster({ config, log, report }: Parts, { patient }: PreflightOptions): Promise<void> {
+  if (config.cluster === 'local') return;
+  const { troubleWithCluster, troubleWithKubeconfig } = await import('../platform/cluster/check.ts');
+  const { kubeconfig } = config;
+  const setting = kubeconfig === undefined ? 'CLOPS_CLUSTER=external' : `KUBECONFIG=${kubeconfig}`;
+  const unfit = kubeconfig === undefined ? undefined : troubleWithKubeconfig(kubeconfig);
+  if (unfit !== undefined) throw new ConfigError(`${setting} ${unfit}`);
+  const cluster = await clusterOf(config, 'clops-start');
+  const trouble = await troubleWithCluster(cluster).finally(() => cluster.close());
+  if (trouble === undefined) return;
+  if (!patient) throw new Refusal(`${setting} ${trouble}`);
+  log.warn({ trouble }, 'the cluster is away: going on, it is asked again and again');
+  report.note(`${setting} ${trouble} Going on without it until it answers.`);
+}
+
+async function checkDatabase({ log, lifetime, report }: Parts, url: string, patient: boolean): Promise<void> {
+  const { troubleWithDatabase } = await import('../platform/db/check.ts');
+  const setting = `DATABASE_URL=${withoutPassword(url)}`;
+  const backoff = createBackoff({ initialMs: 250, maxMs: 3_000 });
+  const until = performance.now() + PATIENCE_MS;
+  for (let told = false; ; told = true) {
+    const trouble = await troubleWithDatabase(url);
+    if (trouble === undefined || lifetime.signal.aborted) return;
+    if (!trouble.mayPass) throw new ConfigError(`${setting} ${trouble.words}`);
+    if (!patient || performance.now() > until) throw new Refusal(`${setting} ${trouble.words}`);
+    log.warn({ trouble: trouble.words }, 'the database is away: trying again');
+    if (!told) report.note(`${setting} ${trouble.words} Trying for ${PATIENCE_MS / 1000} s.`);
+    await sleep(backoff.next(), undefined, { signal: lifetime.signal }).catch(() => {});
+  }
+}

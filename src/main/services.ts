@@ -1,0 +1,56 @@
+/** What the API and the relay share: database, event log, caches of the cluster, live metrics, artifacts. */
+import { join } from 'node:path';
+import { GATEWAY_NAME, SYSTEM_NAMESPACE } from '../contract/names.ts';
+import type { Services } from '../graphql/context.ts';
+import { systemClock } from '../lib/clock.ts';
+import type { UrlSigner } from '../platform/artifacts/sign.ts';
+import type { Parts } from '../start/run.ts';
+import { clusterOf } from './clusterOf.ts';
+import { ROOT, version } from './here.ts';
+
+export interface Platform {
+  services: Services;
+  signer: UrlSigner;
+}
+
+/** Registers how each part ends. */
+export async function servicesOf({ config, log, lifetime }: Parts, databaseUrl: string): Promise<Platform> {
+  const [{ createDb }, { migrate }, { createEventLog }] = await Promise.all([
+    import('../platform/db/db.ts'),
+    import('../platform/db/migrate.ts'),
+    import('../platform/events/log.ts'),
+  ]);
+  const [{ createClusterView }, { createTrafficCounts }, { createLiveTraffic }] = await Promise.all([
+    import('../platform/cluster/view.ts'),
+    import('../platform/metrics/gateway.ts'),
+    import('../platform/metrics/live.ts'),
+  ]);
+  const [{ createFileArtifacts }, { createUrlSigner }, { signingKey }] = await Promise.all([
+    import('../platform/artifacts/files.ts'),
+    import('../platform/artifacts/sign.ts'),
+    import('../start/secrets.ts'),
+  ]);
+  const { dataDir, maxArtifactBytes } = config;
+  const artifactsUrl = `${config.url}/artifacts`;
+
+  const db = createDb({ url: databaseUrl, log });
+  lifetime.atEnd('database', () => db.close());
+  await migrate(db, join(ROOT, 'drizzle'));
+  const events = createEventLog({ db, log });
+  await events.start();
+  lifetime.atEnd('event log', () => events.close());
+  const cluster = createClusterView(await clusterOf(config, 'clops-api'), log);
+  cluster.start();
+  lifetime.atEnd('caches', () => cluster.stop());
+  const traffic = createTrafficCounts();
+  const gateway = () => cluster.gateways.get(`${SYSTEM_NAMESPACE}/${GATEWAY_NAME}`);
+  const live = createLiveTraffic({ traffic, gateway, log });
+  lifetime.atEnd('live metrics', () => live.close());
+
+  const artifacts = createFileArtifacts({ dir: join(dataDir, 'artifacts'), maxBytes: maxArtifactBytes });
+  const settings = { version: version(), artifactsUrl, maxArtifactBytes, clusterName: config.cluster };
+  return {
+    services: { db, events, cluster, traffic, live, artifacts, clock: systemClock, log, settings },
+    signer: createUrlSigner({ key: signingKey(dataDir), artifactsUrl }),
+  };
+}

@@ -1,0 +1,152 @@
+/** What a start refuses before it starts anything: one sentence with the setting, its value, what is wrong, what to do. */
+import { spawn, spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { silentLog } from '../../src/lib/log.ts';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/platform/db/embedded.ts';
+import { freePort } from '../../src/platform/process/ports.ts';
+
+const MAIN = join(import.meta.dirname, '..', '..', 'dist', 'main.js');
+const isRoot = process.getuid?.() === 0;
+let folder: string;
+let postgres: EmbeddedPostgres;
+let notOurs: Server;
+let nobody: number;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'clops refusals '));
+  chmodSync(folder, 0o711);
+  postgres = await startEmbeddedPostgres({ dataDir: join(folder, 'own'), log: silentLog, settings: { fsync: 'off' } });
+  notOurs = createServer((_, answer) => answer.end('hello'));
+  await new Promise<void>((resolve) => notOurs.listen(0, '127.0.0.1', resolve));
+  nobody = await freePort();
+}, 30_000);
+afterAll(async () => {
+  await postgres.stop();
+  notOurs.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function refusal(env: NodeJS.ProcessEnv, role = 'all'): Promise<{ code: number | null; said: string }> {
+  const dataDir = join(folder, 'data');
+  const none = { DATABASE_URL: '', KUBECONFIG: '', NODE_ENV: '', CLOPS_DEMO: '', KUBERNETES_SERVICE_HOST: '' };
+  const own = { CLOPS_DATA_DIR: dataDir, CLOPS_HTTP_PORT: '0', CLOPS_GATEWAY_PORT: '0', CLOPS_CLUSTER_PORT: '0' };
+  const child = spawn(process.execPath, [MAIN, role], {
+    env: { ...process.env, NO_COLOR: '1', ...none, ...own, ...env },
+  });
+  let said = '';
+  child.stdout.on('data', (chunk) => (said += chunk));
+  child.stderr.on('data', (chunk) => (said += chunk));
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  expect(said).not.toContain('✓');
+  for (const made of ['postgres', 'cluster', 'run']) expect(existsSync(join(dataDir, made))).toBe(false);
+  const sentences = said.split('\n').filter((line) => line.startsWith('✗'));
+  expect(sentences).toHaveLength(1);
+  return { code, said: sentences[0] ?? '' };
+}
+
+const EXTERNAL = { CLOPS_CLUSTER: 'external', CLOPS_URL: 'http://clops.example' };
+
+test('settings that do not fit each other', async () => {
+  const production = { NODE_ENV: 'production' };
+  for (const [env, words, role] of [
+    [production, 'NODE_ENV=production needs DATABASE_URL', 'all'],
+    [production, 'NODE_ENV=production needs DATABASE_URL', 'relay'],
+    [
+      { ...production, DATABASE_URL: 'postgres://a/b', CLOPS_DEMO: 'on' },
+      'CLOPS_DEMO=on is not for NODE_ENV=production',
+      'all',
+    ],
+    [{ CLOPS_CLUSTER: 'external' }, 'CLOPS_CLUSTER=external needs CLOPS_URL', 'all'],
+    [EXTERNAL, 'CLOPS_CLUSTER=external needs KUBECONFIG', 'all'],
+    [{ CLOPS_CLUSTER: 'external' }, 'CLOPS_CLUSTER=external needs KUBECONFIG', 'controller'],
+    [{ DATABASE_URL: 'mysql://a:se/c@ret@b' }, 'DATABASE_URL=mysql://a:***@b is not a valid setting', 'all'],
+    [{ CLOPS_URL: 'ftp://x' }, 'CLOPS_URL=ftp://x is not a valid setting', 'all'],
+  ] as const) {
+    const { code, said } = await refusal(env, role);
+    expect([said, code]).toEqual([expect.stringContaining(words), 2]);
+  }
+}, 60_000);
+
+test('a DATABASE_URL with which nothing can be done, without its password', async () => {
+  const { port } = notOurs.address() as AddressInfo;
+  const at = (where: number) => `postgres://ada:s3cret@127.0.0.1:${where}/x`;
+  for (const [url, words, expected] of [
+    [at(nobody), 'does not answer (ECONNREFUSED)', 1],
+    [at(port), 'does not speak as Postgres does', 1],
+    [postgres.url.replace(/:[^:@]+@/, ':s3cret@'), 'put right the user and the password', 2],
+    [
+      postgres.url.replace(/\/clops$/, '/nope'),
+      'names a database that is not there (database "nope" does not exist)',
+      2,
+    ],
+  ] as const) {
+    const { code, said } = await refusal({ DATABASE_URL: url });
+    expect([said, code]).toEqual([expect.stringContaining(words), expected]);
+    expect(said).toMatch(/^✗ DATABASE_URL=postgres:\/\/\w+:\*\*\*@127\.0\.0\.1:\d+\/\w+ /);
+    expect(said).not.toContain('s3cret');
+  }
+}, 60_000);
+
+test('a KUBECONFIG that names no cluster, or one that is away', async () => {
+  const file = join(folder, 'kubeconfig');
+  const config = (server: string, user = 'u') =>
+    JSON.stringify({
+      'current-context': 'c',
+      contexts: [{ name: 'c', context: { cluster: 'k', user } }],
+      clusters: [{ name: 'k', cluster: { server } }],
+      users: [{ name: 'u', user: { token: 't' } }],
+    });
+  const { port } = notOurs.address() as AddressInfo;
+  for (const [text, words, expected] of [
+    [undefined, 'is not there', 2],
+    ['a: [', 'is no valid YAML', 2],
+    ['{}', 'has no current-context', 2],
+    ['current-context: gone', 'has the current-context "gone", which is not among its contexts', 2],
+    [config('https://127.0.0.1:1', 'w'), 'whose user "w" is not there', 2],
+    [config(`https://127.0.0.1:${nobody}`), 'names a cluster that does not answer (', 1],
+    [config(`http://127.0.0.1:${port}`), 'names a ', 1],
+  ] as const) {
+    rmSync(file, { force: true });
+    if (text !== undefined) writeFileSync(file, text);
+    const { code, said } = await refusal({ ...EXTERNAL, KUBECONFIG: file });
+    expect([said, code]).toEqual([expect.stringContaining(words), expected]);
+    expect(said).toContain(`KUBECONFIG=${file} `);
+  }
+}, 60_000);
+
+test('a data folder that cannot be one', async () => {
+  const file = join(folder, 'file');
+  writeFileSync(file, '');
+  const places: [string, RegExp][] = [[join(file, 'data'), /is a file or lies below one/]];
+  if (process.platform === 'linux') places.push(['/proc/clops', /cannot be/], ['/proc/1/x/y', /cannot be/]);
+  for (const [place, words] of places) {
+    const { code, said } = await refusal({ CLOPS_DATA_DIR: place });
+    expect([said, code]).toEqual([expect.stringMatching(words), 2]);
+    expect(said).toContain(`CLOPS_DATA_DIR=${place} `);
+  }
+}, 30_000);
+
+test.runIf(isRoot && process.platform === 'linux')('a data folder that is read-only, full or small', () => {
+  const mount = join(folder, 'mount');
+  mkdirSync(mount);
+  const script = (options: string, fill: string) =>
+    `mount -t tmpfs -o ${options} tmpfs "$1" && ${fill} && exec "$2" "$3" all`;
+  for (const [options, fill, words] of [
+    ['size=1m', 'dd if=/dev/zero of="$1/x" bs=64k count=20 2>/dev/null; true', 'is on a disk that is full'],
+    ['size=64m', 'true', 'has 64 MB of free disk, and a first start needs 200 MB'],
+    ['size=64m', 'mount -o remount,ro "$1"', 'is on a file system that is read-only'],
+  ] as const) {
+    const { status, stdout, stderr } = spawnSync(
+      'unshare',
+      ['-m', 'sh', '-c', script(options, fill), 'sh', mount, process.execPath, MAIN],
+      { encoding: 'utf8', env: { ...process.env, CLOPS_DATA_DIR: mount, DATABASE_URL: '', NO_COLOR: '1' } },
+    );
+    if (/unshare|mount:/.test(stderr)) return; // A container that may not mount: nothing to see here.
+    expect([stdout, status]).toEqual([expect.stringContaining(`✗ CLOPS_DATA_DIR=${mount} ${words}`), 2]);
+  }
+});
