@@ -9,6 +9,8 @@ export const EXIT = {
   timeout: 6,
   /** The rollout was aborted, or what it brought is not well. */
   degraded: 7,
+  /** The rollout goes on when a person says so, and not before. */
+  waiting: 8,
   /** Ctrl-C, as shells expect it. */
   interrupted: 130,
 } as const;

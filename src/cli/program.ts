@@ -146,7 +146,9 @@ function serving(program: Command, does: Does): void {
     .action(does(async () => (await import('./commands/predict.ts')).predict));
   program
     .command('status')
-    .description('wait until a deployment is healthy; 7 when it is degraded or aborted, 8 when it waits for a person, 6 when the time of --timeout is up')
+    .description(
+      'wait until a deployment is healthy; 7 when it is degraded or aborted, 8 when it waits for a person, 6 when the time of --timeout is up',
+    )
     .argument('<deployment>')
     .action(does(async () => (await import('./commands/status.ts')).status, true));
   program

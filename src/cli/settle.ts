@@ -3,7 +3,7 @@ import { DeploymentChangedDocument, type DeploymentPictureFragment } from '../cl
 import type { Context } from './context.ts';
 import { CliError, EXIT, type Exit } from './exit.ts';
 import { full, type Named } from './names.ts';
-import { rolloutLine } from './shown/rollout.ts';
+import { rolloutLine, waitsFor } from './shown/rollout.ts';
 
 export type Verdict = { exit: Exit; why: string } | undefined;
 
@@ -18,7 +18,7 @@ export function verdict({ phase, rollout, conditions }: DeploymentPictureFragmen
       ? { exit: EXIT.degraded, why: rollout.message || 'makes no progress' }
       : undefined;
   if (rollout?.outcome === 'ABORTED')
-    return { exit: EXIT.degraded, why: `the rollout was aborted: ${rollout.abort?.reason ?? rollout.message}` };
+    return { exit: EXIT.degraded, why: `does not serve it: the rollout was aborted. ${rollout.message}` };
   if (phase === 'HEALTHY') return { exit: EXIT.ok, why: 'is healthy' };
   if (phase === 'STOPPED') return { exit: EXIT.ok, why: 'is scaled to nothing, as wanted' };
   if (phase !== 'DEGRADED') return undefined;
@@ -26,7 +26,10 @@ export function verdict({ phase, rollout, conditions }: DeploymentPictureFragmen
   return { exit: EXIT.degraded, why: ready?.message || 'is degraded' };
 }
 
-/** Until it has come to rest. Each change is a line of progress. @throws CliError when the time is up or on Ctrl-C. */
+/**
+ * Until it has come to rest, or waits for a person: who waits in a pipeline, or at night, would wait for ever.
+ * Each change is a line of progress. @throws CliError when the time is up or on Ctrl-C.
+ */
 export async function settle(context: Context, deployment: Named): Promise<Exit> {
   const { signal, paint, io } = context;
   const label = full(deployment);
@@ -44,13 +47,15 @@ export async function settle(context: Context, deployment: Named): Promise<Exit>
     const line = last.rollout ? rolloutLine(paint, last, last.rollout) : `${label}: ${last.phase}`;
     if (line !== said) context.note(line);
     said = line;
-    const found = verdict(last);
+    const waiting = waitsFor(last);
+    const found = waiting ? { exit: EXIT.waiting, why: waiting.why } : verdict(last);
     if (!found) continue;
     await context.show({
       data: last,
       table: () => `${label} ${found.why}`,
       names: [label],
     });
+    for (const command of waiting?.next ?? []) context.note(`  try: ${command}`);
     return found.exit;
   }
   if (io.interrupt.aborted)
@@ -60,6 +65,10 @@ export async function settle(context: Context, deployment: Named): Promise<Exit>
       `clops rollouts watch ${label}`,
     );
   if (signal.aborted)
-    throw new CliError(EXIT.timeout, `${label} is not healthy yet: ${said}`, `clops rollouts watch ${label}`);
+    throw new CliError(
+      EXIT.timeout,
+      `The time is up, and it is not healthy yet. ${said}`,
+      `clops rollouts watch ${label}`,
+    );
   throw new CliError(EXIT.degraded, `${label} is gone.`, 'clops deployments list');
 }

@@ -20,6 +20,7 @@ export interface Change {
 }
 
 const REDRAW_MS = 1_000;
+const IDLE = 'Nothing is rolling out. The next rollout shows here by itself; Ctrl-C ends.';
 
 export async function watchChanges(context: Context, of: Named, changes: AsyncIterable<Change>): Promise<Exit> {
   const { io, format, signal } = context;
@@ -47,6 +48,7 @@ interface Screen {
 /** One line for each event; with `-o json` each message as it came. */
 function createLines(context: Context): Screen {
   const { format, paint } = context;
+  let idle = false;
   context.onConnection = (connected) => !connected && context.note('connection lost, connecting again …');
   return {
     change(change) {
@@ -58,6 +60,9 @@ function createLines(context: Context): Screen {
       else if (event) context.print(eventLine(paint, event));
       else if (deployment.rollout) context.print(rolloutLine(paint, deployment, deployment.rollout));
       else context.print(`${full(deployment)}: ${deployment.phase}`);
+      const isIdle = deployment.rollout?.outcome !== null;
+      if (isIdle && !idle && kind === 'SNAPSHOT') context.note(IDLE);
+      idle = isIdle;
     },
     async end() {},
   };
@@ -78,6 +83,8 @@ async function createScreen(context: Context, of: Named): Promise<Screen> {
     const state = connected ? [] : [paint.yellow('connection lost, connecting again …')];
     // A picture taller than the terminal cannot be redrawn in place: its end is left out, its head says how it stands.
     const room = (io.out.rows ?? 50) - 2 - state.length;
+    const idle = deployment.rollout?.outcome === null ? [] : ['', paint.dim(IDLE)];
+    lines.push(...idle);
     return [
       ...state,
       ...(lines.length > room ? [...lines.slice(0, room - 1), `… ${lines.length - room + 1} more lines`] : lines),

@@ -59,7 +59,7 @@ export function createFollower(connection: Connection, onConnection: OnConnectio
       streams.add(stream as Stream<never>);
       signal?.addEventListener('abort', stream.end, { once: true });
       if (signal?.aborted) stream.end();
-      client ??= connect(connection, onConnection);
+      client ??= connect(connection, onConnection, () => streams.size > 0);
       client.then(
         (ready) => {
           if (ended) return; // Nobody would end what begins now.
@@ -155,7 +155,11 @@ function streamFault(error: unknown): ClopsFault {
 }
 
 /** One socket for all streams of a client; it closes when the last of them ends. */
-async function connect({ url, token }: Connection, onConnection: OnConnection): Promise<Client> {
+async function connect(
+  { url, token }: Connection,
+  onConnection: OnConnection,
+  isWanted: () => boolean,
+): Promise<Client> {
   const { createClient } = await import('graphql-ws');
   const backoff = createBackoff({ initialMs: 300, maxMs: 15_000 });
   let unanswered: ReturnType<typeof setTimeout> | undefined;
@@ -175,7 +179,8 @@ async function connect({ url, token }: Connection, onConnection: OnConnection): 
       closed: (event) => {
         clearTimeout(unanswered);
         const ours = typeof event === 'object' && event !== null && 'code' in event && event.code === NORMAL;
-        if (!ours) onConnection(false);
+        // Nobody follows anything any more: that the socket goes is no loss, however it goes.
+        if (!ours && isWanted()) onConnection(false);
       },
       // A socket whose other end vanished looks open for minutes: no answer to a ping ends it.
       ping: (received) => {

@@ -1,5 +1,10 @@
 /** The ordered log: the last of it, what came after a cursor, and what comes. */
-import { type EventLineFragment, EventsDocument, FollowEventsDocument } from '../../client/generated/graphql.ts';
+import {
+  type EventLineFragment,
+  EventsDocument,
+  type EventsQuery,
+  FollowEventsDocument,
+} from '../../client/generated/graphql.ts';
 import type { Context } from '../context.ts';
 import { CliError, EXIT, type Exit } from '../exit.ts';
 import { findDeployment } from '../names.ts';
@@ -12,6 +17,7 @@ interface Flags {
   type?: string[];
   deployment?: string;
   last: string;
+  all?: boolean;
 }
 
 const MOST = 100;
@@ -24,32 +30,75 @@ export async function events(context: Context, _args: string[], flags: Flags): P
     ...(flags.type && { types: flags.type }),
     ...(flags.deployment !== undefined && { subject: (await findDeployment(context, flags.deployment)).id }),
   };
+  const shown = flags.all || flags.type ? () => true : isShown;
   // A stream that begins after a cursor brings what came since by itself.
-  const begins = flags.after;
-  const past =
-    flags.follow && begins !== undefined
-      ? undefined
-      : (
-          await context.ask(EventsDocument, {
-            where,
-            ...(begins === undefined ? { last: count } : { first: MOST, after: begins }),
-          })
-        ).events;
-  if (!flags.follow) {
-    const nodes = past?.nodes ?? [];
-    await context.show({
-      data: nodes,
-      table: () => nodes.map((event) => eventLine(context.paint, event)).join('\n'),
-      names: nodes.map(({ id }) => id),
-    });
-    if (past?.pageInfo.hasNextPage) context.note(`There is more:  clops events --after ${past.pageInfo.endCursor}`);
-    return EXIT.ok;
+  if (flags.follow && flags.after !== undefined) return follow(context, where, flags.after, shown);
+  const past = await read(context, where, flags.after, count, shown);
+  if (flags.follow) {
+    for (const event of past.nodes) printEvent(context, event);
+    return follow(context, where, past.end, shown);
   }
-  for (const event of past?.nodes ?? []) printEvent(context, event);
-  return follow(context, where, begins ?? past?.pageInfo.endCursor ?? undefined);
+  await context.show({
+    data: past.nodes,
+    table: () => past.nodes.map((event) => eventLine(context.paint, event, widthOf(context))).join('\n'),
+    names: past.nodes.map(({ id }) => id),
+  });
+  if (past.left > 0) context.note(`${past.left} changes of conditions are left out: --all shows them.`);
+  if (past.end !== undefined)
+    context.note(`${past.hasMore ? 'There is more' : 'What comes next'}:  clops events --after ${past.end}`);
+  return EXIT.ok;
 }
 
-async function follow(context: Context, where: object, after: string | undefined): Promise<Exit> {
+/** A condition is told at each change, and what it leads to is told besides: unasked it hides what matters. */
+const isShown = ({ type }: EventLineFragment): boolean => type !== 'deployment.condition_changed';
+/** Pages that are read for the last events among many changes of conditions. */
+const PAGES = 10;
+
+interface Past {
+  nodes: EventLineFragment[];
+  /** Where to go on. */
+  end: string | undefined;
+  hasMore: boolean;
+  /** How many were not shown. */
+  left: number;
+}
+
+async function read(
+  context: Context,
+  where: object,
+  after: string | undefined,
+  count: number,
+  shown: (event: EventLineFragment) => boolean,
+): Promise<Past> {
+  if (after !== undefined) {
+    const { nodes, pageInfo } = (await context.ask(EventsDocument, { where, first: MOST, after })).events;
+    const found = nodes.filter(shown);
+    const end = pageInfo.endCursor ?? after;
+    return { nodes: found, end, hasMore: pageInfo.hasNextPage, left: nodes.length - found.length };
+  }
+  const past: Past = { nodes: [], end: undefined, hasMore: false, left: 0 };
+  let before: string | null = null;
+  for (let page = 0; page < PAGES && past.nodes.length < count; page++) {
+    const last: number = page === 0 ? count : MOST;
+    const { nodes, pageInfo }: EventsQuery['events'] = (
+      await context.ask(EventsDocument, { where, last, ...(before !== null && { before }) })
+    ).events;
+    const found = nodes.filter(shown);
+    past.left += nodes.length - found.length;
+    past.nodes = [...found, ...past.nodes].slice(-count);
+    past.end ??= pageInfo.endCursor ?? undefined;
+    before = pageInfo.startCursor;
+    if (!pageInfo.hasPreviousPage || before === null) break;
+  }
+  return past;
+}
+
+async function follow(
+  context: Context,
+  where: object,
+  after: string | undefined,
+  shown: (event: EventLineFragment) => boolean,
+): Promise<Exit> {
   const { signal, io } = context;
   const client = await context.client();
   let cursor = after;
@@ -63,7 +112,7 @@ async function follow(context: Context, where: object, after: string | undefined
     cursor = message.cursor;
     if (message.kind === 'RESYNC_REQUIRED')
       context.note('! Events in between are no longer kept: what follows begins behind a gap.');
-    if (message.event) printEvent(context, message.event);
+    if (message.event && shown(message.event)) printEvent(context, message.event);
   }
   const again = `clops events --follow${cursor === undefined ? '' : ` --after ${cursor}`}`;
   if (io.interrupt.aborted) throw new CliError(EXIT.interrupted, 'Detached.', again);
@@ -72,8 +121,11 @@ async function follow(context: Context, where: object, after: string | undefined
 }
 
 /** In a stream each event is a line of its own, in JSON too. */
-function printEvent({ format, paint, print }: Context, event: EventLineFragment): void {
-  if (format === 'table') print(eventLine(paint, event));
+function printEvent(context: Context, event: EventLineFragment): void {
+  const { format, paint, print } = context;
+  if (format === 'table') print(eventLine(paint, event, widthOf(context)));
   else if (format === 'name') print(event.id);
   else print(`${format === 'yaml' ? '--- ' : ''}${JSON.stringify(event)}`);
 }
+
+const widthOf = ({ io }: Context): number | undefined => (io.out.isTTY ? (io.out.columns ?? 80) : undefined);

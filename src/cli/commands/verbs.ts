@@ -1,18 +1,22 @@
-/** What a person can do to a rollout. Each finds the deployment's present rollout and asks once. */
+/** What a person can do to a rollout. Each asks once, and says what became of it when the controller has answered. */
 import {
   AbortRolloutDocument,
   DeploymentDocument,
+  type DeploymentPictureFragment,
   PauseRolloutDocument,
   PromoteRolloutDocument,
   ResumeRolloutDocument,
   RetryRolloutDocument,
   RollbackDeploymentDocument,
   type RolloutAnswerFragment,
+  type RolloutStateFragment,
 } from '../../client/generated/graphql.ts';
+import { answered } from '../answered.ts';
 import { done } from '../answers.ts';
 import type { Context } from '../context.ts';
 import { CliError, EXIT, type Exit } from '../exit.ts';
-import { findDeployment, findRollout, full } from '../names.ts';
+import { findDeployment, findRollout, full, type Named } from '../names.ts';
+import { settle } from '../settle.ts';
 import { rolloutLine } from '../shown/rollout.ts';
 import { wholeNumber } from '../shown/text.ts';
 
@@ -20,6 +24,7 @@ interface Flags {
   reason?: string;
   full?: boolean;
   toRevision?: string;
+  wait?: boolean;
 }
 
 interface Input {
@@ -50,12 +55,12 @@ export const retry = verb(
   async (context, input) => (await context.ask(RetryRolloutDocument, { input })).retryRollout,
 );
 
-function verb(past: string, act: Ask) {
+function verb(past: Past, act: Ask) {
   return async (context: Context, [ref = '']: string[], flags: Flags): Promise<Exit> => {
     const { deployment, rollout = await presentRollout(context, ref) } = await findRollout(context, ref);
     const reason = flags.reason === undefined ? {} : { reason: flags.reason };
-    const label = full(deployment);
-    return say(context, label, past, done(await act(context, { rollout, ...reason }, flags), label));
+    const answer = done(await act(context, { rollout, ...reason }, flags), full(deployment));
+    return say(context, deployment, past, answer, flags);
   };
 }
 
@@ -66,9 +71,8 @@ export async function rollback(context: Context, [ref = '']: string[], flags: Fl
     ...(flags.reason !== undefined && { reason: flags.reason }),
     ...(flags.toRevision !== undefined && { toRevision: wholeNumber(flags.toRevision, '--to-revision') }),
   };
-  const label = full(deployment);
-  const answer = done((await context.ask(RollbackDeploymentDocument, { input })).rollbackDeployment, label);
-  return say(context, label, 'rolled back', answer);
+  const answer = done((await context.ask(RollbackDeploymentDocument, { input })).rollbackDeployment, full(deployment));
+  return say(context, deployment, 'rolling back', answer, flags);
 }
 
 async function presentRollout(context: Context, ref: string): Promise<string> {
@@ -78,20 +82,55 @@ async function presentRollout(context: Context, ref: string): Promise<string> {
   throw new CliError(EXIT.notFound, `${ref} has no rollout.`, `clops rollouts list ${ref}`);
 }
 
-/** The verb is accepted; what it leads to comes a moment later. */
+type Past = 'promoted' | 'paused' | 'resumed' | 'aborted' | 'retried' | 'rolling back';
+
+const NAMES: Readonly<Record<Past, string>> = {
+  promoted: 'the promotion',
+  paused: 'the pause',
+  resumed: 'going on',
+  aborted: 'the abort',
+  retried: 'the retry',
+  'rolling back': 'the rollback',
+};
+
 async function say(
   context: Context,
-  label: string,
-  past: string,
-  { rollout, ...rest }: RolloutAnswerFragment,
+  of: Named,
+  past: Past,
+  { rollout: before, deployment, operation }: RolloutAnswerFragment,
+  flags: Flags,
 ): Promise<Exit> {
   const { paint } = context;
+  const label = full(of);
+  const isOpen = operation && operation.state !== 'SUCCEEDED';
+  const end = isOpen
+    ? await answered(context, NAMES[past], of, operation.id, (now) => isSeen(past, before, now))
+    : { operation, deployment: undefined };
+  if (flags.wait) return settle(context, of);
+  const rollout = end.deployment?.rollout ?? before;
+  const owner = end.deployment ?? deployment;
   await context.show({
-    data: { rollout, deployment: rest.deployment, operation: rest.operation },
-    table: () =>
-      rollout && rest.deployment ? `${past} ${rolloutLine(paint, rest.deployment, rollout)}` : `${past} ${label}`,
+    data: { rollout, deployment: owner, operation: end.operation },
+    table: () => (rollout && owner ? `${past} ${rolloutLine(paint, owner, rollout)}` : `${past} ${label}`),
     names: rollout ? [rollout.id] : [],
   });
-  context.note(`Watch it:  clops rollouts watch ${label}`);
+  if (rollout?.outcome === null) context.note(`Watch it:  clops rollouts watch ${label}`);
   return EXIT.ok;
+}
+
+/** The state that the verb led to is here. */
+function isSeen(past: Past, before: RolloutStateFragment | null, { rollout }: DeploymentPictureFragment): boolean {
+  if (!rollout || !before || rollout.id !== before.id) return true;
+  switch (past) {
+    case 'promoted':
+      return (
+        rollout.stepIndex !== before.stepIndex || rollout.phase !== before.phase || rollout.outcome !== before.outcome
+      );
+    case 'aborted':
+      return rollout.abort !== null;
+    case 'retried':
+      return rollout.abort === null;
+    default:
+      return true;
+  }
 }

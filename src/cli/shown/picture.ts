@@ -9,7 +9,7 @@ import type {
   TrafficRole,
 } from '../../client/generated/graphql.ts';
 import { type Paint, phase } from './paint.ts';
-import { ladder, passage } from './rollout.ts';
+import { ladder, outcomeOf, passage, waitsFor } from './rollout.ts';
 import { age, percent, word } from './text.ts';
 import { verbsOf } from './verbs.ts';
 
@@ -54,7 +54,7 @@ function header({ deployment, paint, width, now }: PictureOptions): string[] {
   const { rollout, strategy } = deployment;
   const line = (label: string, value: string): string => `${`${label}:`.padEnd(LABEL)}${value}`;
   const shown = rollout && rollout.outcome === null ? rollout.phase : deployment.phase;
-  const message = rollout?.abort?.reason ?? rollout?.message ?? '';
+  const message = rollout?.message ?? '';
   const lines = [
     line('Name', paint.bold(`${deployment.team.name}/${deployment.name}`)),
     line('Status', phase(paint, shown)),
@@ -65,7 +65,7 @@ function header({ deployment, paint, width, now }: PictureOptions): string[] {
   ];
   if (rollout) {
     const outcome = rollout.outcome
-      ? ` (${word(rollout.outcome).toLowerCase()}, ${age(rollout.finishedAt ?? rollout.startedAt, now)} ago)`
+      ? ` (${outcomeOf(rollout.outcome)}, ${age(rollout.finishedAt ?? rollout.startedAt, now)} ago)`
       : '';
     lines.push(line('Rollout', `${rollout.number ?? '–'}  ${passage(rollout)}${outcome}`));
     if (rollout.steps.length > 0 && rollout.outcome === null) {
@@ -80,6 +80,8 @@ function header({ deployment, paint, width, now }: PictureOptions): string[] {
     : 'the cluster does not answer';
   lines.push(line('Replicas', `${deployment.replicas} wanted, ${ready}`));
   if (deployment.endpoint) lines.push(line('Endpoint', deployment.endpoint.url));
+  const waiting = waitsFor(deployment);
+  if (waiting) lines.push(line('Waits for you', waiting.next.join(', or ')));
   const verbs = rollout ? verbsOf(rollout.allowed) : [];
   if (verbs.length > 0) lines.push(line('You can', `clops ${verbs.join(' | ')} ${deployment.name}`));
   return lines;
@@ -149,11 +151,12 @@ interface Branch {
 
 function tree({ deployment, paint, width, now }: PictureOptions): string[] {
   const pods = deployment.currentReplicas ?? [];
-  const revisions = new Map<string, { number: number; createdAt: string | undefined }>();
+  const revisions = new Map<string, { number: number; createdAt: string }>();
   for (const { revision } of deployment.traffic)
     if (revision) revisions.set(revision.id, { number: revision.number, createdAt: revision.createdAt });
   for (const { revision } of pods)
-    if (!revisions.has(revision.id)) revisions.set(revision.id, { number: revision.number, createdAt: undefined });
+    if (!revisions.has(revision.id))
+      revisions.set(revision.id, { number: revision.number, createdAt: revision.createdAt });
   const branches: Branch[] = [
     {
       name: `⟳ ${deployment.name}`,
@@ -173,7 +176,7 @@ function tree({ deployment, paint, width, now }: PictureOptions): string[] {
       name: `${last ? '└' : '├'}──# revision:${number}`,
       kind: 'Revision',
       phase: own.length === 0 ? 'STOPPED' : well ? 'HEALTHY' : 'PROGRESSING',
-      age: createdAt ? age(createdAt, now) : '',
+      age: age(createdAt, now),
       info: target ? word(target.role).toLowerCase() : 'no traffic',
     });
     own.forEach((pod, j) => {

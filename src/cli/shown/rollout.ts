@@ -1,7 +1,11 @@
 /** A rollout and its steps in a line each. */
-import type { DeploymentLineFragment, RolloutStateFragment } from '../../client/generated/graphql.ts';
+import type {
+  DeploymentLineFragment,
+  DeploymentPictureFragment,
+  RolloutStateFragment,
+} from '../../client/generated/graphql.ts';
 import { type Paint, phase } from './paint.ts';
-import { span } from './text.ts';
+import { span, word } from './text.ts';
 
 type Spec = RolloutStateFragment['steps'][number]['spec'];
 
@@ -27,11 +31,13 @@ export function passage({ from, to }: Pick<RolloutStateFragment, 'from' | 'to'>)
   return from ? `${name(from)} → ${name(to)}` : name(to);
 }
 
-/** `‖ Paused, step 2 of 4, 10 %: waits for somebody`. */
+/** `‖ Paused, 10 %: Step 2 of 4 pauses it ...`; the place, unless the message says it. */
 function standing(paint: Paint, rollout: RolloutStateFragment): string {
   const { steps, stepIndex, weight, message } = rollout;
   const place =
-    steps.length === 0 || rollout.outcome ? '' : `, step ${Math.min(stepIndex + 1, steps.length)} of ${steps.length}`;
+    steps.length === 0 || rollout.outcome || /\bsteps? /i.test(message)
+      ? ''
+      : `, step ${Math.min(stepIndex + 1, steps.length)} of ${steps.length}`;
   const share = rollout.outcome || steps.length === 0 ? '' : `, ${weight} %`;
   return `${phase(paint, rollout.phase)}${place}${share}${message ? `: ${message}` : ''}`;
 }
@@ -43,4 +49,27 @@ export function rolloutLine(
   rollout: RolloutStateFragment,
 ): string {
   return `${paint.bold(`${team.name}/${name}`)}: ${passage(rollout)}  ${standing(paint, rollout)}`;
+}
+
+/** `promoted past its steps`. */
+export const outcomeOf = (outcome: string): string =>
+  outcome.startsWith('FAST_') ? `${word(outcome.slice(5)).toLowerCase()} past its steps` : word(outcome).toLowerCase();
+
+/** When a rollout goes on only if a person says so: that it does, and what to type. */
+export function waitsFor({
+  paused,
+  rollout,
+  team,
+  name,
+}: Pick<DeploymentPictureFragment, 'paused' | 'rollout' | 'team' | 'name'>):
+  | { why: string; next: string[] }
+  | undefined {
+  if (!rollout || rollout.outcome !== null || rollout.phase !== 'PAUSED') return undefined;
+  const label = `${team.name}/${name}`;
+  const back = rollout.allowed.includes('ABORT') ? [`clops abort ${label}`] : [];
+  if (paused) return { why: 'is held until somebody resumes it', next: [`clops resume ${label}`, ...back] };
+  const pause = rollout.steps[rollout.stepIndex]?.spec.pause;
+  if (!pause || pause.seconds !== null) return undefined;
+  const place = `step ${rollout.stepIndex + 1} of ${rollout.steps.length}`;
+  return { why: `waits for somebody to promote it, at ${place}`, next: [`clops promote ${label}`, ...back] };
 }
