@@ -13,6 +13,9 @@ export const GATEWAY_CONTROLLER = 'clops.dev/gateway';
 /** On a Gateway: where its data plane can be asked for counts (Prometheus text). Set by our own gateway, by people elsewhere. */
 export const GATEWAY_METRICS_ANNOTATION = 'clops.dev/metrics-url';
 
+/** Name of the rule that the controller writes into its HTTPRoutes, with the weights. */
+export const ROUTE_RULE = 'clops';
+
 export const CONTROLLER_MANAGER = 'clops-controller';
 export const RELAY_MANAGER = 'clops-relay';
 
@@ -37,6 +40,8 @@ export const ANNOTATIONS = {
   ports: 'clops.dev/ports',
   /** On a pod template: when its pods were last asked to be replaced. */
   restartedAt: 'clops.dev/restarted-at',
+  /** On a ControllerRevision: the number it was first given. Its own number rises each time it is returned to. */
+  firstRevision: 'clops.dev/first-revision',
 } as const;
 
 export const CONDITIONS = {

@@ -1,5 +1,6 @@
 /** Which verbs a rollout takes now. The controller refuses by this and the API offers by this, so that a button is never a lie. */
 import type { ModelDeployment, RolloutOutcome, RolloutStatus } from './modeldeployment.ts';
+import { CONDITIONS } from './names.ts';
 import type { CommandVerb, PromoteTo, RolloutVerb } from './rolloutcommand.ts';
 import { strategyOf } from './strategy.ts';
 
@@ -30,7 +31,19 @@ function isAtPause({ spec, status }: Known): boolean {
   return isActive(rollout) && strategyOf(spec).steps[rollout.stepIndex]?.pause !== undefined;
 }
 
-export function allowedVerbs(known: Known): RolloutVerb[] {
+/** Reasons of the condition Progressing while the spec cannot be acted on. */
+export const OBSTACLES = ['InvalidSpec', 'RuntimeNotFound', 'FormatNotServed'] as const;
+/** What is done even then: the way back, and edits of the spec that may be the cure. */
+const IN_SPITE: readonly RolloutVerb[] = ['Resume', 'Abort', 'Rollback'];
+
+const isHindered = (status: Known['status']): boolean =>
+  status?.conditions?.some(
+    ({ type, status: value, reason }) =>
+      type === CONDITIONS.progressing && value === 'False' && OBSTACLES.some((one) => one === reason),
+  ) ?? false;
+
+/** `hindered` is what the status says unless somebody has looked since. */
+export function allowedVerbs(known: Known, hindered = isHindered(known.status)): RolloutVerb[] {
   const { spec, status } = known;
   const rollout = status?.rollout;
   const active = isActive(rollout);
@@ -51,16 +64,16 @@ export function allowedVerbs(known: Known): RolloutVerb[] {
       status?.history?.some(({ hash, outcome }) => GOOD.includes(outcome) && hash !== rollout?.hash) ?? false,
     ],
   ];
-  return verbs.filter(([, allowed]) => allowed).map(([verb]) => verb);
+  return verbs.filter(([verb, allowed]) => allowed && (!hindered || IN_SPITE.includes(verb))).map(([verb]) => verb);
 }
 
-/** Why a command cannot be done now, or undefined when it can. */
+/** Why a command cannot be done now, or undefined when it can. Obstacles are the controller's, who has just looked. */
 export function refusal(known: Known, verb: CommandVerb, to: PromoteTo = 'NextStep'): string | undefined {
   const { spec, status } = known;
   const rollout = status?.rollout;
   if (!rollout) return 'There is no rollout yet.';
   if (verb === 'Restart') return undefined;
-  const allowed = allowedVerbs(known);
+  const allowed = allowedVerbs(known, false);
   const asked: RolloutVerb = verb === 'Promote' && to === 'Full' ? 'PromoteFull' : verb;
   if (verb === 'Promote' && to === 'End' ? allowed.includes('SkipStep') : allowed.includes(asked)) return undefined;
   if (rollout.outcome && verb !== 'Retry')

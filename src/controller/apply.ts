@@ -8,7 +8,7 @@ import { canonical } from '../lib/canonical.ts';
 import { type ClusterPort, isNotFound, type KubeObject, type Resource } from '../platform/cluster/port.ts';
 import { CONTROLLERREVISIONS, DEPLOYMENTS, HTTPROUTES, SERVICES } from '../platform/cluster/resources.ts';
 import { desiredDeployment } from './desired/deployment.ts';
-import { desiredRevision, snapshotOf } from './desired/revision.ts';
+import { desiredRevision, firstNumber, snapshotOf } from './desired/revision.ts';
 import { desiredRoute, desiredService, type Role } from './desired/routing.ts';
 import type { ControllerRevision, Snapshot } from './kinds.ts';
 import type { Context } from './observe.ts';
@@ -59,7 +59,8 @@ export function createApplier(cluster: ClusterPort): Applier {
     const present = revisions.find((one) => hashLabel(one) === hash);
     const snapshot = present?.data ?? (runtime && snapshotOf(md.spec, runtime));
     if (!snapshot) return undefined;
-    await apply(context, CONTROLLERREVISIONS, desiredRevision(md, hash, revision, snapshot), present);
+    const numbers = { revision, first: present ? firstNumber(present) : revision };
+    await apply(context, CONTROLLERREVISIONS, desiredRevision(md, hash, numbers, snapshot), present);
     return snapshot;
   }
 

@@ -3,10 +3,15 @@
  * after the bad state. The first that finds something stops the rollout where it is; what serves goes on serving.
  */
 import { checkSpec } from '../contract/validation.ts';
+import type { OBSTACLES } from '../contract/verbs.ts';
 import type { Context } from './observe.ts';
 import type { Failure } from './rollout/types.ts';
 
-type Check = (context: Context) => Failure | undefined;
+interface Obstacle extends Failure {
+  reason: (typeof OBSTACLES)[number];
+}
+
+type Check = (context: Context) => Obstacle | undefined;
 
 const CHAIN: readonly Check[] = [
   specIsInvalid, // nothing below can be trusted with a spec that means nothing
@@ -14,7 +19,7 @@ const CHAIN: readonly Check[] = [
   formatIsNotServed, // the runtime would fail with words nobody understands
 ];
 
-export function firstObstacle(context: Context): Failure | undefined {
+export function firstObstacle(context: Context): Obstacle | undefined {
   for (const check of CHAIN) {
     const obstacle = check(context);
     if (obstacle) return obstacle;
@@ -22,7 +27,7 @@ export function firstObstacle(context: Context): Failure | undefined {
   return undefined;
 }
 
-function specIsInvalid({ md }: Context): Failure | undefined {
+function specIsInvalid({ md }: Context): Obstacle | undefined {
   const { name, namespace = '' } = md.metadata;
   const [problem, ...more] = checkSpec(md.spec, { name, namespace });
   if (!problem) return undefined;
@@ -32,13 +37,13 @@ function specIsInvalid({ md }: Context): Failure | undefined {
 
 const isKnown = ({ observed }: Context): boolean => observed.revisions.has(observed.desired.hash);
 
-function runtimeDoesNotExist(context: Context): Failure | undefined {
+function runtimeDoesNotExist(context: Context): Obstacle | undefined {
   if (context.runtime || isKnown(context)) return undefined;
   const message = `There is no ServingRuntime ${context.md.spec.runtime}; kubectl get servingruntimes shows those there are.`;
   return { reason: 'RuntimeNotFound', message };
 }
 
-function formatIsNotServed(context: Context): Failure | undefined {
+function formatIsNotServed(context: Context): Obstacle | undefined {
   const { runtime, md } = context;
   const { format } = md.spec.model;
   if (!runtime || isKnown(context) || runtime.spec.formats.includes(format)) return undefined;

@@ -38,6 +38,7 @@ export function createCommands(cluster: ClusterPort, clock: Clock): Commands {
     run: Decision['run'] | undefined,
     command: RolloutCommand,
     given: Answer,
+    hindered: boolean,
   ): Promise<void> {
     const { name, namespace } = command.metadata;
     const isRefused = given.state === 'Refused';
@@ -45,7 +46,7 @@ export function createCommands(cluster: ClusterPort, clock: Clock): Commands {
     const status: RolloutCommand['status'] = {
       state: given.state,
       message: given.message,
-      ...(isRefused && { allowed: allowedVerbs(known as typeof context.md) }),
+      ...(isRefused && { allowed: allowedVerbs(known as typeof context.md, hindered) }),
       handledAt: iso(clock.now()),
     };
     const options = { fieldManager: CONTROLLER_MANAGER };
@@ -95,16 +96,16 @@ export function createCommands(cluster: ClusterPort, clock: Clock): Commands {
     async mark(context, { answer: given, run }) {
       for (const command of unmarked(context)) {
         const { name } = command.metadata;
-        if (given?.name === name) await answer(context, run, command, given);
+        if (given?.name === name) await answer(context, run, command, given, false);
         else if (isHandled(context, name))
-          await answer(context, run, command, { name, state: 'Done', message: 'done' });
+          await answer(context, run, command, { name, state: 'Done', message: 'done' }, false);
       }
     },
     async refuse(context, message) {
       for (const command of unmarked(context)) {
         const { name } = command.metadata;
         const state = isHandled(context, name) ? 'Done' : 'Refused';
-        await answer(context, undefined, command, { name, state, message: state === 'Done' ? 'done' : message });
+        await answer(context, undefined, command, { name, state, message: state === 'Done' ? 'done' : message }, true);
       }
     },
     async refuseOrphans(commands) {

@@ -6,6 +6,7 @@ import type { RolloutCommand } from '../contract/rolloutcommand.ts';
 import type { ServingRuntime } from '../contract/servingruntime.ts';
 import { keyOf } from '../platform/cluster/informer.ts';
 import type { Caches } from './caches.ts';
+import { firstNumber } from './desired/revision.ts';
 import { type Role, serviceName } from './desired/routing.ts';
 import { artifactOf, failureOf } from './failure.ts';
 import type { ControllerRevision, Deployment, HttpRoute, Pod, Service, Snapshot } from './kinds.ts';
@@ -59,6 +60,7 @@ export function observe(caches: Caches, prober: Prober, key: string, md: ModelDe
     observed: {
       desired: desiredRef(md, revisions),
       revisions: new Map(revisions.map((revision) => [hashLabel(revision), revision.revision])),
+      firstRevisions: new Map(revisions.map((revision) => [hashLabel(revision), firstNumber(revision)])),
       sides,
       selectors: {
         ...(services.stable && { stable: services.stable.spec.selector?.[LABELS.revision] ?? '' }),

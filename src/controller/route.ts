@@ -1,6 +1,7 @@
 /** What the Gateways say of our route. Pure. */
 import type { ModelDeployment } from '../contract/modeldeployment.ts';
-import { parentRefsOf, type Role, RULE, serviceName } from './desired/routing.ts';
+import { ROUTE_RULE } from '../contract/names.ts';
+import { parentRefsOf, type Role, serviceName } from './desired/routing.ts';
 import type { Gateway, HttpRoute } from './kinds.ts';
 import type { RouteState } from './rollout/types.ts';
 
@@ -44,7 +45,7 @@ const parentOf = (route: HttpRoute, ref: { name: string; namespace?: string }): 
   );
 
 function weightsOf(name: string, route: HttpRoute): RouteState['weights'] {
-  const rule = route.spec.rules?.find((one) => one.name === RULE);
+  const rule = route.spec.rules?.find((one) => one.name === ROUTE_RULE);
   if (!rule) return undefined;
   const of = (role: Role): number => rule.backendRefs?.find((ref) => ref.name === serviceName(name, role))?.weight ?? 0;
   return { stable: of('stable'), canary: of('canary') };

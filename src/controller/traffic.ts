@@ -5,11 +5,13 @@
 import type { ModelDeployment } from '../contract/modeldeployment.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
-import type { BackendTraffic, TrafficCounts } from '../platform/metrics/gateway.ts';
+import type { BackendTraffic, GatewayCounts } from '../platform/metrics/adapters.ts';
+import type { TrafficCounts } from '../platform/metrics/gateway.ts';
 import type { Caches } from './caches.ts';
-import { parentRefsOf, serviceName } from './desired/routing.ts';
+import { parentRefsOf, type Role, serviceName } from './desired/routing.ts';
 import type { Gateway } from './kinds.ts';
 import type { RouteState, TrafficState, Weights } from './rollout/types.ts';
+import { createRequestWindow, type RequestWindow } from './window.ts';
 
 export interface TrafficWatch {
   /** What is known now; with `count`, a fresh sample is on its way when the last is old. */
@@ -24,6 +26,8 @@ interface Entry {
   /** Weights and generation that are programmed, and since when. */
   programmed?: { what: string; since: number };
   sample?: { at: number; requests?: Weights; table?: Weights };
+  /** For a gateway that counts since its start. */
+  window: RequestWindow;
   asking: boolean;
 }
 
@@ -48,8 +52,10 @@ export function createTrafficWatch(options: {
     entry.asking = true;
     try {
       const controller = caches.gatewayClasses.get(gateway.spec.gatewayClassName)?.spec.controllerName;
-      const all = await traffic.sample(gateway, controller);
-      entry.sample = { at: clock.monotonic(), ...(all && backendsOf(md, all)) };
+      const { window } = entry;
+      const counts = await traffic.sample(gateway, controller);
+      const at = clock.monotonic();
+      entry.sample = { at, ...(counts && backendsOf(md, counts, at, window)) };
     } catch (error) {
       log.debug({ err: error, key }, 'the gateway could not be asked for its counts');
       entry.sample = { at: clock.monotonic() };
@@ -61,7 +67,7 @@ export function createTrafficWatch(options: {
 
   return {
     state(key, md, route, count) {
-      const entry = entries.get(key) ?? { asking: false };
+      const entry = entries.get(key) ?? { asking: false, window: createRequestWindow() };
       entries.set(key, entry);
       const now = clock.monotonic();
       const what =
@@ -70,6 +76,7 @@ export function createTrafficWatch(options: {
       else if (entry.programmed?.what !== what) {
         entry.programmed = { what, since: now };
         delete entry.sample; // counted under other weights
+        entry.window = createRequestWindow();
       }
       if (count && !entry.asking && now - (entry.sample?.at ?? Number.NEGATIVE_INFINITY) > FRESH_MS)
         void ask(key, md, entry);
@@ -85,15 +92,25 @@ export function createTrafficWatch(options: {
 }
 
 /** The two backends of one deployment's route. */
-function backendsOf(md: ModelDeployment, all: readonly BackendTraffic[]): { requests?: Weights; table?: Weights } {
+function backendsOf(
+  md: ModelDeployment,
+  counts: GatewayCounts,
+  now: number,
+  window: RequestWindow,
+): { requests?: Weights; table?: Weights } {
   const { name, namespace = '' } = md.metadata;
-  const of = (role: 'stable' | 'canary'): BackendTraffic | undefined =>
-    all.find((one) => one.namespace === namespace && one.route === name && one.backend === serviceName(name, role));
+  const of = (role: Role): BackendTraffic | undefined => counts.of(namespace, name, serviceName(name, role));
   const [stable, canary] = [of('stable'), of('canary')];
+  if (!stable && !canary) return {};
   const isCounted = stable?.sinceChange !== undefined || canary?.sinceChange !== undefined;
   const isTold = stable?.weight !== undefined || canary?.weight !== undefined;
   return {
-    ...(isCounted && { requests: { stable: stable?.sinceChange ?? 0, canary: canary?.sinceChange ?? 0 } }),
+    requests: isCounted
+      ? { stable: stable?.sinceChange ?? 0, canary: canary?.sinceChange ?? 0 }
+      : window.requests(now, { stable: totalOf(stable), canary: totalOf(canary) }),
     ...(isTold && { table: { stable: stable?.weight ?? 0, canary: canary?.weight ?? 0 } }),
   };
 }
+
+const totalOf = (traffic: BackendTraffic | undefined): number =>
+  Object.values(traffic?.byCode ?? {}).reduce((sum, count) => sum + count, 0);

@@ -275,6 +275,66 @@ const outcomeOf = ({ status, weights, deployments }: World): unknown => ({
   deployments: [...deployments],
 });
 
+describe('going back, and forward again', () => {
+  const deploy = (world: World, version: number): void => {
+    world.spec = { ...world.spec, model: specOf(version, []).model };
+    world.shares.length = 0;
+    settle(world, 60);
+  };
+  const last = ({ status, shares }: World): unknown => [status.history?.[0]?.outcome, shares];
+  const walked = ['Promoted', [10, 50, 100, 0]];
+  const fast = ['FastRolledBack', [100, 0]];
+  const begin = (versions: number): World => {
+    const world = aWorld(specOf(1, [{ setWeight: 10 }, { setWeight: 50 }]));
+    settle(world);
+    for (let next = 2; next <= versions; next++) deploy(world, next);
+    return world;
+  };
+
+  it('only back is without steps, however often, though the numbers of revisions rise each time', () => {
+    const world = begin(2);
+    for (let round = 0; round < 3; round++) {
+      deploy(world, 1);
+      expect(last(world)).toEqual(fast);
+      deploy(world, 2);
+      expect(last(world)).toEqual(walked);
+    }
+    const [stable, other] = [2, 1].map((version) => world.revisions.get(hashOf(specOf(version, []))) ?? 0);
+    expect(stable).toBeGreaterThan(other ?? 0);
+  });
+
+  it('from the oldest, the one between is forward; an older one than the window is back, step by step', () => {
+    const world = begin(5);
+    deploy(world, 3);
+    expect(last(world)).toEqual(fast);
+    deploy(world, 4);
+    expect(last(world)).toEqual(walked);
+    deploy(world, 1);
+    expect(last(world)).toEqual(['RolledBack', [10, 50, 100, 0]]);
+  });
+
+  it('a revision that was forgotten meanwhile is a new one', () => {
+    const world = begin(2);
+    for (const numbers of [world.revisions, world.firstRevisions]) numbers.delete(hashOf(specOf(1, [])));
+    deploy(world, 1);
+    expect(last(world)).toEqual(walked);
+  });
+
+  it('forward in full, by command, is not called a way back', () => {
+    const world = aWorld(specOf(1, [{ setWeight: 10 }, { pause: {} }]));
+    settle(world);
+    deploy(world, 2);
+    world.commands = [aCommand(world, 'Promote', 'Full')];
+    settle(world);
+    deploy(world, 1);
+    expect(world.status.history?.[0]?.outcome).toBe('FastRolledBack');
+    deploy(world, 2);
+    world.commands = [aCommand(world, 'Promote', 'Full')];
+    settle(world);
+    expect(world.status.history?.[0]?.outcome).toBe('FastPromoted');
+  });
+});
+
 describe('verbs', () => {
   it('one command advances once, and two commands twice', () => {
     const world = aWorld(specOf(1, [{ setWeight: 10 }, { pause: {} }, { pause: {} }, { pause: {} }]));

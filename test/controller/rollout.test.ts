@@ -1,9 +1,10 @@
 /** Whole rollouts over the local API server: what a person would see with kubectl get md -w. */
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { ModelDeploymentStatus } from '../../src/contract/modeldeployment.ts';
+import type { ModelDeployment, ModelDeploymentStatus } from '../../src/contract/modeldeployment.ts';
 import type { RolloutCommand } from '../../src/contract/rolloutcommand.ts';
-import { ROLLOUTCOMMANDS } from '../../src/platform/cluster/resources.ts';
+import { allowedVerbs } from '../../src/contract/verbs.ts';
+import { MODELDEPLOYMENTS, ROLLOUTCOMMANDS } from '../../src/platform/cluster/resources.ts';
 import { type Lab, startLab } from './lab.ts';
 
 let lab: Lab;
@@ -133,6 +134,9 @@ describe('a rollout', () => {
     const again = await healthy(1);
     expect(again.history?.[0]).toMatchObject({ outcome: 'FastRolledBack' });
     expect(again.stable?.revision).toBeGreaterThan(forward.stable?.revision ?? 0);
+    // Forward again, though it was stable a moment ago: somebody wants to see the steps.
+    await lab.deploy(2);
+    await pausedAt(1);
   });
 
   it('is held by spec.paused, scales while it waits, and goes on', async () => {
@@ -154,6 +158,21 @@ describe('a rollout', () => {
     await lab.edit({ paused: false });
     await lab.command('Promote');
     await pausedAt(3);
+  });
+
+  it('held when nothing is rolled out: it says so, serves on, and is as before when let go', async () => {
+    await lab.deploy(1);
+    const before = await healthy(1);
+    await lab.edit({ paused: true });
+    const condition = (status: ModelDeploymentStatus, type: string) =>
+      status.conditions?.find((one) => one.type === type)?.status;
+    const held = await lab.until((status) => expect(condition(status, 'Paused')).toBe('True'));
+    expect(held).toMatchObject({ phase: 'Paused', rollout: { phase: 'Healthy', outcome: 'Promoted' } });
+    expect([condition(held, 'Ready'), condition(held, 'Progressing')]).toEqual(['True', 'True']);
+    expect(held.rollout?.pausedAt).toBeUndefined();
+    await lab.edit({ paused: false });
+    const after = await lab.until((status) => expect(condition(status, 'Paused')).toBe('False'));
+    expect(after).toMatchObject({ phase: 'Healthy', rollout: before.rollout });
   });
 
   it('refuses a command for another rollout', async () => {
@@ -310,7 +329,11 @@ describe('what is wrong shows in its own words, and stable goes on', () => {
     const answered = async (name: string) =>
       (await lab.cluster.get<RolloutCommand>(ROLLOUTCOMMANDS, name, 'speech')).status;
     const promote = await lab.command('Promote');
-    await lab.until(async () => expect(await answered(promote)).toMatchObject({ state: 'Refused', message }));
+    const allowed = ['Abort', 'Rollback'];
+    await lab.until(async () => expect(await answered(promote)).toMatchObject({ state: 'Refused', message, allowed }));
+    // What an API offers by the status is what the controller would do.
+    const { spec, status: known } = await lab.cluster.get<ModelDeployment>(MODELDEPLOYMENTS, 'vad', 'speech');
+    expect(allowedVerbs({ spec, ...(known && { status: known }) })).toEqual(allowed);
     expect((await lab.status()).canary).toMatchObject({ version: 2, weight: 50 });
 
     const abort = await lab.command('Abort', { reason: 'enough' });

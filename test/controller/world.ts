@@ -20,6 +20,7 @@ export interface World {
   spec: ModelDeploymentSpec;
   status: ModelDeploymentStatus;
   revisions: Map<string, number>;
+  firstRevisions: Map<string, number>;
   deployments: Map<string, number>;
   /** Ready pods by hash, the others are on their way; and what the ready ones say of their model. */
   ready: Map<string, number>;
@@ -44,6 +45,7 @@ export const aWorld = (spec: ModelDeploymentSpec): World => ({
   spec,
   status: {},
   revisions: new Map(),
+  firstRevisions: new Map(),
   deployments: new Map(),
   ready: new Map(),
   said: new Map(),
@@ -77,6 +79,7 @@ export function inputOf(world: World): RolloutInput {
   const observed: Observed = {
     desired: { hash, revision: own === newest && newest > 0 ? own : newest + 1, version: world.spec.model.version },
     revisions: world.revisions,
+    firstRevisions: world.firstRevisions,
     sides,
     selectors: world.selectors,
     endpoints: { stable: endpoints('stable'), canary: endpoints('canary') },
@@ -94,7 +97,10 @@ export function inputOf(world: World): RolloutInput {
 function carryOut(world: World, input: RolloutInput, decision: Decision, writes = Number.POSITIVE_INFINITY): void {
   const { desired } = input.observed;
   const all: (() => void)[] = [
-    () => world.revisions.set(desired.hash, desired.revision),
+    () => {
+      world.revisions.set(desired.hash, desired.revision);
+      if (!world.firstRevisions.has(desired.hash)) world.firstRevisions.set(desired.hash, desired.revision);
+    },
     ...decision.deployments.map(
       ({ hash, replicas }) =>
         () =>

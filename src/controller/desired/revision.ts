@@ -3,9 +3,10 @@
  * a ServingRuntime never replaces the pods of what runs behind everybody's back; the next revision takes the new one.
  */
 import type { ModelDeployment, ModelDeploymentSpec } from '../../contract/modeldeployment.ts';
+import { ANNOTATIONS } from '../../contract/names.ts';
 import type { ServingRuntime } from '../../contract/servingruntime.ts';
 import type { KubeObject } from '../../platform/cluster/port.ts';
-import type { Snapshot } from '../kinds.ts';
+import type { ControllerRevision, Snapshot } from '../kinds.ts';
 import { childOf } from './child.ts';
 
 export function snapshotOf(spec: ModelDeploymentSpec, { spec: runtime }: ServingRuntime): Snapshot {
@@ -19,10 +20,21 @@ export function snapshotOf(spec: ModelDeploymentSpec, { spec: runtime }: Serving
   };
 }
 
-export function desiredRevision(owner: ModelDeployment, hash: string, revision: number, data: Snapshot): KubeObject {
-  return {
-    ...childOf(owner, 'apps/v1', 'ControllerRevision', `${owner.metadata.name}-${hash}`, { hash }),
-    data,
-    revision,
-  };
+/**
+ * `first` stays while `revision` rises with every return. creationTimestamp would say the same in whole seconds only, and
+ * two revisions made within one would have no order.
+ */
+export function desiredRevision(
+  owner: ModelDeployment,
+  hash: string,
+  { revision, first }: { revision: number; first: number },
+  data: Snapshot,
+): KubeObject {
+  const child = childOf(owner, 'apps/v1', 'ControllerRevision', `${owner.metadata.name}-${hash}`, { hash });
+  const annotations = { [ANNOTATIONS.firstRevision]: String(first) };
+  return { ...child, metadata: { ...child.metadata, annotations }, data, revision };
 }
+
+/** One that was made without the annotation has not said more than its present number. */
+export const firstNumber = ({ metadata, revision }: ControllerRevision): number =>
+  Number(metadata.annotations?.[ANNOTATIONS.firstRevision] ?? Number.NaN) || revision;

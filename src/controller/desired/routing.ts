@@ -1,7 +1,7 @@
 /** The two Services whose selectors are the roles, and the HTTPRoute that divides between them. */
 
 import type { ModelDeployment } from '../../contract/modeldeployment.ts';
-import { GATEWAY_NAME, SYSTEM_NAMESPACE } from '../../contract/names.ts';
+import { GATEWAY_NAME, ROUTE_RULE, SYSTEM_NAMESPACE } from '../../contract/names.ts';
 import { endpointPath } from '../../contract/validation.ts';
 import type { KubeObject } from '../../platform/cluster/port.ts';
 import { childOf, selectorOf } from './child.ts';
@@ -23,8 +23,6 @@ export function desiredService(owner: ModelDeployment, role: Role, hash: string)
   };
 }
 
-export const RULE = 'clops';
-
 export function parentRefsOf({ spec }: ModelDeployment): { name: string; namespace?: string; sectionName?: string }[] {
   return spec.endpoint?.parentRefs ?? [{ name: GATEWAY_NAME, namespace: SYSTEM_NAMESPACE }];
 }
@@ -43,7 +41,7 @@ export function desiredRoute(owner: ModelDeployment, weights: { stable: number; 
       parentRefs: parentRefsOf(owner),
       rules: [
         {
-          name: RULE,
+          name: ROUTE_RULE,
           matches: [{ path: { type: 'PathPrefix', value: endpointPath(namespace, name) } }],
           filters: [{ type: 'URLRewrite', urlRewrite: rewrite }],
           backendRefs: [backend('stable'), backend('canary')],

@@ -4,7 +4,8 @@
  * - A revision that was asked for and is not the rollout's begins a new rollout; the old one, if it still ran, is
  *   Superseded. Only stable and the newest count: what was half-way is dropped.
  * - Asking for the stable revision again during a rollout goes straight back to it.
- * - A revision that was stable a short while ago skips the steps: going back must not take as long as going forward did.
+ * - A revision that was stable a short while ago and is older than the stable one skips the steps: going back must not
+ *   take as long as going forward did. Forward always walks, also to one that was stable before a rollback.
  * - Changed steps begin the walk again, in the same rollout.
  * - What serves is stable: when the first rollout is superseded while its pods receive requests, they are kept.
  */
@@ -17,7 +18,7 @@ import type {
 import { type FilledStrategy, strategyOf } from '../../contract/strategy.ts';
 import { GOOD, isActive } from '../../contract/verbs.ts';
 import { stepHashOf } from './steps.ts';
-import type { Happening, Ref, RolloutInput, Run } from './types.ts';
+import type { Happening, Observed, Ref, RolloutInput, Run } from './types.ts';
 
 /** How many revisions that were stable before the present one are gone back to without steps. */
 const ROLLBACK_WINDOW = 3;
@@ -50,7 +51,7 @@ function begin(input: RolloutInput, strategy: FilledStrategy, events: Happening[
   const before = status.rollout;
   const stable = whatServes(status);
   const isReturn = stable?.hash === desired.hash;
-  const isFast = isReturn || (stable !== undefined && recentlyStable(status, stable.hash).includes(desired.hash));
+  const isFast = isReturn || (stable !== undefined && isWindow(input, stable.hash));
   const id = freshId(input);
   const rollout: RolloutStatus = {
     ...(id && { id }),
@@ -98,13 +99,25 @@ function whatServes({ stable, canary }: ModelDeploymentStatus): Ref | undefined 
   return canary && canary.weight > 0 && canary.readyReplicas > 0 ? refOf(canary) : undefined;
 }
 
+/** Going back inside the window: what was stable not long ago, and older than what is. */
+const isWindow = (input: RolloutInput, stable: string): boolean =>
+  recentlyStable(input.status, stable).includes(input.observed.desired.hash) &&
+  isOlder(input.observed, input.observed.desired.hash, stable);
+
 function recentlyStable({ history = [] }: ModelDeploymentStatus, present: string): string[] {
   const hashes = history.filter(({ outcome }) => GOOD.includes(outcome)).map(({ hash }) => hash);
   return [...new Set(hashes)].filter((hash) => hash !== present).slice(0, ROLLBACK_WINDOW);
 }
 
-export const wasStable = (history: readonly HistoryEntry[], hash: string): boolean =>
-  history.some((entry) => entry.hash === hash && GOOD.includes(entry.outcome));
+/** By when they were made, not by their numbers, which rise with every return. One that was forgotten is made anew: newer. */
+const isOlder = ({ firstRevisions }: Observed, hash: string, than: string): boolean =>
+  (firstRevisions.get(hash) ?? Number.POSITIVE_INFINITY) < (firstRevisions.get(than) ?? Number.NEGATIVE_INFINITY);
+
+/** It leads to what was stable before and is older than what is stable now. */
+export const leadsBack = ({ observed }: RolloutInput, { rollout, history, stable }: Run): boolean =>
+  stable !== undefined &&
+  isOlder(observed, rollout.hash, stable.hash) &&
+  history.some(({ hash, outcome }) => hash === rollout.hash && GOOD.includes(outcome));
 
 /** An id that an earlier rollout has used belongs to that one: the spec was then changed past the API. */
 function freshId({ status, rolloutId }: RolloutInput): string | undefined {

@@ -76,6 +76,8 @@ export interface Observed {
   desired: Ref;
   /** Numbers of the revisions that are known, by hash: returning to an old one raises its number. */
   revisions: ReadonlyMap<string, number>;
+  /** The number each was first given: which of two revisions is the older one, whatever has been returned to since. */
+  firstRevisions: ReadonlyMap<string, number>;
   /** Every revision that has a Deployment. */
   sides: ReadonlyMap<string, Side>;
   /** Whose pods each Service selects now; undefined while it does not exist. */

@@ -2,7 +2,6 @@
 import type { TargetStatus } from '../../contract/modeldeployment.ts';
 import { GATEWAY_NAME, SYSTEM_NAMESPACE } from '../../contract/names.ts';
 import type { Ctx } from '../../graphql/context.ts';
-import type { BackendTraffic } from '../../platform/metrics/gateway.ts';
 import type { DeploymentRow } from './tables.ts';
 
 export interface Target extends TargetStatus {
@@ -30,14 +29,12 @@ export interface Counted {
 export async function countedFor(ctx: Ctx, target: Target): Promise<Counted> {
   const nothing = { observedShare: null, observedRequests: null };
   const gateway = ctx.cluster.gateways.get(`${SYSTEM_NAMESPACE}/${GATEWAY_NAME}`);
-  const all = gateway && (await ctx.traffic.sample(gateway));
-  if (!all) return nothing;
+  const counts = gateway && (await ctx.traffic.sample(gateway));
+  if (!counts) return nothing;
   const { namespace, name } = target.deployment;
-  const own = all.filter(
-    (one: BackendTraffic) => one.namespace === namespace && one.route === name && one.sinceChange !== undefined,
-  );
-  const total = own.reduce((sum, one) => sum + (one.sinceChange ?? 0), 0);
-  const mine = own.find((one) => one.backend === target.service)?.sinceChange;
+  const of = (service: string): number | undefined => counts.of(namespace, name, service)?.sinceChange;
+  const total = (of(`${name}-stable`) ?? 0) + (of(`${name}-canary`) ?? 0);
+  const mine = of(target.service);
   if (mine === undefined) return nothing;
   return { observedShare: total === 0 ? null : mine / total, observedRequests: mine };
 }

@@ -4,61 +4,36 @@
  * one shape.
  */
 import { request } from 'undici';
-import { GATEWAY_CONTROLLER, GATEWAY_METRICS_ANNOTATION } from '../../contract/names.ts';
+import { GATEWAY_METRICS_ANNOTATION } from '../../contract/names.ts';
 import { Unavailable } from '../../lib/problem.ts';
 import type { KubeObject } from '../cluster/port.ts';
-import { parsePrometheus, type Sample } from './prometheus.ts';
-
-/** What one backend of one route received. */
-export interface BackendTraffic {
-  namespace: string;
-  route: string;
-  /** Name of the Service. */
-  backend: string;
-  /** The weight as programmed in the data plane; absent when the gateway does not say. */
-  weight?: number;
-  /** Requests since the weights of the rule last changed; absent when the gateway does not count them so. */
-  sinceChange?: number;
-  /** Requests since the gateway started, by status code. */
-  byCode: Record<string, number>;
-  /** Latency since the gateway started: upper bounds in seconds with cumulative counts. */
-  buckets: { le: number; count: number }[];
-  sumSeconds: number;
-}
+import { type GatewayCounts, isCountable, readCounts } from './adapters.ts';
 
 export interface TrafficCounts {
   /**
-   * Everything the Gateway has counted, or undefined when it cannot be asked (no adapter for its controller, no
-   * metrics address). Throws `Unavailable('METRICS_UNAVAILABLE')` when it should answer and does not.
+   * Everything the Gateway has counted, or undefined when it cannot be asked (its controller is not known, no metrics
+   * address). Without a controllerName the scrape itself says what it is. Throws `Unavailable('METRICS_UNAVAILABLE')` when it should answer and does not.
    * A sample is shared by all who ask within a quarter of a second.
    */
-  sample(gateway: KubeObject, controllerName?: string): Promise<BackendTraffic[] | undefined>;
+  sample(gateway: KubeObject, controllerName?: string): Promise<GatewayCounts | undefined>;
 }
-
-/** From the series of one scrape to traffic. */
-type TrafficAdapter = (text: string) => BackendTraffic[];
 
 const SHARED_MS = 250;
 const TIMEOUT_MS = 2000;
 const MAX_BYTES = 16 * 1024 * 1024;
 
-export interface TrafficOptions {
-  adapters?: Readonly<Record<string, TrafficAdapter>>;
-}
-
-export function createTrafficCounts({ adapters = ADAPTERS }: TrafficOptions = {}): TrafficCounts {
+export function createTrafficCounts(): TrafficCounts {
   const recent = new Map<string, { at: number; scrape: Promise<string> }>();
   return {
-    async sample(gateway, controllerName = GATEWAY_CONTROLLER) {
+    async sample(gateway, controllerName) {
       const url = gateway.metadata.annotations?.[GATEWAY_METRICS_ANNOTATION];
-      const adapter = adapters[controllerName];
-      if (!url || !adapter) return undefined;
+      if (!url || (controllerName !== undefined && !isCountable(controllerName))) return undefined;
       let last = recent.get(url);
       if (!last || performance.now() - last.at > SHARED_MS) {
         last = { at: performance.now(), scrape: scrape(url) };
         recent.set(url, last);
       }
-      return adapter(await last.scrape);
+      return readCounts(await last.scrape, controllerName);
     },
   };
 }
@@ -84,46 +59,3 @@ async function scrape(url: string): Promise<string> {
     });
   }
 }
-
-const PREFIX = 'clops_gateway_';
-
-/** Our own gateway's series. */
-const clopsGateway: TrafficAdapter = (text) => {
-  const all = new Map<string, BackendTraffic>();
-  for (const sample of parsePrometheus(text, (name) => name.startsWith(PREFIX))) {
-    const { namespace, route, backend } = sample.labels;
-    if (namespace === undefined || route === undefined || !backend) continue;
-    const key = `${namespace}/${route}/${backend}`;
-    const traffic = all.get(key) ?? { namespace, route, backend, byCode: {}, buckets: [], sumSeconds: 0 };
-    all.set(key, traffic);
-    take(traffic, sample);
-  }
-  return [...all.values()];
-};
-
-function take(traffic: BackendTraffic, { name, labels, value }: Sample): void {
-  switch (name.slice(PREFIX.length)) {
-    case 'requests_total':
-      traffic.byCode[labels['code'] ?? ''] = value;
-      break;
-    case 'weight':
-      traffic.weight = value;
-      break;
-    case 'weight_requests':
-      traffic.sinceChange = value;
-      break;
-    case 'request_duration_seconds_bucket':
-      traffic.buckets.push({
-        le: labels['le'] === '+Inf' ? Number.POSITIVE_INFINITY : Number(labels['le']),
-        count: value,
-      });
-      break;
-    case 'request_duration_seconds_sum':
-      traffic.sumSeconds = value;
-      break;
-    default:
-      break;
-  }
-}
-
-const ADAPTERS: Readonly<Record<string, TrafficAdapter>> = { [GATEWAY_CONTROLLER]: clopsGateway };

@@ -5,7 +5,8 @@
 import { type Clock, systemClock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
 import type { KubeObject } from '../cluster/port.ts';
-import type { BackendTraffic, TrafficCounts } from './gateway.ts';
+import type { BackendTraffic, GatewayCounts } from './adapters.ts';
+import type { TrafficCounts } from './gateway.ts';
 
 export interface TrafficWindow {
   /** End of the window. */
@@ -41,7 +42,7 @@ export interface LiveTraffic {
 interface Sample {
   at: number;
   monotonic: number;
-  backends: Map<string, BackendTraffic>;
+  counts: GatewayCounts;
 }
 
 const SAMPLE_MS = 1_000;
@@ -73,11 +74,10 @@ export function createLiveTraffic({ traffic, gateway, log, clock = systemClock }
     cancel = () => {};
     try {
       const object = gateway();
-      const all = object && (await traffic.sample(object));
-      stale = all === undefined;
-      if (all) {
-        const backends = new Map(all.map((one) => [`${one.namespace}/${one.route}/${one.backend}`, one]));
-        samples.push({ at: clock.now(), monotonic: clock.monotonic(), backends });
+      const counts = object && (await traffic.sample(object));
+      stale = counts === undefined;
+      if (counts) {
+        samples.push({ at: clock.now(), monotonic: clock.monotonic(), counts });
         if (samples.length > KEPT_SAMPLES) samples.shift();
       }
     } catch (error) {
@@ -103,9 +103,8 @@ export function createLiveTraffic({ traffic, gateway, log, clock = systemClock }
       seconds: length,
       stale,
       of(namespace, route, backend) {
-        const key = `${namespace}/${route}/${backend}`;
-        const now = last.backends.get(key);
-        return now && difference(first.backends.get(key), now, length);
+        const now = last.counts.of(namespace, route, backend);
+        return now && difference(first.counts.of(namespace, route, backend), now, length);
       },
     };
   }

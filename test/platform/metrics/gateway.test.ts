@@ -55,6 +55,9 @@ it('gives requests, weights and latency by backend, and shares one scrape', asyn
   const text = [
     `clops_gateway_weight{${LABELS},rule="clops",backend="vad-stable"} 90`,
     `clops_gateway_weight_requests{${LABELS},rule="clops",backend="vad-stable"} 182`,
+    // Another rule to the same Service has weights and counts of its own.
+    `clops_gateway_weight{${LABELS},rule="other",backend="vad-stable"} 1`,
+    `clops_gateway_weight_requests{${LABELS},rule="other",backend="vad-stable"} 7`,
     `clops_gateway_requests_total{${LABELS},backend="vad-stable",code="200"} 1000`,
     `clops_gateway_requests_total{${LABELS},backend="vad-stable",code="503"} 2`,
     `clops_gateway_request_duration_seconds_bucket{${LABELS},backend="vad-stable",le="0.01"} 900`,
@@ -65,22 +68,18 @@ it('gives requests, weights and latency by backend, and shares one scrape', asyn
   const { object, scrapes } = await gateway(200, text);
   const traffic = createTrafficCounts();
   const [first, second] = await Promise.all([traffic.sample(object), traffic.sample(object)]);
-  expect(first).toEqual([
-    {
-      namespace: 'speech',
-      route: 'vad',
-      backend: 'vad-stable',
-      weight: 90,
-      sinceChange: 182,
-      byCode: { 200: 1000, 503: 2 },
-      buckets: [
-        { le: 0.01, count: 900 },
-        { le: Number.POSITIVE_INFINITY, count: 1002 },
-      ],
-      sumSeconds: 7.5,
-    },
-  ]);
-  expect(second).toEqual(first);
+  const found = first?.of('speech', 'vad', 'vad-stable');
+  expect(found).toEqual({
+    weight: 90,
+    sinceChange: 182,
+    byCode: { 200: 1000, 503: 2 },
+    buckets: [
+      { le: 0.01, count: 900 },
+      { le: Number.POSITIVE_INFINITY, count: 1002 },
+    ],
+    sumSeconds: 7.5,
+  });
+  expect(second?.of('speech', 'vad', 'vad-stable')).toEqual(found);
   expect(scrapes()).toBe(1);
 });
 
