@@ -18,6 +18,28 @@ export interface EnvVar {
   valueFrom?: { fieldRef?: { fieldPath: string }; secretKeyRef?: { name: string; key: string; optional?: boolean } };
 }
 
+/** What a process of a container may do: Kubernetes' own field, as far as Pod Security reads it. */
+export interface SecurityContext {
+  allowPrivilegeEscalation?: boolean;
+  readOnlyRootFilesystem?: boolean;
+  runAsNonRoot?: boolean;
+  runAsUser?: number;
+  runAsGroup?: number;
+  capabilities?: { add?: string[]; drop?: string[] };
+}
+
+/** The same for all containers of a pod. */
+export interface PodSecurityContext {
+  runAsNonRoot?: boolean;
+  runAsUser?: number;
+  runAsGroup?: number;
+  fsGroup?: number;
+  supplementalGroups?: number[];
+  seccompProfile?: { type: string; localhostProfile?: string };
+}
+
+type PullPolicy = 'Always' | 'IfNotPresent' | 'Never';
+
 export interface ServingRuntime extends KubeObject {
   spec: {
     formats: string[];
@@ -29,6 +51,7 @@ export interface ServingRuntime extends KubeObject {
     container: {
       name: string;
       image: string;
+      imagePullPolicy?: PullPolicy;
       command?: string[];
       args?: string[];
       ports: { name: string; containerPort: number }[];
@@ -37,9 +60,19 @@ export interface ServingRuntime extends KubeObject {
       readinessProbe?: Probe;
       livenessProbe?: Probe;
       terminationGracePeriodSeconds?: number;
+      securityContext?: SecurityContext;
     };
     /** The init step that gets the bytes, verifies the digest and puts them at `{{artifact.path}}`. */
-    fetch: { image: string; command?: string[]; args?: string[] };
+    fetch: {
+      image: string;
+      imagePullPolicy?: PullPolicy;
+      command?: string[];
+      args?: string[];
+      securityContext?: SecurityContext;
+    };
+    podSecurityContext?: PodSecurityContext;
+    /** Secrets of the team's namespace with which the kubelet pulls the images. */
+    imagePullSecrets?: { name: string }[];
     defaultResources?: { requests?: { cpu?: string; memory?: string } };
   };
 }

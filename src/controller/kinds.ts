@@ -75,7 +75,10 @@ export interface GatewayClass extends KubeObject {
 export interface Snapshot {
   model: ModelRef;
   runtimeName: string;
-  runtime: Pick<ServingRuntime['spec'], 'container' | 'fetch' | 'capabilities' | 'defaultResources'>;
+  runtime: Pick<
+    ServingRuntime['spec'],
+    'container' | 'fetch' | 'capabilities' | 'defaultResources' | 'podSecurityContext' | 'imagePullSecrets'
+  >;
   resources?: ResourcesSpec;
   placement?: PlacementSpec;
 }

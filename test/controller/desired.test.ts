@@ -39,6 +39,25 @@ function podOf(given = {}): PodSpec {
 }
 
 describe('a Deployment', () => {
+  it('passes what its runtime says of security on to the pod, and keeps the last words of each container', () => {
+    const pod = podOf();
+    expect(pod['securityContext']).toEqual(runtime.spec.podSecurityContext);
+    expect(runtime.spec.podSecurityContext).toMatchObject({
+      runAsNonRoot: true,
+      seccompProfile: { type: 'RuntimeDefault' },
+    });
+    for (const container of [...pod.initContainers, ...pod.containers]) {
+      expect(container).toMatchObject({
+        terminationMessagePolicy: 'FallbackToLogsOnError',
+        securityContext: {
+          allowPrivilegeEscalation: false,
+          readOnlyRootFilesystem: true,
+          capabilities: { drop: ['ALL'] },
+        },
+      });
+    }
+  });
+
   it('fetches and verifies, then serves, with all placeholders filled', () => {
     const pod = podOf();
     expect(pod['automountServiceAccountToken']).toBe(false);

@@ -12,6 +12,8 @@ const MODELS_DIR = '/models';
 const MODELS_MOUNT = { name: 'models', mountPath: MODELS_DIR };
 /** Where the fetch step finds the Secret with the artifact's URL: signed, so it is in no pod's arguments. */
 const SECRET_DIR = '/var/run/clops/artifact';
+/** A program that leaves no termination message has written its last words to its log: they are what people are shown. */
+const LAST_WORDS = 'FallbackToLogsOnError';
 
 export interface DeploymentInput {
   owner: ModelDeployment;
@@ -49,6 +51,8 @@ function podSpec(owner: ModelDeployment, snapshot: Snapshot): Record<string, unk
   return {
     automountServiceAccountToken: false,
     enableServiceLinks: false,
+    ...(runtime.podSecurityContext && { securityContext: runtime.podSecurityContext }),
+    ...(runtime.imagePullSecrets?.length && { imagePullSecrets: runtime.imagePullSecrets }),
     ...(terminationGracePeriodSeconds !== undefined && { terminationGracePeriodSeconds }),
     ...(Object.keys(nodeSelector).length > 0 && { nodeSelector }),
     ...affinityFor(resources?.gpus?.memoryMib),
@@ -58,6 +62,7 @@ function podSpec(owner: ModelDeployment, snapshot: Snapshot): Record<string, unk
     containers: [
       {
         ...(fill(container, values) as object),
+        terminationMessagePolicy: LAST_WORDS,
         resources: resourcesOf(snapshot),
         volumeMounts: [{ ...MODELS_MOUNT, readOnly: true }],
       },
@@ -81,15 +86,18 @@ const artifactPath = ({ model }: Snapshot): string =>
   `${MODELS_DIR}/model.${model.format.toLowerCase().replace(/[^a-z0-9]/g, '')}`;
 
 function fetchStep({ runtime, model }: Snapshot, values: Values): Record<string, unknown> {
-  const { image, command, args = [] } = runtime.fetch;
+  const { image, command, args = [], imagePullPolicy, securityContext } = runtime.fetch;
   const { uri, digest, secretName } = model.artifact;
   const url = secretName ? `--url-file=${SECRET_DIR}/url` : `--url=${uri}`;
   const secret = secretName ? [{ name: 'artifact-url', mountPath: SECRET_DIR, readOnly: true }] : [];
   return {
     name: 'fetch',
     image,
+    ...(imagePullPolicy && { imagePullPolicy }),
+    ...(securityContext && { securityContext }),
     ...(command && { command: fill(command, values) }),
     args: [...(fill(args, values) as string[]), url, `--digest=${digest}`, `--path=${values['artifact.path']}`],
+    terminationMessagePolicy: LAST_WORDS,
     volumeMounts: [MODELS_MOUNT, ...secret],
   };
 }

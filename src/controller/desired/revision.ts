@@ -10,11 +10,18 @@ import type { ControllerRevision, Snapshot } from '../kinds.ts';
 import { childOf } from './child.ts';
 
 export function snapshotOf(spec: ModelDeploymentSpec, { spec: runtime }: ServingRuntime): Snapshot {
-  const { container, fetch, capabilities, defaultResources } = runtime;
+  const { container, fetch, capabilities, defaultResources, podSecurityContext, imagePullSecrets } = runtime;
   return {
     model: spec.model,
     runtimeName: spec.runtime,
-    runtime: { container, fetch, ...(capabilities && { capabilities }), ...(defaultResources && { defaultResources }) },
+    runtime: {
+      container,
+      fetch,
+      ...(capabilities && { capabilities }),
+      ...(defaultResources && { defaultResources }),
+      ...(podSecurityContext && { podSecurityContext }),
+      ...(imagePullSecrets && { imagePullSecrets }),
+    },
     ...(spec.resources && { resources: spec.resources }),
     ...(spec.placement && { placement: spec.placement }),
   };
