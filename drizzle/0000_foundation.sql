@@ -137,6 +137,14 @@ CREATE TABLE "clops"."models" (
 	"created_by" text NOT NULL
 );
 --> statement-breakpoint
+CREATE TABLE "clops"."cluster" (
+	"one" text PRIMARY KEY DEFAULT 'cluster' NOT NULL,
+	"uid" text NOT NULL,
+	"since" timestamp(3) with time zone NOT NULL,
+	"seen_at" timestamp(3) with time zone NOT NULL,
+	"refused_uid" text
+);
+--> statement-breakpoint
 CREATE TABLE "clops"."rollout_commands" (
 	"operation_id" text PRIMARY KEY NOT NULL,
 	"deployment_id" text NOT NULL,
@@ -168,6 +176,7 @@ CREATE TABLE "clops"."deployments" (
 	"open_operations" text[] NOT NULL,
 	"rollout_id" text,
 	"uid" text,
+	"rollouts_before" integer DEFAULT 0 NOT NULL,
 	"resource_generation" integer,
 	"resource_version" text,
 	"phase" text NOT NULL,

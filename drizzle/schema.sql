@@ -21,6 +21,15 @@ create table clops.aliases (
   constraint aliases_version_id_model_versions_id_fk FOREIGN KEY (version_id) REFERENCES model_versions(id)
 );
 
+create table clops.cluster (
+  one text default 'cluster'::text not null,
+  uid text not null,
+  since timestamp(3) with time zone not null,
+  seen_at timestamp(3) with time zone not null,
+  refused_uid text,
+  constraint cluster_pkey PRIMARY KEY (one)
+);
+
 create table clops.deployments (
   id text not null,
   team_id text not null,
@@ -40,6 +49,7 @@ create table clops.deployments (
   open_operations text[] not null,
   rollout_id text,
   uid text,
+  rollouts_before integer default 0 not null,
   resource_generation integer,
   resource_version text,
   phase text not null,

@@ -59,13 +59,14 @@ const noCluster: ClusterPort = new Proxy({} as ClusterPort, {
 
 interface TestApiOptions {
   cluster?: ClusterPort;
+  clusterName?: string;
   maxArtifactBytes?: number;
   /** Puts something between the database and its clients. */
   databaseThrough?: (url: string) => Promise<string>;
 }
 
 export async function anApi(options: TestApiOptions = {}): Promise<TestApi> {
-  const { cluster = noCluster, maxArtifactBytes = 64 * 1024 * 1024 } = options;
+  const { cluster = noCluster, clusterName = 'local', maxArtifactBytes = 64 * 1024 * 1024 } = options;
   const database = await aDatabase(options.databaseThrough);
   const { db } = database;
   const dir = await mkdtemp(join(tmpdir(), 'clops-test-api-'));
@@ -86,7 +87,7 @@ export async function anApi(options: TestApiOptions = {}): Promise<TestApi> {
     artifacts: createFileArtifacts({ dir, maxBytes: maxArtifactBytes }),
     clock: systemClock,
     log: silentLog,
-    settings: { version: '0.1.0', artifactsUrl, maxArtifactBytes, clusterName: 'local' },
+    settings: { version: '0.1.0', artifactsUrl, maxArtifactBytes, clusterName },
   };
   const signer = createUrlSigner({ key: 'test', artifactsUrl });
   const api = await startApi({

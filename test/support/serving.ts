@@ -24,12 +24,14 @@ import { anApi, type TestApi, TOKEN } from './api.ts';
 import { eventually } from './eventually.ts';
 
 export interface ServingLab extends TestApi, Pick<World, 'fates' | 'requests'> {
+  /** The cluster ends with all that is in it, and another one that is empty takes its place. */
+  loseCluster(): Promise<void>;
   /** The API server itself, whatever the platform may think of it. */
   cluster: ClusterPort;
   /** False: the platform's connections to the cluster are refused, those that are open are cut. */
   connect(isUp: boolean): void;
   stopRelay(): Promise<void>;
-  startRelay(): Promise<void>;
+  startRelay(options?: { newCluster: string }): Promise<void>;
   stopController(): Promise<void>;
   startController(): void;
   /** Registers so many versions, each of other bytes, of a new model. Answers their digests. */
@@ -90,26 +92,21 @@ export const digestOf = (bytes: Uint8Array): string => `sha256:${createHash('sha
 export async function aServingLab(
   options: {
     databaseThrough?: (url: string) => Promise<string>;
+    /** `local` or `external`. */
+    clusterName?: string;
     /** One that sends requests on to the pods and counts them, instead of one that claims counts. */
     gateway?: 'real';
     /** What pods say: they are played, and have no log of their own. */
     podLog?: ClusterPort['log'];
   } = {},
 ): Promise<ServingLab> {
-  const core = await startCore();
-  const { cluster } = core;
-  const controllers = startControllers({ cluster, log: silentLog });
-  await controllers.synced();
-  const real =
-    options.gateway === 'real' && (await startRealGateway({ cluster, port: 0, bind: '127.0.0.1', log: silentLog }));
-  await install(cluster, { gateway: true, ...(real && { gatewayPort: Number(new URL(real.url).port) }) });
   const fates = new Map<number, Fate>();
   const world: World = { fates, requests: { value: 'fair' }, weights: [] };
   const models = await startModels(fates);
-  const kubelet = startKubelet(cluster, fates, models.ports);
-  const gateway = real || (await startGateway(cluster, world));
-  const line = cuttable(cluster);
+  let machine = await aMachine(world, models.ports, options.gateway === 'real');
+  const line = cuttable(() => machine.cluster);
   const api = await anApi({
+    ...(options.clusterName && { clusterName: options.clusterName }),
     cluster: { ...line.cluster, ...(options.podLog && { log: options.podLog }) },
     ...(options.databaseThrough && { databaseThrough: options.databaseThrough }),
   });
@@ -118,7 +115,7 @@ export async function aServingLab(
   let lives = 0;
   const launch = (): Controller =>
     startController({
-      cluster,
+      cluster: machine.cluster,
       traffic: createTrafficCounts(),
       log: silentLog,
       identity: `serving_${process.pid}_${lives++}`,
@@ -148,14 +145,23 @@ export async function aServingLab(
   const lab: ServingLab = {
     ...api,
     ...world,
-    cluster,
+    get cluster() {
+      return machine.cluster;
+    },
     connect: line.connect,
     async stopRelay() {
       await relay?.close();
       relay = undefined;
     },
-    async startRelay() {
-      relay = await startRelay(api);
+    async loseCluster() {
+      await controller?.close();
+      await machine.close();
+      machine = await aMachine(world, models.ports, options.gateway === 'real');
+      line.sever();
+      controller = launch();
+    },
+    async startRelay(options) {
+      relay = await startRelay({ ...api, ...options });
     },
     async stopController() {
       await controller?.close();
@@ -212,20 +218,39 @@ export async function aServingLab(
       );
       return events.nodes.map(({ type }) => type);
     },
-    resource: (name) => cluster.get<ModelDeployment>(MODELDEPLOYMENTS, name, 'speech'),
-    touchPods: () => kubelet.touch(),
+    resource: (name) => machine.cluster.get<ModelDeployment>(MODELDEPLOYMENTS, name, 'speech'),
+    touchPods: () => machine.kubelet.touch(),
     async close() {
       await relay?.close();
       await controller?.close();
       await api.close();
+      await machine.close();
+      await models.close();
+    },
+  };
+  return lab;
+}
+
+/** The cluster and what works in it. */
+async function aMachine(world: World, ports: Parameters<typeof startKubelet>[2], withRealGateway: boolean) {
+  const core = await startCore();
+  const { cluster } = core;
+  const controllers = startControllers({ cluster, log: silentLog });
+  await controllers.synced();
+  const real = withRealGateway && (await startRealGateway({ cluster, port: 0, bind: '127.0.0.1', log: silentLog }));
+  await install(cluster, { gateway: true, ...(real && { gatewayPort: Number(new URL(real.url).port) }) });
+  const kubelet = startKubelet(cluster, world.fates, ports);
+  const gateway = real || (await startGateway(cluster, world));
+  return {
+    cluster,
+    kubelet,
+    async close() {
       await kubelet.close();
       await gateway.close();
-      await models.close();
       await controllers.close();
       await core.close();
     },
   };
-  return lab;
 }
 
 const INPUTS: Record<string, [string, string]> = {
@@ -252,7 +277,7 @@ export async function addVersion(api: TestApi, model: string, bytes: Uint8Array)
 }
 
 /** The same cluster over a line that can be cut: calls are refused and watches break, as when the API server is away. */
-function cuttable(cluster: ClusterPort): { cluster: ClusterPort; connect(isUp: boolean): void } {
+function cuttable(of: () => ClusterPort): { cluster: ClusterPort; connect(isUp: boolean): void; sever(): void } {
   let cut = new AbortController();
   const refused = (): Unavailable => new Unavailable('CLUSTER_UNAVAILABLE', 'The cluster does not answer.');
   const call = async <T>(act: () => Promise<T>): Promise<T> => {
@@ -264,16 +289,22 @@ function cuttable(cluster: ClusterPort): { cluster: ClusterPort; connect(isUp: b
       if (isUp) cut = new AbortController();
       else cut.abort();
     },
+    /** Cuts what is open, and lets it be opened again unless it was cut already. */
+    sever() {
+      if (cut.signal.aborted) return;
+      cut.abort();
+      cut = new AbortController();
+    },
     cluster: {
-      ...cluster,
-      get: (...args) => call(() => cluster.get(...args)),
-      list: (...args) => call(() => cluster.list(...args)),
-      create: (...args) => call(() => cluster.create(...args)),
-      replace: (...args) => call(() => cluster.replace(...args)),
-      patch: (...args) => call(() => cluster.patch(...args)),
-      apply: (...args) => call(() => cluster.apply(...args)),
-      delete: (...args) => call(() => cluster.delete(...args)),
-      version: (...args) => call(() => cluster.version(...args)),
+      ...of(),
+      get: (...args) => call(() => of().get(...args)),
+      list: (...args) => call(() => of().list(...args)),
+      create: (...args) => call(() => of().create(...args)),
+      replace: (...args) => call(() => of().replace(...args)),
+      patch: (...args) => call(() => of().patch(...args)),
+      apply: (...args) => call(() => of().apply(...args)),
+      delete: (...args) => call(() => of().delete(...args)),
+      version: (...args) => call(() => of().version(...args)),
       async *watch<T extends Parameters<ClusterPort['create']>[1]>(
         resource: Parameters<ClusterPort['watch']>[0],
         given: Parameters<ClusterPort['watch']>[1],
@@ -281,7 +312,7 @@ function cuttable(cluster: ClusterPort): { cluster: ClusterPort; connect(isUp: b
         const { signal } = cut;
         if (signal.aborted) throw refused();
         const both = given.signal ? AbortSignal.any([given.signal, signal]) : signal;
-        yield* cluster.watch<T>(resource, { ...given, signal: both });
+        yield* of().watch<T>(resource, { ...given, signal: both });
         if (signal.aborted) throw refused();
       },
     },

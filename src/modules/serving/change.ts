@@ -172,7 +172,11 @@ export async function startRollout(
 
 const stepsOf = ({ strategy }: Pick<Changed, 'strategy'>): StepSpec[] => strategy?.canary?.steps ?? [];
 
-async function newestOfHash(tx: Tx, deploymentId: string, hash: string | undefined): Promise<RevisionRow | undefined> {
+export async function newestOfHash(
+  tx: Tx,
+  deploymentId: string,
+  hash: string | undefined,
+): Promise<RevisionRow | undefined> {
   if (hash === undefined) return undefined;
   const [row] = await tx.q
     .select()

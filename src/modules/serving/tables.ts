@@ -46,6 +46,8 @@ export const deployments = clops.table(
     rolloutId: text('rollout_id'),
     /** The resource in the cluster that this row stands for, once it is there. */
     uid: text('uid'),
+    /** Rollouts counted in clusters that this one has replaced: the controller goes on from there. */
+    rolloutsBefore: integer('rollouts_before').notNull().default(0),
     /** Its metadata.generation as it was last written by us or taken from it: a higher one was written by somebody else. */
     resourceGeneration: integer('resource_generation'),
     /** Its metadata.resourceVersion when `status` was taken: an older one is not taken after it. */
@@ -161,6 +163,19 @@ export const commands = clops.table(
   (t) => [index('rollout_commands_open').on(t.deploymentId).where(sql`${t.state} in ('PENDING', 'PUBLISHED')`)],
 );
 
+/** One row: the cluster that all of this is published to. */
+export const cluster = clops.table('cluster', {
+  one: text('one').primaryKey().default('cluster'),
+  /** Of its namespace kube-system, which nobody can delete: as good as a uid of the cluster. */
+  uid: text('uid').notNull(),
+  since: moment('since').notNull(),
+  /** When a relay last found it to be the same. */
+  seenAt: moment('seen_at').notNull(),
+  /** Another one that a relay was pointed to, and left alone. */
+  refusedUid: text('refused_uid'),
+});
+
+export type ClusterRow = typeof cluster.$inferSelect;
 export type DeploymentRow = typeof deployments.$inferSelect;
 export type RevisionRow = typeof revisions.$inferSelect;
 export type RolloutRow = typeof rollouts.$inferSelect;

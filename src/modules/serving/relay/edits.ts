@@ -32,6 +32,7 @@ export async function adopt(parts: Parts, md: ModelDeployment): Promise<void> {
   // A cache that is behind still shows what was just deleted.
   const live = await liveResource(parts, { namespace, name });
   if (live?.metadata.uid !== uid || live?.metadata.deletionTimestamp) return;
+  if ((await parts.home.check()) === 'foreign') return;
   const { team, model, version } = known;
   const { name: editor } = lastEditor(md);
   const who = { actorId: await parts.actor(editor), operationId: null, at: new Date(clock.now()) };

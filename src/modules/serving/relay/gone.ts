@@ -10,7 +10,7 @@ import { deleteSecret } from './secrets.ts';
 
 export async function markGone(
   parts: Parts,
-  { id, namespace, name }: Pick<DeploymentRow, 'id' | 'namespace' | 'name'>,
+  { id, namespace, name, uid }: Pick<DeploymentRow, 'id' | 'namespace' | 'name' | 'uid'>,
 ): Promise<void> {
   const { db, events, clock } = parts.services;
   // Before the row forgets it: whoever dies in between finds the row and comes here again.
@@ -18,7 +18,7 @@ export async function markGone(
   const kubectl = await parts.actor('kubectl');
   await db.tx(async (tx) => {
     const row = await lockDeployment(tx, id);
-    if (!row || row.goneAt) return;
+    if (!row || row.goneAt || row.uid !== uid) return;
     const at = new Date(clock.now());
     const asked = row.deleteRequestedAt ? row.operationId : null;
     await tx.q

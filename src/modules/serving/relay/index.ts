@@ -40,15 +40,23 @@ export interface Relay {
   close(): Promise<void>;
 }
 
-export async function startRelay({ services, signer }: { services: Services; signer: UrlSigner }): Promise<Relay> {
+export interface RelayOptions {
+  services: Services;
+  signer: UrlSigner;
+  /** Uid of kube-system of a cluster that may take the place of the one that the database knows. The local one may anyway. */
+  newCluster?: string | undefined;
+}
+
+export async function startRelay({ services, signer, newCluster }: RelayOptions): Promise<Relay> {
   const { db, events, cluster, log, clock } = services;
   const closing = new AbortController();
   const closed = new Promise((resolve) => closing.signal.addEventListener('abort', resolve, { once: true }));
-  const parts = await createParts(services, signer);
+  const parts = await createParts(services, signer, { newCluster, onReplaced: lookAtAll });
   const answers = createInformer<RolloutCommand>({ cluster: cluster.port, resource: ROLLOUTCOMMANDS, log, clock });
   const queue = (what: string, work: (key: string) => Promise<Outcome>, concurrency = 4): WorkQueue =>
     createWorkQueue({
-      work,
+      // Nothing is done to a cluster, or believed of it, before it is known to be ours; then everything is looked at.
+      work: async (key) => (parts.home.isOurs ? work(key) : undefined),
       onError(err, key, retryInMs) {
         if (isConflict(err)) log.debug({ key, retryInMs }, `${what}: somebody else was quicker, looking again`);
         else log.warn({ err, key, retryInMs }, `${what} failed, will try again`);
@@ -95,6 +103,7 @@ export async function startRelay({ services, signer }: { services: Services; sig
     async look() {
       await Promise.race([Promise.all([cluster.deployments.synced(), answers.synced()]), closed]);
       if (closing.signal.aborted) return undefined;
+      for (const object of cluster.deployments.list()) observing.add(keyOf(object));
       for (const { key } of await db.read(selectPresent)) observing.add(key);
       for (const key of await unansweredCommands(parts)) answering.add(key);
       return undefined;
@@ -109,6 +118,21 @@ export async function startRelay({ services, signer }: { services: Services; sig
     },
   };
   const passing = queue('a pass over everything', (name) => passes[name]?.() ?? Promise.resolve(undefined));
+  const meeting = createWorkQueue({
+    async work() {
+      await parts.home.check();
+      return after(SWEEP_MS);
+    },
+    onError: (err, _key, retryInMs) =>
+      log.warn({ err, retryInMs }, 'the cluster does not say who it is, will ask again'),
+    concurrency: 1,
+    maxBackoffMs: 5_000,
+    clock,
+  });
+
+  function lookAtAll(): void {
+    for (const pass of ['sweep', 'look', 'renew']) passing.add(pass);
+  }
 
   async function followLog(): Promise<void> {
     const where = { types: ['deployment.*', 'rollout.*', 'version.created'] };
@@ -133,9 +157,7 @@ export async function startRelay({ services, signer }: { services: Services; sig
     answers.onChange(({ object }) => answering.add(keyOf(object))),
   ];
   answers.start();
-  for (const object of cluster.deployments.list()) observing.add(keyOf(object));
-  passing.add('look');
-  passing.add('renew');
+  meeting.add('the cluster');
   const following = followLog();
 
   return {
@@ -143,7 +165,10 @@ export async function startRelay({ services, signer }: { services: Services; sig
       closing.abort();
       for (const off of offs) off();
       await answers.stop();
-      await Promise.all([...[passing, publishing, observing, answering, renewing].map((one) => one.stop()), following]);
+      await Promise.all([
+        ...[meeting, passing, publishing, observing, answering, renewing].map((one) => one.stop()),
+        following,
+      ]);
     },
   };
 }

@@ -35,6 +35,8 @@ export async function observe(parts: Parts, key: string): Promise<void> {
 async function look(parts: Parts, row: DeploymentRow): Promise<void> {
   const live = await liveResource(parts, row);
   if (live?.metadata.uid === row.uid) return;
+  // Asked after it: what another cluster has not says nothing.
+  if ((await parts.home.check()) !== 'same') return;
   await markGone(parts, row);
   if (live && !live.metadata.deletionTimestamp) await adopt(parts, live);
 }

@@ -5,6 +5,7 @@ import type { UrlSigner } from '../../../platform/artifacts/sign.ts';
 import { isNotFound } from '../../../platform/cluster/port.ts';
 import { MODELDEPLOYMENTS } from '../../../platform/cluster/resources.ts';
 import { ensureActor } from '../../identity/index.ts';
+import { createHome, type Home } from './home.ts';
 
 export interface Parts {
   services: Services;
@@ -13,21 +14,31 @@ export interface Parts {
   signer: UrlSigner;
   /** The actor behind what the controller reports. */
   controllerId: string;
+  /** The actor behind what the relay itself does. */
+  relayId: string;
+  home: Home;
   /** The actor behind what another writer of the cluster did: `kubectl`. */
   actor(name: string): Promise<string>;
 }
 
-export async function createParts(services: Services, signer: UrlSigner): Promise<Parts> {
+export async function createParts(
+  services: Services,
+  signer: UrlSigner,
+  options: Parameters<typeof createHome>[1],
+): Promise<Parts> {
   const actor = async (name: string): Promise<string> => (await ensureActor(services.db, 'SYSTEM', name)).id;
   const controllerId = await actor('controller');
+  const relayId = await actor('relay');
   const principal = { actorId: controllerId, name: 'relay', isPlatformAdmin: true };
-  return {
+  const parts = {
     services,
     signer,
     controllerId,
+    relayId,
     actor,
     ctx: { ...services, principal, requestId: 'relay', loaders: new Map() },
   };
+  return { ...parts, home: createHome(parts, options) };
 }
 
 /** As the API server has it now: a cache may be behind. */

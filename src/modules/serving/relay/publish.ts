@@ -37,6 +37,7 @@ const selectForPublishing = statement<Loaded>(
 /** Brings the cluster up to the row. Afterwards the resource is worth a look, whether or not it changed. */
 export async function publishRow(parts: Parts, { id, namespace, name }: DeploymentRow): Promise<void> {
   const { db } = parts.services;
+  if ((await parts.home.check()) === 'foreign') return;
   // The resource first, then the row: two relays that publish at once cannot put the older row over the newer one.
   const live = await liveResource(parts, { namespace, name });
   const [row] = await db.read(selectForPublishing, [id]);
@@ -107,6 +108,7 @@ function resourceOf({ services }: Parts, row: Loaded, live: ModelDeployment | un
         [ANNOTATIONS.generation]: String(row.generation),
         ...(row.operationId && { [ANNOTATIONS.operation]: row.operationId }),
         ...(row.rolloutId && { [ANNOTATIONS.rollout]: row.rolloutId }),
+        ...(row.rolloutsBefore > 0 && { [ANNOTATIONS.rolloutsBefore]: String(row.rolloutsBefore) }),
       },
     },
     spec: specOf(row, version, row.modelName, services.settings.artifactsUrl),

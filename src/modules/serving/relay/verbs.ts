@@ -12,9 +12,10 @@ import type { Parts } from './parts.ts';
 import { isRefusal } from './publish.ts';
 
 /** Commands whose rollout the controller has begun: before that they would be refused. */
-const selectPendingCommands = statement<CommandRow & { number: number }>(
+const selectPendingCommands = statement<CommandRow & { number: number; byName: string | null }>(
   'pendingCommands',
-  `select ${columns(commands, 'c')}, o.number from clops.rollout_commands c join clops.rollouts o on o.id = c.rollout_id
+  `select ${columns(commands, 'c')}, o.number, a.name as "byName"
+   from clops.rollout_commands c join clops.rollouts o on o.id = c.rollout_id left join clops.actors a on a.id = c.by
    where c.deployment_id = $1 and c.state = 'PENDING' and o.number is not null order by c.operation_id`,
 );
 const selectUnansweredCommands = statement<{ key: string }>(
@@ -65,7 +66,16 @@ const TOO_LATE =
 async function create(
   parts: Parts,
   { namespace, name, uid }: DeploymentRow,
-  { operationId, verb, to, reason, by, number, createdAt }: CommandRow & { number: number },
+  {
+    operationId,
+    verb,
+    to,
+    reason,
+    by,
+    byName,
+    number,
+    createdAt,
+  }: CommandRow & { number: number; byName: string | null },
 ): Promise<boolean> {
   const { services } = parts;
   if (services.clock.now() - createdAt.getTime() > CREATED_WITHIN_MS)
@@ -80,7 +90,7 @@ async function create(
       labels: { [LABELS.managedBy]: 'clops', [LABELS.deployment]: name },
       ...(owner && { ownerReferences: [owner] }),
     },
-    spec: { deployment: name, rollout: number, verb, ...(to && { to }), ...(reason && { reason }), by },
+    spec: { deployment: name, rollout: number, verb, ...(to && { to }), ...(reason && { reason }), by: byName ?? by },
   };
   try {
     await services.cluster.port.create(ROLLOUTCOMMANDS, object, { fieldManager: RELAY_MANAGER });
@@ -112,13 +122,17 @@ export async function takeAnswer(
   const { db } = parts.services;
   const command = seen ?? (await liveCommand(parts, key));
   if (command && !command.status) return;
+  if (!command && (await parts.home.check()) !== 'same') return;
   await db.tx(async (tx) => {
     if (command?.status?.state !== 'Done') {
       const words = command?.status?.message ?? 'The command was deleted, and nobody saw its answer.';
       return refuse(parts, tx, operationId, words);
     }
     const [row] = await close(tx, operationId, 'DONE');
-    if (row) await endOperations(tx, [operationId]);
+    if (!row) return;
+    await endOperations(tx, [operationId]);
+    // What it led to is told from the status; who asked and waits is told that it was done.
+    await tell(parts, tx, row, 'rollout.command_done', `${row.verb} was done: ${command.status.message}`);
   });
 }
 
@@ -129,23 +143,33 @@ const close = (tx: Tx, operationId: string, state: 'DONE' | 'REFUSED') =>
     .where(and(eq(commands.operationId, operationId), inArray(commands.state, ['PENDING', 'PUBLISHED'])))
     .returning();
 
-async function refuse({ services, controllerId }: Parts, tx: Tx, operationId: string, words: string): Promise<void> {
+async function refuse(parts: Parts, tx: Tx, operationId: string, words: string): Promise<void> {
   const [row] = await close(tx, operationId, 'REFUSED');
   if (!row) return;
   await endOperations(tx, [operationId], words);
+  await tell(parts, tx, row, 'rollout.command_refused', `${row.verb} was refused: ${words}`);
+}
+
+async function tell(
+  { services, controllerId }: Parts,
+  tx: Tx,
+  row: CommandRow,
+  type: string,
+  message: string,
+): Promise<void> {
   const [of] = await tx.q
     .select({ team: deployments.teamId })
     .from(deployments)
     .where(eq(deployments.id, row.deploymentId));
   await services.events.append(tx, [
     {
-      type: 'rollout.command_refused',
+      type,
       subject: row.rolloutId,
       team: of?.team ?? null,
       actor: controllerId,
-      operation: operationId,
+      operation: row.operationId,
       about: [row.deploymentId],
-      message: `${row.verb} was refused: ${words}`.slice(0, 1000),
+      message: message.slice(0, 1000),
       data: { verb: row.verb },
     },
   ]);
