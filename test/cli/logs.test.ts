@@ -65,7 +65,7 @@ test('one replica, as lines of JSON', async () => {
   expect(await cli('logs', 'vad', '--tail', '5001')).toMatchObject({ exit: 2, err: /0 to 5000/ });
 });
 
-test('followed over a connection that breaks: nothing twice, and an end when the containers end', async () => {
+test('followed over a connection that breaks: nothing twice, and those that end are said', async () => {
   const following = start(['logs', 'vad', '--follow', '--tail', '1'], { env });
   await eventually(() => expect(lines(following.out())).toHaveLength(2));
   pods.say(first, 'while it stood');
@@ -76,12 +76,48 @@ test('followed over a connection that breaks: nothing twice, and an end when the
   pods.say(first, 'after the cut');
   await eventually(() => expect(following.out()).toContain('after the cut'));
   for (const pod of [first, second]) pods.end(pod);
-  const { exit, out, err } = await following.done;
-  expect(exit).toBe(0);
+  await eventually(() => {
+    for (const pod of [first, second]) expect(following.err()).toContain(`${pod} has ended.`);
+  });
+  following.interrupt();
+  const { exit, out } = await following.done;
+  expect(exit).toBe(130);
   expect(lines(out).toSorted()).toEqual(
     [`[${first}] one 3`, `[${second}] two 1`, `[${first}] while it stood`, `[${first}] after the cut`].toSorted(),
   );
-  expect(err).toContain(`${first} has ended.`);
+});
+
+test('a replica that starts later is followed, and an ended one keeps nobody from it', async () => {
+  const following = start(['logs', 'vad', '--follow', '--tail', '1'], { env });
+  await eventually(() => expect(pods.open()).toBe(2));
+  await lab.ask(`mutation { updateDeployment(input: { deployment: "${(await lab.deployment('vad')).id}", replicas: 3 }) {
+    errors { message }
+  } }`);
+  const names = async (): Promise<string[]> =>
+    (
+      await lab.ask<{ deployment: { currentReplicas: { name: string }[] } }>(
+        '{ deployment(team: "speech", name: "vad") { currentReplicas { name } } }',
+      )
+    ).deployment.currentReplicas.map(({ name }) => name);
+  const third = await eventually(async () => {
+    const found = (await names()).find((name) => name !== first && name !== second);
+    expect(found).toBeDefined();
+    return String(found);
+  });
+  await eventually(() => expect(following.err()).toContain(`! ${third}: container "server"`));
+  pods.end(first);
+  await eventually(() => expect(following.err()).toContain(`${first} has ended.`));
+  pods.say(third, 'here I am');
+  await eventually(() => expect(following.out()).toContain(`[${third}] here I am`));
+  following.interrupt();
+  expect((await following.done).exit).toBe(130);
+});
+
+test('one replica alone is followed until it ends', async () => {
+  const following = start(['logs', 'vad', '-f', '--replica', first, '--tail', '1'], { env });
+  await eventually(() => expect(pods.open()).toBe(1));
+  pods.end(first);
+  expect(await following.done).toMatchObject({ exit: 0, err: `${first} has ended.\n` });
 });
 
 test('Ctrl-C detaches', async () => {

@@ -1,27 +1,17 @@
 /** What the replicas of a deployment say: their last lines one replica after the other, or all of them as they come. */
-import {
-  DeploymentReplicasDocument,
-  ReplicaLogsDocument,
-  type ReplicaLogsSubscription,
-} from '../../client/generated/graphql.ts';
+import { DeploymentReplicasDocument, ReplicaLogsDocument } from '../../client/generated/graphql.ts';
 import { type ClopsClient, ClopsFault } from '../../client/index.ts';
 import type { Context } from '../context.ts';
 import { CliError, EXIT, type Exit } from '../exit.ts';
 import { findDeployment, full, type Named } from '../names.ts';
 import { wholeNumber } from '../shown/text.ts';
 import { didYouMean } from '../similar.ts';
+import { followLogs, type Line, type Replica } from './followLogs.ts';
 
 interface Flags {
   follow?: boolean;
   tail: string;
   replica?: string;
-}
-
-type Line = ReplicaLogsSubscription['replicaLogs'];
-
-interface Replica {
-  id: string;
-  name: string;
 }
 
 const MOST = 5_000;
@@ -36,12 +26,13 @@ export async function logs(context: Context, [ref = '']: string[], flags: Flags)
   if (tail > MOST) throw new CliError(EXIT.usage, `--tail is 0 to ${MOST}.`);
   const deployment = await findDeployment(context, ref);
   const replicas = await replicasOf(context, deployment, flags.replica);
-  const client = await context.client();
-  const read = await (flags.follow ? followed : tails)(context, client, replicas, tail);
   const label = full(deployment);
+  const read = flags.follow
+    ? await followLogs(context, deployment, replicas, { tailLines: tail, only: flags.replica, print })
+    : await tails(context, await context.client(), replicas, tail);
   if (io.interrupt.aborted) throw new CliError(EXIT.interrupted, 'Detached.');
   if (signal.aborted) throw new CliError(EXIT.timeout, 'The time is up.', `clops logs ${label} --follow`);
-  if (!read.includes(true))
+  if (read && !read.includes(true))
     throw new CliError(EXIT.failure, `No replica of ${label} has a log to read.`, `clops deployments get ${label}`);
   return EXIT.ok;
 }
@@ -60,34 +51,6 @@ async function replicasOf(context: Context, deployment: Named, only: string | un
   throw new CliError(
     EXIT.notFound,
     `${label} has no replica ${JSON.stringify(only)}.${didYouMean(only, names) || ` It has ${names.join(', ')}.`}`,
-  );
-}
-
-/** Whether each could be read; a replica that has not started does not keep the lines of the others. */
-async function followed(
-  context: Context,
-  client: ClopsClient,
-  replicas: Replica[],
-  tailLines: number,
-): Promise<boolean[]> {
-  const places = replicas.map(() => createPlace());
-  context.onConnection = (connected) => {
-    if (connected || context.signal.aborted) return;
-    for (const place of places) place.lost();
-    context.note('connection lost, connecting again …');
-  };
-  return Promise.all(
-    replicas.map((replica, i) =>
-      readable(context, replica, async () => {
-        const stream = client.follow(
-          ReplicaLogsDocument,
-          { replica: replica.id, tailLines },
-          { signal: context.signal },
-        );
-        for await (const { replicaLogs } of stream) if (places[i]?.isNew(replicaLogs)) print(context, replicaLogs);
-        if (!context.signal.aborted) context.note(`${replica.name} has ended.`);
-      }),
-    ),
   );
 }
 
@@ -154,28 +117,6 @@ async function readable(context: Context, { name }: Replica, read: () => Promise
     context.note(`! ${name}: ${error.message}`);
     return false;
   }
-}
-
-/** After a lost connection the tail comes again: what was printed of it is left out. */
-function createPlace(): { isNew(line: Line): boolean; lost(): void } {
-  let at = '';
-  let printed = new Set<string>();
-  let again = false;
-  return {
-    isNew(line) {
-      if (again && (line.at < at || (line.at === at && printed.has(line.line)))) return false;
-      if (line.at !== at) {
-        again = false;
-        printed = new Set();
-      }
-      at = line.at;
-      printed.add(line.line);
-      return true;
-    },
-    lost() {
-      again = true;
-    },
-  };
 }
 
 /** Each line is one of output, in JSON too. */
