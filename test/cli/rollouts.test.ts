@@ -23,6 +23,7 @@ test('from a file to an endpoint that answers', async () => {
     expect((await cli('models', 'push', join(MODELS, file), '--name', 'same')).exit).toBe(0);
   const deployed = await cli('deploy', 'same@1', '--replicas', '1', '--wait', '--timeout', '60s');
   expect(deployed).toMatchObject({ exit: 0, out: 'numbers/same is healthy\n' });
+  expect(deployed.err).not.toContain('connection lost');
   const { exit, out, err } = await cli('predict', 'same');
   expect(exit, err).toBe(0);
   expect(out).toMatch(/numbers\/same answered with same@1 in \d+ ms/);
@@ -49,7 +50,20 @@ test('a canary, watched in a pipe and on a terminal, and promoted', async () => 
   expect(picture.out).toMatch(/You can: +clops .*promote/);
   await eventually(() => expect(shown.out()).toMatch(/canary +same@2 +50 %/));
 
-  expect((await cli('promote', 'same', '--reason', 'looks well')).exit).toBe(0);
+  // Nobody waits for ever for a person; and a verb is answered with what became of it.
+  const waits = await cli('status', 'same', '--timeout', '60s');
+  expect(waits).toMatchObject({ exit: 8, out: 'numbers/same waits for somebody to promote it, at step 2 of 2\n' });
+  expect(waits.err).toContain('clops promote numbers/same');
+  const held = await cli('pause', 'same');
+  expect(held).toMatchObject({ exit: 0, out: /^paused .*Held by spec\.paused, step 2 of 2/ });
+  expect(await cli('promote', 'same')).toMatchObject({
+    exit: 5,
+    err: /it is held by spec\.paused\. Possible now: resume/,
+  });
+  expect(await cli('resume', 'same')).toMatchObject({ exit: 0, out: /^resumed .*until somebody promotes it/ });
+  const promoted = await cli('promote', 'same', '--reason', 'looks well');
+  expect(promoted.exit, promoted.err).toBe(0);
+  expect(promoted.out).not.toContain('Paused');
   const settled = await cli('status', 'same', '--timeout', '60s');
   expect(settled.exit, settled.err).toBe(0);
   await eventually(() => expect(piped.out()).toMatch(/rollout\.promoted/));
@@ -67,8 +81,9 @@ test('an aborted one: 7 for who waits, 7 for who watched it, and a way back', as
   const watching = start(['rollouts', 'watch', out.split('\n')[0] ?? ''], { env });
   await eventually(() => expect(watching.out()).toMatch(/rollout\.paused/), { withinMs: 60_000 });
   const waiting = start(['status', 'same', '--timeout', '60s'], { env });
-  expect((await cli('abort', 'same', '--reason', 'too slow')).exit).toBe(0);
-  expect(await waiting.done).toMatchObject({ exit: 7, out: /the rollout was aborted: .*too slow/ });
+  expect((await waiting.done).exit).toBe(8);
+  const aborted = await cli('abort', 'same', '--reason', 'too slow', '--wait', '--timeout', '60s');
+  expect(aborted).toMatchObject({ exit: 7, out: /the rollout was aborted\. .*too slow/ });
   expect((await watching.done).exit).toBe(7);
   expect((await cli('rollback', 'same')).exit).toBe(0);
   const settled = await cli('status', 'same', '--timeout', '60s');

@@ -7,7 +7,7 @@ import type { TrafficState, TrafficVerdict, Weights } from './types.ts';
 /** Two-sided 99.9 % of the normal distribution. */
 const Z = 3.2905;
 /** How long requests are waited for before too few of them are enough. */
-const COUNT_WINDOW_MS = 3000;
+export const COUNT_WINDOW_MS = 3000;
 /** How soon to look again while they are counted. */
 export const COUNT_AGAIN_MS = 250;
 
@@ -35,6 +35,7 @@ export function isShareWithin(weight: number, requests: Weights): boolean {
   return weight / 100 >= low && weight / 100 <= high;
 }
 
+const COUNTING = 'The requests on each side are being counted.';
 const NOT_COUNTED = 'The share could not be counted:';
 
 export function judgeTraffic(weights: Weights, isProgrammed: boolean, traffic: TrafficState): TrafficVerdict {
@@ -52,12 +53,12 @@ export function judgeTraffic(weights: Weights, isProgrammed: boolean, traffic: T
   }
   const waited = programmedForMs >= COUNT_WINDOW_MS;
   // A gateway that tells its table does count: it has no series of requests before the first one.
-  if (!requests && !table)
-    return unknown(
-      'NotCounted',
-      'The share is not counted: this gateway does not say how many requests went where.',
-      waited,
-    );
+  if (!requests && !table) {
+    const words = waited
+      ? 'The share is not counted: this gateway does not say how many requests went where.'
+      : COUNTING;
+    return unknown('NotCounted', words, waited);
+  }
   const { stable, canary } = requests ?? { stable: 0, canary: 0 };
   const total = stable + canary;
   const needed = requestsNeeded(weights.canary);
