@@ -69,7 +69,7 @@ function createLines(context: Context): Screen {
 }
 
 async function createScreen(context: Context, of: Named): Promise<Screen> {
-  const { io, paint, signal } = context;
+  const { io, paint, program, signal } = context;
   const [{ createLogUpdate }, { picture }] = await Promise.all([import('log-update'), import('./shown/picture.ts')]);
   const draw = createLogUpdate(io.out);
   let deployment: DeploymentPictureFragment | undefined;
@@ -79,7 +79,7 @@ async function createScreen(context: Context, of: Named): Promise<Screen> {
   const frame = (): string[] => {
     if (!deployment) return [];
     const width = io.out.columns ?? 80;
-    const lines = picture({ deployment, metrics, paint, width, now: Date.now() });
+    const lines = picture({ deployment, metrics, paint, program, width, now: Date.now() });
     const state = connected ? [] : [paint.yellow('connection lost, connecting again …')];
     // A picture taller than the terminal cannot be redrawn in place: its end is left out, its head says how it stands.
     const room = (io.out.rows ?? 50) - 2 - state.length;

@@ -59,8 +59,8 @@ export async function get(context: Context, [ref = '']: string[]): Promise<Exit>
 }
 
 /** The picture of this moment, as wide as the terminal. */
-export function shownOnce({ io, paint }: Context, deployment: DeploymentPictureFragment): string {
-  return picture({ deployment, paint, width: io.out.columns ?? 120, now: Date.now() }).join('\n');
+export function shownOnce({ io, paint, program }: Context, deployment: DeploymentPictureFragment): string {
+  return picture({ deployment, paint, program, width: io.out.columns ?? 120, now: Date.now() }).join('\n');
 }
 
 export const gone = (label: string): CliError =>

@@ -1,9 +1,19 @@
 /** Looks at everything a command needs, one after the other, and says of each what is wrong and what to do. */
-import { ServerInfoDocument, ViewerDocument } from '../../client/generated/graphql.ts';
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import {
+  DeploymentsDocument,
+  GpuNodesDocument,
+  ServerInfoDocument,
+  ViewerDocument,
+} from '../../client/generated/graphql.ts';
 import { ClopsFault } from '../../client/index.ts';
+import { refused } from '../answers.ts';
+import type { Place } from '../connection.ts';
 import type { Context } from '../context.ts';
 import { EXIT, type Exit } from '../exit.ts';
 import { table } from '../shown/table.ts';
+import { asTyped } from '../typed.ts';
 
 interface Finding {
   check: string;
@@ -21,7 +31,7 @@ export async function doctor(context: Context): Promise<Exit> {
   const rows = findings.map(({ check, ok, detail, advice }) => [
     ok ? paint.green('✔') : paint.red('✖'),
     check,
-    detail + (advice === undefined || ok ? '' : `  → ${advice}`),
+    detail + (advice === undefined || ok ? '' : `  → ${asTyped(advice, context.program)}`),
   ]);
   await context.show({
     data: findings,
@@ -34,19 +44,28 @@ export async function doctor(context: Context): Promise<Exit> {
 }
 
 async function examine(context: Context): Promise<Finding[]> {
-  const { url, token, from } = await context.place();
+  const place = await context.place();
+  const { url, from, isLocal } = place;
   const findings: Finding[] = [{ check: 'address', ok: true, detail: `${url}, from ${from}` }];
   const health = await readyz(url, context.signal);
   if ('reason' in health)
     return [
       ...findings,
-      { check: 'reachable', ok: false, detail: health.reason, advice: 'npm start, or set CLOPS_URL' },
+      {
+        check: 'reachable',
+        ok: false,
+        detail: health.reason,
+        advice: isLocal ? 'npm start, or set CLOPS_URL' : `${from} says this address: is it the right one?`,
+      },
     ];
   findings.push({ check: 'reachable', ok: true, detail: `answered in ${health.tookMs} ms` });
   findings.push(clock(health));
   findings.push(...health.lines.map(readiness).filter((one) => one !== undefined));
   findings.push(await version(context));
-  findings.push(await whose(context, token));
+  const owner = await whose(context, place);
+  findings.push(owner);
+  if (owner.ok) findings.push(...(await Promise.all([clusterAnswers(context), gatewayAnswers(context)])));
+  if (isLocal) findings.push(...(await kubectlFits(context.config.local.kubeconfig, context.signal)));
   return findings;
 }
 
@@ -70,10 +89,14 @@ async function readyz(url: string, signal: AbortSignal): Promise<Health | { reas
     return { lines: text.split('\n'), tookMs: took, skewMs };
   } catch (error) {
     signal.throwIfAborted();
-    const cause = error instanceof Error ? error.cause : undefined;
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(error);
-    return { reason: `nobody answers at ${url} (${code})` };
+    return { reason: `nobody answers at ${url} (${reasonOf(error)})` };
   }
+}
+
+/** What fetch hides in `cause`. */
+function reasonOf(error: unknown): string {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause instanceof Error && 'code' in cause ? String(cause.code) : String(error);
 }
 
 function clock({ skewMs }: Health): Finding {
@@ -106,13 +129,80 @@ async function version(context: Context): Promise<Finding> {
   }
 }
 
-async function whose(context: Context, token: string | undefined): Promise<Finding> {
-  if (token === undefined) return { check: 'token', ok: false, detail: 'there is none', advice: 'clops login' };
+async function whose(context: Context, place: Place): Promise<Finding> {
+  const check = 'token';
+  if (place.token === undefined)
+    return { check, ok: false, detail: 'there is none', advice: `clops login ${place.url}` };
   try {
     const { viewer } = await context.ask(ViewerDocument, {});
-    return { check: 'token', ok: true, detail: `of ${viewer.actor.name}` };
+    return { check, ok: true, detail: `of ${viewer.actor.name}, from ${place.tokenFrom}` };
   } catch (error) {
     if (!(error instanceof ClopsFault)) throw error;
-    return { check: 'token', ok: false, detail: error.message, advice: 'clops login' };
+    if (error.code !== 'UNAUTHENTICATED') return { check, ok: false, detail: error.message };
+    const { message, next } = refused(place);
+    return { check, ok: false, detail: message, advice: next[0] ?? '' };
   }
+}
+
+async function clusterAnswers(context: Context): Promise<Finding> {
+  const check = 'cluster';
+  const advice = 'the log of the server says more; serving goes on without it';
+  try {
+    const client = await context.client();
+    const options = { signal: context.signal, onPartial: () => {} };
+    const { gpuNodes } = await client.request(GpuNodesDocument, { where: null, first: 50, after: null }, options);
+    if (gpuNodes === null) return { check, ok: false, detail: 'it does not answer the API', advice };
+    const ready = gpuNodes.nodes.filter((node) => node.ready).length;
+    return { check, ok: true, detail: `answers; ${ready} of ${gpuNodes.nodes.length} nodes ready` };
+  } catch (error) {
+    if (!(error instanceof ClopsFault)) throw error;
+    return { check, ok: false, detail: error.message, advice };
+  }
+}
+
+/** The gateway is where endpoints are: it answers something there, whatever that is, or it is not reached. */
+async function gatewayAnswers(context: Context): Promise<Finding> {
+  const check = 'gateway';
+  const page = { where: null, first: 1, after: null };
+  const client = await context.client();
+  const options = { signal: context.signal, onPartial: () => {} };
+  const { deployments } = await client.request(DeploymentsDocument, page, options);
+  const url = deployments.nodes[0]?.endpoint?.url;
+  if (url === undefined) return { check, ok: true, detail: 'not asked: nothing is served yet' };
+  const { origin } = new URL(url);
+  try {
+    await (await fetch(`${url}/v2/health/ready`, { signal: context.signal })).body?.cancel();
+    return { check, ok: true, detail: `answers at ${origin}` };
+  } catch (error) {
+    context.signal.throwIfAborted();
+    return {
+      check,
+      ok: false,
+      detail: `nobody answers at ${origin} (${reasonOf(error)})`,
+      advice: `is ${origin} reachable from here?`,
+    };
+  }
+}
+
+interface KubectlVersions {
+  clientVersion?: { gitVersion?: string };
+  serverVersion?: { gitVersion?: string };
+}
+
+/** Nothing here needs kubectl. Where there is one, it warns of a cluster more than one minor version away. */
+async function kubectlFits(kubeconfig: string, signal: AbortSignal): Promise<Finding[]> {
+  const check = 'kubectl';
+  const args = ['--kubeconfig', kubeconfig, '--request-timeout', '5s', 'version', '-o', 'json'];
+  const out = await promisify(execFile)('kubectl', args, { signal }).then(
+    ({ stdout }) => stdout,
+    () => undefined,
+  );
+  signal.throwIfAborted();
+  if (out === undefined) return [];
+  const { clientVersion, serverVersion } = JSON.parse(out) as KubectlVersions;
+  const [client, server] = [clientVersion?.gitVersion ?? '', serverVersion?.gitVersion ?? ''];
+  const minor = (version: string): number => Number(/^v?1\.(\d+)/.exec(version)?.[1]);
+  const apart = Math.abs(minor(client) - minor(server));
+  const skew = apart > 1 ? ': it warns of the difference, and what the local cluster serves works with both' : '';
+  return [{ check, ok: true, detail: `${client}, the cluster ${server}${skew}` }];
 }

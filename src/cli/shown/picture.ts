@@ -23,6 +23,8 @@ export interface PictureOptions {
   paint: Paint;
   /** Columns. */
   width: number;
+  /** How this program is called. */
+  program: string;
   /** Milliseconds since the epoch, for ages. */
   now: number;
 }
@@ -50,7 +52,7 @@ function counted(deployment: Deployment, metrics: Metrics | undefined): Deployme
   return { ...deployment, canary: canary && update(canary), traffic: targets.map(update) };
 }
 
-function header({ deployment, paint, width, now }: PictureOptions): string[] {
+function header({ deployment, paint, width, program, now }: PictureOptions): string[] {
   const { rollout, strategy } = deployment;
   const line = (label: string, value: string): string => `${`${label}:`.padEnd(LABEL)}${value}`;
   const shown = rollout && rollout.outcome === null ? rollout.phase : deployment.phase;
@@ -83,7 +85,7 @@ function header({ deployment, paint, width, now }: PictureOptions): string[] {
   const waiting = waitsFor(deployment);
   if (waiting) lines.push(line('Waits for you', waiting.next.join(', or ')));
   const verbs = rollout ? verbsOf(rollout.allowed) : [];
-  if (verbs.length > 0) lines.push(line('You can', `clops ${verbs.join(' | ')} ${deployment.name}`));
+  if (verbs.length > 0) lines.push(line('You can', `${program} ${verbs.join(' | ')} ${deployment.name}`));
   return lines;
 }
 
