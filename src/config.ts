@@ -2,6 +2,7 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
+import { GATEWAY_NAME, SYSTEM_NAMESPACE } from './contract/names.ts';
 
 const port = (fallback: number) => z.coerce.number().int().min(0).max(65_535).default(fallback);
 const list = z
@@ -17,12 +18,24 @@ const list = z
 /** `described`: what a setting means, and in words what it is when it is not given and has no default of its own. */
 const described = (description: string, otherwise?: string) => ({ description, ...(otherwise && { otherwise }) });
 
+const namespaceName = z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, 'expected the name of a namespace');
+
 const schema = z.object({
   CLOPS_DATA_DIR: z
     .string()
     .min(1)
     .default('.clops')
     .meta(described('Everything this instance keeps: Postgres, cluster state, artifacts, logs, token, kubeconfig.')),
+  CLOPS_SECRETS_DIR: z
+    .string()
+    .min(1)
+    .optional()
+    .meta(
+      described(
+        'Folder with the files `token` (of the administrator) and `signing.key` (of artifact addresses). May be read-only when both are there: a mounted Secret.',
+        'CLOPS_DATA_DIR, where they are made at the first start',
+      ),
+    ),
   CLOPS_HTTP_PORT: port(4000).meta(described('Port of the GraphQL API and of artifacts.')),
   CLOPS_GATEWAY_PORT: port(8080).meta(described('Port of the local gateway, where models are asked.')),
   CLOPS_CLUSTER_PORT: port(6443).meta(described('Port of the local Kubernetes API.')),
@@ -69,6 +82,23 @@ const schema = z.object({
         '`local`: the cluster that comes with CLOps; `external`: the one that KUBECONFIG or the pod’s service account names. API and relay then need CLOPS_URL.',
       ),
     ),
+  CLOPS_NEW_CLUSTER: z
+    .string()
+    .optional()
+    .meta(
+      described(
+        'Uid of the namespace `kube-system` of an external cluster that takes the place of the one in the database. Any other is left alone.',
+        'none',
+      ),
+    ),
+  CLOPS_NAMESPACE: namespaceName
+    .default(SYSTEM_NAMESPACE)
+    .meta(described('Namespace of the platform in an external cluster: where the controller’s lease is.')),
+  CLOPS_GATEWAY: z
+    .string()
+    .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?\/[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, 'expected namespace/name')
+    .default(`${SYSTEM_NAMESPACE}/${GATEWAY_NAME}`)
+    .meta(described('The Gateway that routes of deployments are attached to, as `namespace/name`.')),
   CLOPS_URL: z
     .url({ protocol: /^https?$/, error: 'expected an http:// or https:// address' })
     .optional()
@@ -108,6 +138,10 @@ const schema = z.object({
 
 export interface Config {
   readonly dataDir: string;
+  /** Where the administrator's token and the signing key are. */
+  readonly secretsDir: string;
+  readonly namespace: string;
+  readonly gateway: { readonly namespace: string; readonly name: string };
   readonly httpPort: number;
   readonly gatewayPort: number;
   readonly clusterPort: number;
@@ -122,6 +156,8 @@ export interface Config {
   readonly logLevel: string;
   readonly databaseUrl: string | undefined;
   readonly kubeconfig: string | undefined;
+  /** May take the place of the cluster that the database knows. */
+  readonly newCluster: string | undefined;
   /** Kubernetes says so to every container: then a service account is at hand. */
   readonly inPod: boolean;
   readonly production: boolean;
@@ -143,8 +179,12 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   }
   const e = parsed.data;
   const production = e.NODE_ENV === 'production';
+  const [gatewayNamespace = '', gatewayName = ''] = e.CLOPS_GATEWAY.split('/');
   return Object.freeze({
     dataDir: resolve(e.CLOPS_DATA_DIR),
+    secretsDir: resolve(e.CLOPS_SECRETS_DIR ?? e.CLOPS_DATA_DIR),
+    namespace: e.CLOPS_NAMESPACE,
+    gateway: Object.freeze({ namespace: gatewayNamespace, name: gatewayName }),
     httpPort: e.CLOPS_HTTP_PORT,
     gatewayPort: e.CLOPS_GATEWAY_PORT,
     clusterPort: e.CLOPS_CLUSTER_PORT,
@@ -159,6 +199,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     logLevel: e.CLOPS_LOG_LEVEL,
     databaseUrl: e.DATABASE_URL,
     kubeconfig: e.KUBECONFIG,
+    newCluster: e.CLOPS_NEW_CLUSTER,
     inPod: Boolean(env['KUBERNETES_SERVICE_HOST']),
     production,
   });

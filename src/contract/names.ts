@@ -33,6 +33,8 @@ export const ANNOTATIONS = {
   generation: 'clops.dev/generation',
   operation: 'clops.dev/operation',
   rollout: 'clops.dev/rollout',
+  /** How many rollouts there were before this resource: its own go on from there. */
+  rolloutsBefore: 'clops.dev/rollouts-before',
   team: 'clops.dev/team',
   /** On a pod: which devices it holds, `nvidia.com/gpu=0,1`. Stated by simulated nodes only. */
   devices: 'clops.dev/devices',

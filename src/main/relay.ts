@@ -1,18 +1,25 @@
 /** The role "relay": tells the cluster what is wanted, takes in what it reports. */
 import type { Parts } from '../start/run.ts';
 import { database } from './database.ts';
+import { serveHealth } from './health.ts';
 import { preflight } from './preflight.ts';
 import { type Platform, servicesOf } from './services.ts';
 
 export async function relay(parts: Parts): Promise<unknown> {
   await preflight(parts, { patient: true });
-  await startTheRelay(parts, await servicesOf(parts, await database(parts)));
+  const platform = await servicesOf(parts, await database(parts));
+  const { events, cluster } = platform.services;
+  await serveHealth(parts, [
+    { name: 'event-log', check: () => (events.healthy() ? undefined : 'the event connection is down') },
+    { name: 'informers', check: () => (cluster.isSynced ? undefined : 'the cluster caches are not filled yet') },
+  ]);
+  await startTheRelay(parts, platform);
   return {};
 }
 
-export async function startTheRelay({ lifetime }: Parts, platform: Platform): Promise<void> {
+export async function startTheRelay({ config, lifetime }: Parts, platform: Platform): Promise<void> {
   await import('reflect-metadata');
   const { startRelay } = await import('../modules/serving/index.ts');
-  const relay = await startRelay(platform);
+  const relay = await startRelay({ ...platform, newCluster: config.newCluster });
   lifetime.atEnd('relay', () => relay.close());
 }

@@ -55,7 +55,7 @@ function begin(input: RolloutInput, strategy: FilledStrategy, events: Happening[
   const id = freshId(input);
   const rollout: RolloutStatus = {
     ...(id && { id }),
-    number: (before?.number ?? 0) + 1,
+    number: (before?.number ?? input.rolloutsBefore ?? 0) + 1,
     hash: desired.hash,
     phase: 'Progressing',
     stepIndex: isFast ? strategy.steps.length : firstIndex(stable !== undefined, strategy),

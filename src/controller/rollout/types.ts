@@ -93,6 +93,8 @@ export interface RolloutInput {
   status: ModelDeploymentStatus;
   /** Annotation `clops.dev/rollout`. */
   rolloutId?: string;
+  /** Rollouts that were counted before this resource was made, in a cluster that is no more. */
+  rolloutsBefore?: number;
   observed: Observed;
   /** Unanswered commands for this deployment, the oldest first. */
   commands: readonly RolloutCommand[];
