@@ -96,7 +96,8 @@ async function readyz(url: string, signal: AbortSignal): Promise<Health | { reas
 /** What fetch hides in `cause`. */
 function reasonOf(error: unknown): string {
   const cause = error instanceof Error ? error.cause : undefined;
-  return cause instanceof Error && 'code' in cause ? String(cause.code) : String(error);
+  if (!(cause instanceof Error)) return String(error);
+  return 'code' in cause ? String(cause.code) : cause.message;
 }
 
 function clock({ skewMs }: Health): Finding {
