@@ -90,8 +90,10 @@ writeFileSync(
 | optional | ${of('optional').length} | ${sum(of('optional'))} | \`--omit=optional\`: the embedded Postgres, and ONNX Runtime, which model servers alone need |
 | development | ${of('development').length} | ${sum(of('development'))} | \`--omit=dev\`: compiler, tests, the pinned Node (an image has its own), the demo's model |
 
-In production \`npm ci --omit=dev --omit=optional\` is enough for every role but \`model-server\`, which wants
-\`npm ci --omit=dev\`. Of onnxruntime-node, all but \`bin/napi-v*/<platform>/<arch>\` may then be deleted.
+In production \`npm ci --omit=dev --omit=optional\` is enough for \`api\`, \`relay\` and \`controller\` (tried from \`dist/\`,
+with a Node 24 and a Postgres of one's own); \`model-server\` wants \`npm ci --omit=dev\`. With npm 10 or older, set
+\`ONNXRUNTIME_NODE_INSTALL=skip\`, as \`npm start\` does by itself: they run its install script, and leave the package out without
+a word when that fails. Of onnxruntime-node, all but \`bin/napi-v*/<platform>/<arch>\` may then be deleted.
 
 ## The ${SHOWN} largest
 

@@ -12,6 +12,7 @@ import { createLifetime, type Lifetime } from '../platform/process/lifetime.ts';
 import { openLogFile } from '../platform/process/logFile.ts';
 import { sayFailed, sayReady } from '../platform/process/supervise.ts';
 import { speedUpImports } from './fastImports.ts';
+import { leaveLastWords } from './lastWords.ts';
 import { createReport, Refusal, type Report, seconds } from './report.ts';
 
 export interface Parts {
@@ -88,7 +89,9 @@ export async function runProgram(name: string, program: Program, argv: readonly 
     if (typeof stop === 'function') lifetime.atEnd(name, stop);
     return (await lifetime.done).code;
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    const words = error instanceof Error ? error.message : String(error);
+    process.stderr.write(`${words}\n`);
+    leaveLastWords(words);
     return error instanceof Error && error.name === 'FlagError' ? 2 : 1;
   }
 }
@@ -104,7 +107,10 @@ async function live(start: Promise<unknown>, lifetime: Lifetime, log: Log): Prom
     log[error instanceof Refusal ? 'warn' : 'fatal']({ err: error }, 'could not start');
     lifetime.end(1, 'the start failed');
   });
+  // Waiting for a cluster that is away keeps no event loop alive: a controller ended with Node's code 13 meanwhile.
+  const alive = setInterval(() => {}, 2 ** 30);
   const end = await lifetime.done;
+  clearInterval(alive);
   if (!failure) return end;
   await sayFailed(failure.error instanceof Error ? failure.error.message : String(failure.error));
   throw failure.error;

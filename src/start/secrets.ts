@@ -6,8 +6,8 @@ import { isToken, newToken } from '../lib/token.ts';
 import { Refusal } from './report.ts';
 
 /** The administrator's token. */
-export function adminToken(dataDir: string): { token: string; file: string } {
-  const file = join(dataDir, 'token');
+export function adminToken(secretsDir: string): { token: string; file: string } {
+  const file = join(secretsDir, 'token');
   const token = secretIn(file, newToken);
   if (!isToken(token))
     throw new Refusal(`${file} holds no valid token: delete it, and the next start makes a new one.`);
@@ -20,16 +20,23 @@ export function rememberUrl(dataDir: string, url: string): void {
 }
 
 /** Signs the addresses that artifacts are put to and got from. */
-export function signingKey(dataDir: string): string {
-  return secretIn(join(dataDir, 'signing.key'), () => randomBytes(32).toString('base64url'));
+export function signingKey(secretsDir: string): string {
+  return secretIn(join(secretsDir, 'signing.key'), newSigningKey);
 }
 
+export const newSigningKey = (): string => randomBytes(32).toString('base64url');
+
 function secretIn(file: string, make: () => string): string {
-  try {
-    writeFileSync(file, `${make()}\n`, { mode: 0o600, flag: 'wx' });
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-  }
-  chmodSync(file, 0o600);
+  except(['EEXIST'], () => writeFileSync(file, `${make()}\n`, { mode: 0o600, flag: 'wx' }));
+  // A mounted Secret belongs to others, and is only to be read.
+  except(['EROFS', 'EPERM'], () => chmodSync(file, 0o600));
   return readFileSync(file, 'utf8').trim();
+}
+
+function except(codes: readonly string[], work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && codes.includes(String(error.code)))) throw error;
+  }
 }

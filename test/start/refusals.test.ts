@@ -9,6 +9,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { silentLog } from '../../src/lib/log.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/platform/db/embedded.ts';
 import { freePort } from '../../src/platform/process/ports.ts';
+import { eventually } from '../support/eventually.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'dist', 'main.js');
 const isRoot = process.getuid?.() === 0;
@@ -150,3 +151,27 @@ test.runIf(isRoot && process.platform === 'linux')('a data folder that is read-o
     expect([stdout, status]).toEqual([expect.stringContaining(`✗ CLOPS_DATA_DIR=${mount} ${words}`), 2]);
   }
 });
+
+test('a controller alone starts while its cluster is away, says so, and stays until it is told to end', async () => {
+  const server = `https://127.0.0.1:${nobody}`;
+  const file = join(folder, 'away');
+  const [name, context] = ['c', { cluster: 'c', user: 'c' }];
+  const lists = {
+    contexts: [{ name, context }],
+    clusters: [{ name, cluster: { server } }],
+    users: [{ name, user: { token: 't' } }],
+  };
+  writeFileSync(file, JSON.stringify({ 'current-context': name, ...lists }));
+  const env = { ...process.env, NO_COLOR: '1', CLOPS_CLUSTER: 'external', CLOPS_URL: '', KUBECONFIG: file };
+  const child = spawn(process.execPath, [MAIN, 'controller'], { env });
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+  let said = '';
+  child.stdout.on('data', (chunk) => (said += chunk));
+  child.stderr.on('data', (chunk) => (said += chunk));
+  // The lease is asked for more than once: it has outlived what it started with.
+  const tries = (): number => said.split('could not be asked').length - 1;
+  await eventually(() => expect(tries()).toBeGreaterThan(12), { withinMs: 20_000 });
+  expect(said).toContain(`! KUBECONFIG=${file} names a cluster that does not answer`);
+  child.kill('SIGTERM');
+  expect(await ended).toBe(0);
+}, 30_000);
