@@ -52,6 +52,8 @@ export async function answered(
       clearTimeout(timer);
       timer = setTimeout(() => enough.abort(), STATE_MS);
     }
+  } catch (error) {
+    if (!context.signal.aborted) throw error; // else: a question was cut off when the time was up
   } finally {
     clearTimeout(timer);
   }

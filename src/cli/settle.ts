@@ -17,8 +17,7 @@ export function verdict({ phase, rollout, conditions }: DeploymentPictureFragmen
     return rollout.phase === 'DEGRADED'
       ? { exit: EXIT.degraded, why: rollout.message || 'makes no progress' }
       : undefined;
-  if (rollout?.outcome === 'ABORTED')
-    return { exit: EXIT.degraded, why: `does not serve it: the rollout was aborted. ${rollout.message}` };
+  if (rollout?.outcome === 'ABORTED') return { exit: EXIT.degraded, why: `stays as it was. ${rollout.message}` };
   if (phase === 'HEALTHY') return { exit: EXIT.ok, why: 'is healthy' };
   if (phase === 'STOPPED') return { exit: EXIT.ok, why: 'is scaled to nothing, as wanted' };
   if (phase !== 'DEGRADED') return undefined;

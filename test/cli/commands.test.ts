@@ -139,6 +139,12 @@ describe('exit codes', () => {
     expect(err).toMatch(/not healthy yet/);
   });
 
+  test('6: a verb is accepted, and nobody is there to do it', async () => {
+    const { exit, out, err } = await cli('pause', 'scale', '--timeout', '2s');
+    expect({ exit, out }).toEqual({ exit: 6, out: '' });
+    expect(err).toMatch(/speech\/scale: the pause is accepted; the controller has not answered yet/);
+  });
+
   test('130: Ctrl-C detaches, and says so', async () => {
     const watching = start(['rollouts', 'watch', 'scale'], { env });
     await eventually(() => expect(watching.out()).toContain('Pending'));

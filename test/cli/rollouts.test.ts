@@ -83,7 +83,7 @@ test('an aborted one: 7 for who waits, 7 for who watched it, and a way back', as
   const waiting = start(['status', 'same', '--timeout', '60s'], { env });
   expect((await waiting.done).exit).toBe(8);
   const aborted = await cli('abort', 'same', '--reason', 'too slow', '--wait', '--timeout', '60s');
-  expect(aborted).toMatchObject({ exit: 7, out: /the rollout was aborted\. .*too slow/ });
+  expect(aborted).toMatchObject({ exit: 7, out: /stays as it was\. Aborted by .*: too slow\./ });
   expect((await watching.done).exit).toBe(7);
   expect((await cli('rollback', 'same')).exit).toBe(0);
   const settled = await cli('status', 'same', '--timeout', '60s');

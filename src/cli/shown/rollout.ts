@@ -35,7 +35,7 @@ export function passage({ from, to }: Pick<RolloutStateFragment, 'from' | 'to'>)
 function standing(paint: Paint, rollout: RolloutStateFragment): string {
   const { steps, stepIndex, weight, message } = rollout;
   const place =
-    steps.length === 0 || rollout.outcome || /\bsteps? /i.test(message)
+    steps.length === 0 || rollout.outcome || /\bsteps?\b/i.test(message)
       ? ''
       : `, step ${Math.min(stepIndex + 1, steps.length)} of ${steps.length}`;
   const share = rollout.outcome || steps.length === 0 ? '' : `, ${weight} %`;
