@@ -154,7 +154,8 @@ function trafficVerdict({ input, decision }: ConditionsInput, before: Condition 
     decision.weights !== undefined &&
     input.observed.route.weights?.canary === decision.weights.canary &&
     (input.status.canary?.weight ?? 0) === decision.weights.canary;
-  const isOpen = found.status === 'Unknown' && !found.proceed && found.reason !== 'NotRouted';
+  const isUncounted = found.reason === 'NotCounted' && before?.status === 'True';
+  const isOpen = found.status === 'Unknown' && found.reason !== 'NotRouted' && (!found.proceed || isUncounted);
   if (before && isUnchanged && isOpen && before.status !== 'False' && before.reason !== 'NotRouted') return before;
   return verdict(found.status, found.reason, found.message);
 }

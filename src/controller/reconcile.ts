@@ -10,7 +10,7 @@ import type { Applier } from './apply.ts';
 import type { Caches } from './caches.ts';
 import { firstObstacle } from './checks.ts';
 import type { Commands } from './commands.ts';
-import { parentRefsOf } from './desired/routing.ts';
+import { type GatewayRef, parentRefsOf, withGateway } from './desired/routing.ts';
 import { type Context, NO_TRAFFIC, observe } from './observe.ts';
 import type { Prober } from './prober.ts';
 import type { Recorder } from './recorder.ts';
@@ -19,11 +19,12 @@ import { COUNT_AGAIN_MS } from './rollout/share.ts';
 import type { Decision, RolloutInput } from './rollout/types.ts';
 import { urlOf } from './route.ts';
 import { mergeDiff, statusFor } from './status.ts';
-import { gatewayOf, type TrafficWatch } from './traffic.ts';
+import { type Counting, gatewayOf, type TrafficWatch } from './traffic.ts';
 import { wayBack } from './wayBack.ts';
 
 export interface Parts {
   cluster: ClusterPort;
+  gateway: GatewayRef;
   caches: Caches;
   prober: Prober;
   traffic: TrafficWatch;
@@ -41,12 +42,13 @@ export function createReconciler(parts: Parts): (key: string) => Promise<Outcome
   const visited = new Set<string>();
 
   async function reconcile(key: string): Promise<Outcome> {
-    const md = caches.modelDeployments.get(key);
-    if (!md) {
+    const found = caches.modelDeployments.get(key);
+    if (!found) {
       forget(key);
       await commands.refuseOrphans(caches.commands.by('deployment', key));
       return undefined;
     }
+    const md = withGateway(found, parts.gateway);
     if (isBehind(md, written.get(key))) return undefined; // the cache's own event brings the key back
 
     const context = observe(caches, prober, key, md);
@@ -68,8 +70,8 @@ export function createReconciler(parts: Parts): (key: string) => Promise<Outcome
     await applier.children(look.context, decision);
     const isDone = decision.answer?.state === 'Done' && decision.answer.name;
     const handledCommands = isDone ? [...open.handled, isDone] : open.handled;
-    const found = { md, input: look.input, decision, ...(obstacle && { obstacle }) };
-    await report(context, statusFor({ ...found, handledCommands, ...urlFor(md) }));
+    const done = { md, input: look.input, decision, ...(obstacle && { obstacle }) };
+    await report(context, statusFor({ ...done, handledCommands, ...urlFor(md) }));
     await recorder.record(md, decision.events);
     await commands.mark(context, decision);
     if (obstacle) await commands.refuse(context, obstacle.message);
@@ -88,15 +90,13 @@ export function createReconciler(parts: Parts): (key: string) => Promise<Outcome
   function inputOf(context: Context, unanswered: RolloutInput['commands']): RolloutInput {
     const { key, md, observed } = context;
     const status = md.status ?? {};
-    const isCounting = observed.route.state === 'Programmed' && needsCounting(status);
+    const counting = observed.route.state === 'Programmed' ? countingFor(status) : 'Never';
     const rolloutId = md.metadata.annotations?.[ANNOTATIONS.rollout];
-    const rolloutsBefore = Number(md.metadata.annotations?.[ANNOTATIONS.rolloutsBefore]);
-    const counted = observed.route.weights ? traffic.state(key, md, observed.route, isCounting) : NO_TRAFFIC;
+    const counted = observed.route.weights ? traffic.state(key, md, observed.route, counting) : NO_TRAFFIC;
     return {
       spec: md.spec,
       status,
       ...(rolloutId && { rolloutId }),
-      ...(Number.isSafeInteger(rolloutsBefore) && rolloutsBefore > 0 && { rolloutsBefore }),
       observed: { ...observed, traffic: counted },
       commands: unanswered,
       now: clock.now(),
@@ -140,10 +140,11 @@ export function createReconciler(parts: Parts): (key: string) => Promise<Outcome
 }
 
 /** A rollout in progress, or one whose last weights nobody has judged yet. */
-function needsCounting({ rollout, conditions }: ModelDeploymentStatus): boolean {
-  if (rollout && rollout.outcome === undefined) return true;
+function countingFor({ rollout, conditions }: ModelDeploymentStatus): Counting {
+  if (rollout && rollout.outcome === undefined) return 'Always';
   const judged = conditions?.find(({ type }) => type === 'TrafficVerified');
-  return judged?.status !== 'True' && judged?.reason !== 'TooFewRequests' && judged?.reason !== 'NotCounted';
+  if (judged?.status === 'True') return 'Never';
+  return ['NoRequests', 'TooFewRequests', 'NotCounted'].includes(judged?.reason ?? '') ? 'WhileNew' : 'Always';
 }
 
 /** Resource versions are numbers on every Kubernetes there is; where they are not, the patch's precondition catches it. */

@@ -10,12 +10,19 @@ import type { TrafficCounts } from '../platform/metrics/gateway.ts';
 import type { Caches } from './caches.ts';
 import { parentRefsOf, type Role, serviceName } from './desired/routing.ts';
 import type { Gateway } from './kinds.ts';
+import { COUNT_WINDOW_MS } from './rollout/share.ts';
 import type { RouteState, TrafficState, Weights } from './rollout/types.ts';
 import { createRequestWindow, type RequestWindow } from './window.ts';
 
+/**
+ * WhileNew: as long as requests are waited for. A first look that found nothing yet was once the last, and said of a gateway
+ * that counts that it does not.
+ */
+export type Counting = 'Always' | 'WhileNew' | 'Never';
+
 export interface TrafficWatch {
-  /** What is known now; with `count`, a fresh sample is on its way when the last is old. */
-  state(key: string, md: ModelDeployment, route: RouteState, count: boolean): TrafficState;
+  /** What is known now; when it is to count, a fresh sample is on its way when the last is old. */
+  state(key: string, md: ModelDeployment, route: RouteState, counting: Counting): TrafficState;
   forget(key: string): void;
 }
 
@@ -66,7 +73,7 @@ export function createTrafficWatch(options: {
   }
 
   return {
-    state(key, md, route, count) {
+    state(key, md, route, counting) {
       const entry = entries.get(key) ?? { asking: false, window: createRequestWindow() };
       entries.set(key, entry);
       const now = clock.monotonic();
@@ -78,6 +85,8 @@ export function createTrafficWatch(options: {
         delete entry.sample; // counted under other weights
         entry.window = createRequestWindow();
       }
+      const isNew = entry.programmed !== undefined && now - entry.programmed.since < COUNT_WINDOW_MS;
+      const count = counting === 'Always' || (counting === 'WhileNew' && isNew);
       if (count && !entry.asking && now - (entry.sample?.at ?? Number.NEGATIVE_INFINITY) > FRESH_MS)
         void ask(key, md, entry);
       const { requests, table } = entry.sample ?? {};

@@ -52,6 +52,8 @@ export interface World {
 export interface Lab extends World {
   cluster: ClusterPort;
   controller: Controller;
+  /** What the controllers have asked of the cluster, in order: `patch leases`. */
+  calls: string[];
   /** Gives the controller so many writes more; after them none arrives, as if the process were gone. */
   kill(when: { afterWrites: number }): Promise<void>;
   /** Resolves when that has happened. */
@@ -108,10 +110,11 @@ export async function startLab(options: { replicas?: number; strategy?: Strategy
 
   const base = { replicas: options.replicas ?? 2, strategy: options.strategy ?? CANARY };
   let count = 0;
+  const calls: string[] = [];
   let mortal = mortalCluster(cluster);
   const launch = (): Controller =>
     startController({
-      cluster: mortal.cluster,
+      cluster: noted(mortal.cluster, calls),
       traffic: createTrafficCounts(),
       log: silentLog,
       identity: `lab_${process.pid}_${count++}`,
@@ -121,6 +124,7 @@ export async function startLab(options: { replicas?: number; strategy?: Strategy
   const lab: Lab = {
     ...world,
     cluster,
+    calls,
     controller: launch(),
     async kill({ afterWrites }) {
       mortal.left = afterWrites;
@@ -180,6 +184,24 @@ export async function startLab(options: { replicas?: number; strategy?: Strategy
     },
   };
   return lab;
+}
+
+function noted(cluster: ClusterPort, calls: string[]): ClusterPort {
+  const note = <T>(verb: string, { plural }: { plural: string }, act: () => T): T => {
+    calls.push(`${verb} ${plural}`);
+    return act();
+  };
+  return {
+    ...cluster,
+    get: (resource, ...rest) => note('get', resource, () => cluster.get(resource, ...rest)),
+    list: (resource, ...rest) => note('list', resource, () => cluster.list(resource, ...rest)),
+    watch: (resource, ...rest) => note('watch', resource, () => cluster.watch(resource, ...rest)),
+    create: (resource, ...rest) => note('create', resource, () => cluster.create(resource, ...rest)),
+    replace: (resource, ...rest) => note('replace', resource, () => cluster.replace(resource, ...rest)),
+    patch: (resource, ...rest) => note('patch', resource, () => cluster.patch(resource, ...rest)),
+    apply: (resource, ...rest) => note('apply', resource, () => cluster.apply(resource, ...rest)),
+    delete: (resource, ...rest) => note('delete', resource, () => cluster.delete(resource, ...rest)),
+  };
 }
 
 /** A cluster whose writes stop arriving after so many: all that a killed controller can be told by from outside. */

@@ -196,6 +196,72 @@ describe('whatever happens', () => {
     );
   });
 
+  it('every rollout but the present one has exactly one outcome, and its number is never given again', () => {
+    fc.assert(
+      fc.property(start, fc.array(move, { maxLength: 60 }), (at, moves) => {
+        const world = worldAt(at);
+        let number = world.status.rollout?.number ?? 0;
+        for (const step of moves) {
+          play(world, step);
+          const { rollout, history = [] } = world.status;
+          if (!rollout) continue;
+          expect(rollout.number === number || rollout.number === number + 1 || step.kind === 'well').toBe(true);
+          number = rollout.number;
+          const told = history.map((entry) => entry.number);
+          expect(new Set(told).size).toBe(told.length);
+          for (let earlier = Math.max(1, number - 15); earlier < number; earlier++) expect(told).toContain(earlier);
+          const own = history.find((entry) => entry.number === number);
+          // Its entry stays while it is tried again, until it has ended once more.
+          if (rollout.outcome) expect(own?.outcome).toBe(rollout.outcome);
+          else if (own) expect(own.outcome).toBe('Aborted');
+        }
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('what has come to rest is left alone: another look writes nothing and tells nothing', () => {
+    fc.assert(
+      fc.property(start, fc.array(move, { maxLength: 30 }), (at, moves) => {
+        const world = worldAt(at);
+        for (const step of moves) play(world, step);
+        world.commands = [];
+        settle(world, 120); // longer than any delay
+        const rest = ({ status, deployments, selectors, weights, revisions }: World): unknown =>
+          structuredClone({ status, deployments, selectors, weights, revisions });
+        const before = rest(world);
+        world.now += 1000;
+        const { decision } = pass(world);
+        expect(rest(world)).toEqual(before);
+        expect(decision.events).toEqual([]);
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it('an abort never gives the canary more, and ends with everything at stable', () => {
+    const calm = move.filter(
+      ({ kind }) => kind === 'pods' || kind === 'programmed' || kind === 'drift' || kind === 'pass',
+    );
+    fc.assert(
+      fc.property(fc.array(calm, { maxLength: 40 }), (moves) => {
+        const world = worldAt('canary');
+        world.commands = [aCommand(world, 'Abort')];
+        pass(world);
+        let share = world.weights?.canary ?? 0;
+        for (const step of moves) {
+          play(world, step);
+          expect(world.weights?.canary ?? 0).toBeLessThanOrEqual(share);
+          share = world.weights?.canary ?? 0;
+        }
+        settle(world);
+        expect(world.weights).toEqual({ stable: 100, canary: 0 });
+        expect(world.status.rollout?.outcome).toBe('Aborted');
+      }),
+      { numRuns: 150 },
+    );
+  });
+
   it('deciding is a function: the same input gives the same decision', () => {
     fc.assert(
       fc.property(fc.array(move, { maxLength: 40 }), (moves) => {

@@ -1,0 +1,75 @@
+/** What the controller asks of a cluster: nothing while nothing happens but to keep its lease, and never a list for a rollout. */
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { ModelDeployment } from '../../src/contract/modeldeployment.ts';
+import { MODELDEPLOYMENTS } from '../../src/platform/cluster/resources.ts';
+import { eventually } from '../support/eventually.ts';
+import { aModelDeployment, type Lab, startLab } from './lab.ts';
+
+const COUNT = 20;
+const NAMES = Array.from({ length: COUNT }, (_, i) => (i === 0 ? 'vad' : `vad-${i}`));
+
+let lab: Lab;
+beforeEach(async () => {
+  lab = await startLab();
+});
+afterEach(() => lab.close());
+
+const isLease = (call: string): boolean => call.endsWith(' leases');
+const isWrite = (call: string): boolean => !/^(get|list|watch) /.test(call);
+
+/** What was asked for besides the lease, until the lease was renewed twice more. */
+async function asked(): Promise<string[]> {
+  const from = lab.calls.length;
+  await eventually(
+    () => expect(lab.calls.slice(from).filter((call) => isLease(call) && isWrite(call)).length).toBeGreaterThan(1),
+    { withinMs: 15_000 },
+  );
+  return lab.calls.slice(from).filter((call) => !isLease(call));
+}
+
+it('twenty deployments that are well cost the lease; a change that means nothing and a new process write nothing', async () => {
+  for (const name of NAMES) {
+    const md = aModelDeployment(1, {
+      replicas: 1,
+      strategy: { canary: { steps: [{ setWeight: 50 }], scaleDownDelaySeconds: 0 } },
+    });
+    const object = { ...md, metadata: { ...md.metadata, name } };
+    await lab.cluster.apply(MODELDEPLOYMENTS, object, { fieldManager: 'test', force: true });
+  }
+  await eventually(
+    async () => {
+      const { items } = await lab.cluster.list<ModelDeployment>(MODELDEPLOYMENTS, { namespace: 'speech' });
+      const well = items.filter(
+        ({ status }) =>
+          status?.phase === 'Healthy' &&
+          status.conditions?.some(({ type, status: value }) => type === 'TrafficVerified' && value === 'True'),
+      );
+      expect(well).toHaveLength(COUNT);
+    },
+    { withinMs: 30_000 },
+  );
+  // The events of the last may still be on their way.
+  await eventually(async () => expect(await asked()).toEqual([]), { withinMs: 20_000 });
+  expect(await asked()).toEqual([]);
+
+  for (const name of NAMES) {
+    const patch = { metadata: { annotations: { note: 'x' } } };
+    await lab.cluster.patch(MODELDEPLOYMENTS, name, 'speech', 'merge', patch, { fieldManager: 'test' });
+  }
+  expect(await asked()).toEqual([]);
+
+  lab.calls.length = 0;
+  const given = { replicas: 1, strategy: { canary: { steps: [{ setWeight: 50 }], scaleDownDelaySeconds: 0 } } };
+  await lab.deploy(2, given);
+  await lab.until((status) => expect(status).toMatchObject({ phase: 'Healthy', stable: { version: 2 } }));
+  expect(lab.calls.filter((call) => !isLease(call) && !isWrite(call))).toEqual([]);
+  expect(lab.calls.filter(isWrite).length).toBeGreaterThan(5);
+
+  await lab.until(async () => expect(await lab.pods(1)).toHaveLength(COUNT - 1), 45_000);
+  await eventually(async () => expect(await asked()).toEqual([]), { withinMs: 20_000 });
+  lab.calls.length = 0;
+  await lab.restart();
+  await eventually(() => expect(lab.controller.isLeading).toBe(true));
+  await asked();
+  expect(lab.calls.filter((call) => isWrite(call) && !isLease(call))).toEqual([]);
+}, 120_000);
