@@ -22,6 +22,8 @@ const ROLES: Record<string, Role> = {
 };
 const PROGRAMS: Record<string, Program> = {
   'model-server': async (argv, log) => (await import('./main/programs.ts')).modelServer(argv, log),
+  install: async (argv, log) => (await import('./main/setUp.ts')).installProgram(argv, log),
+  uninstall: async (argv, log) => (await import('./main/setUp.ts')).uninstallProgram(argv, log),
   'fetch-artifact': async (argv, log) => (await import('./main/programs.ts')).fetchArtifact(argv, log),
 };
 

@@ -14,6 +14,7 @@ import {
   LABELS,
   SYSTEM_NAMESPACE,
 } from '../contract/names.ts';
+import type { ServingRuntime } from '../contract/servingruntime.ts';
 import { createBackoff } from '../lib/backoff.ts';
 import { type ClusterPort, isNotFound, type KubeObject, type Resource } from '../platform/cluster/port.ts';
 import { CRDS, GATEWAYCLASSES, GATEWAYS, NAMESPACES, SERVINGRUNTIMES } from '../platform/cluster/resources.ts';
@@ -24,6 +25,8 @@ const DEPLOY = fileURLToPath(new URL('../../deploy', import.meta.url));
 export interface InstallOptions {
   /** Also make the GatewayClass and the Gateway `clops`: for the local cluster. */
   gateway: boolean;
+  /** What the built-in runtimes are made of in this cluster. Default: the name of an image that only the local one knows. */
+  runtimes?: { image: string; pullPolicy?: string; pullSecrets?: readonly string[] };
   /** Port of the Gateway's listener. */
   gatewayPort?: number;
   signal?: AbortSignal;
@@ -37,9 +40,12 @@ export async function install(cluster: ClusterPort, options: InstallOptions): Pr
   const crds = await manifests('crds');
   await Promise.all(crds.map((crd) => apply(CRDS, crd)));
   await Promise.all(crds.map((crd) => established(cluster, crd.metadata.name, signal)));
-  await apply(NAMESPACES, named('v1', 'Namespace', SYSTEM_NAMESPACE));
-  for (const runtime of await manifests('runtimes')) await served(() => apply(SERVINGRUNTIMES, runtime));
+  for (const runtime of await manifests('runtimes')) {
+    const wanted = options.runtimes ? withImage(runtime, options.runtimes) : runtime;
+    await served(() => apply(SERVINGRUNTIMES, wanted));
+  }
   if (!gateway) return;
+  await apply(NAMESPACES, named('v1', 'Namespace', SYSTEM_NAMESPACE));
   await apply(GATEWAYCLASSES, {
     ...named(GATEWAY_API, 'GatewayClass', GATEWAY_CLASS),
     spec: { controllerName: GATEWAY_CONTROLLER },
@@ -54,6 +60,17 @@ export async function install(cluster: ClusterPort, options: InstallOptions): Pr
     ...named(GATEWAY_API, 'Gateway', GATEWAY_NAME, SYSTEM_NAMESPACE),
     spec: { gatewayClassName: GATEWAY_CLASS, listeners: [listener] },
   });
+}
+
+function withImage(runtime: KubeObject, given: NonNullable<InstallOptions['runtimes']>): KubeObject {
+  const { container, fetch, ...spec } = (runtime as ServingRuntime).spec;
+  const { image, pullPolicy, pullSecrets } = given;
+  const from = { image, ...(pullPolicy && { imagePullPolicy: pullPolicy }) };
+  const secrets = pullSecrets && { imagePullSecrets: pullSecrets.map((name) => ({ name })) };
+  return {
+    ...runtime,
+    spec: { ...spec, ...secrets, container: { ...container, ...from }, fetch: { ...fetch, ...from } },
+  };
 }
 
 const GATEWAY_API = 'gateway.networking.k8s.io/v1';

@@ -92,11 +92,13 @@ export function createReconciler(parts: Parts): (key: string) => Promise<Outcome
     const status = md.status ?? {};
     const counting = observed.route.state === 'Programmed' ? countingFor(status) : 'Never';
     const rolloutId = md.metadata.annotations?.[ANNOTATIONS.rollout];
+    const rolloutsBefore = Number(md.metadata.annotations?.[ANNOTATIONS.rolloutsBefore]);
     const counted = observed.route.weights ? traffic.state(key, md, observed.route, counting) : NO_TRAFFIC;
     return {
       spec: md.spec,
       status,
       ...(rolloutId && { rolloutId }),
+      ...(Number.isSafeInteger(rolloutsBefore) && rolloutsBefore > 0 && { rolloutsBefore }),
       observed: { ...observed, traffic: counted },
       commands: unanswered,
       now: clock.now(),

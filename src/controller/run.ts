@@ -2,7 +2,7 @@
  * The controller as a running thing: caches, one queue of deployments, one of answered commands, leader election. Two of
  * them may run; one leads. Knows the cluster and nothing else: no database, no API.
  */
-import { SYSTEM_NAMESPACE } from '../contract/names.ts';
+import { GATEWAY_NAME, SYSTEM_NAMESPACE } from '../contract/names.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import { after, createWorkQueue, type WorkQueue } from '../lib/workqueue.ts';
@@ -13,6 +13,7 @@ import type { TrafficCounts } from '../platform/metrics/gateway.ts';
 import { createApplier } from './apply.ts';
 import { createCaches, watchCaches } from './caches.ts';
 import { createCommands } from './commands.ts';
+import type { GatewayRef } from './desired/routing.ts';
 import { createProber, type Probe } from './prober.ts';
 import { createReconciler } from './reconcile.ts';
 import { createRecorder } from './recorder.ts';
@@ -23,6 +24,10 @@ export interface ControllerOptions {
   traffic: TrafficCounts;
   log: Log;
   clock?: Clock;
+  /** Of the platform: where the lease is. */
+  namespace?: string;
+  /** Where routes are attached when a deployment does not say it. */
+  gateway?: GatewayRef;
   /** Unique per start of a process. */
   identity: string;
   /** True for an identity whose process is known to be dead: its lease is taken at once. */
@@ -42,6 +47,7 @@ const LEASE = 'clops-controller';
 
 export function startController(options: ControllerOptions): Controller {
   const { cluster, traffic, log, clock = systemClock, identity, isDead, probe } = options;
+  const { namespace = SYSTEM_NAMESPACE, gateway = { namespace: SYSTEM_NAMESPACE, name: GATEWAY_NAME } } = options;
   const caches = createCaches(cluster, log);
   const commands = createCommands(cluster, clock);
   let work: Work | undefined;
@@ -56,6 +62,7 @@ export function startController(options: ControllerOptions): Controller {
     const prober = createProber({ enqueue, clock, ...(probe && { probe }) });
     const parts = {
       cluster,
+      gateway,
       caches,
       prober,
       commands,
@@ -102,7 +109,7 @@ export function startController(options: ControllerOptions): Controller {
 
   const leader = electLeader({
     cluster,
-    namespace: SYSTEM_NAMESPACE,
+    namespace,
     name: LEASE,
     identity,
     ...(isDead && { isDead }),

@@ -35,6 +35,8 @@ export interface Settings {
   readonly artifactsUrl: string;
   readonly maxArtifactBytes: number;
   readonly clusterName: string;
+  /** The Gateway that routes of deployments are attached to. */
+  readonly gateway: { readonly namespace: string; readonly name: string };
 }
 
 export interface Ctx extends Services {

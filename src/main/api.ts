@@ -38,7 +38,7 @@ export async function serveApi({ config, lifetime }: Parts, { services, signer }
   const running = await startApi({
     services,
     signer,
-    strategies: [adminTokenStrategy(adminToken(config.dataDir).token, principal)],
+    strategies: [adminTokenStrategy(adminToken(config.secretsDir).token, principal)],
     port: config.httpPort,
     bind: config.bind,
     corsOrigins: config.production ? config.corsOrigins : [...config.corsOrigins, 'localhost'],

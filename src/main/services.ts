@@ -1,6 +1,5 @@
 /** What the API and the relay share: database, event log, caches of the cluster, live metrics, artifacts. */
 import { join } from 'node:path';
-import { GATEWAY_NAME, SYSTEM_NAMESPACE } from '../contract/names.ts';
 import type { Services } from '../graphql/context.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { UrlSigner } from '../platform/artifacts/sign.ts';
@@ -30,7 +29,7 @@ export async function servicesOf({ config, log, lifetime }: Parts, databaseUrl: 
     import('../platform/artifacts/sign.ts'),
     import('../start/secrets.ts'),
   ]);
-  const { dataDir, maxArtifactBytes } = config;
+  const { dataDir, maxArtifactBytes, secretsDir } = config;
   const artifactsUrl = `${config.url}/artifacts`;
 
   const db = createDb({ url: databaseUrl, log });
@@ -43,14 +42,20 @@ export async function servicesOf({ config, log, lifetime }: Parts, databaseUrl: 
   cluster.start();
   lifetime.atEnd('caches', () => cluster.stop());
   const traffic = createTrafficCounts();
-  const gateway = () => cluster.gateways.get(`${SYSTEM_NAMESPACE}/${GATEWAY_NAME}`);
+  const gateway = () => cluster.gateways.get(`${config.gateway.namespace}/${config.gateway.name}`);
   const live = createLiveTraffic({ traffic, gateway, log });
   lifetime.atEnd('live metrics', () => live.close());
 
   const artifacts = createFileArtifacts({ dir: join(dataDir, 'artifacts'), maxBytes: maxArtifactBytes });
-  const settings = { version: version(), artifactsUrl, maxArtifactBytes, clusterName: config.cluster };
+  const settings = {
+    version: version(),
+    artifactsUrl,
+    maxArtifactBytes,
+    clusterName: config.cluster,
+    gateway: config.gateway,
+  };
   return {
     services: { db, events, cluster, traffic, live, artifacts, clock: systemClock, log, settings },
-    signer: createUrlSigner({ key: signingKey(dataDir), artifactsUrl }),
+    signer: createUrlSigner({ key: signingKey(secretsDir), artifactsUrl }),
   };
 }

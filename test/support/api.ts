@@ -87,7 +87,13 @@ export async function anApi(options: TestApiOptions = {}): Promise<TestApi> {
     artifacts: createFileArtifacts({ dir, maxBytes: maxArtifactBytes }),
     clock: systemClock,
     log: silentLog,
-    settings: { version: '0.1.0', artifactsUrl, maxArtifactBytes, clusterName },
+    settings: {
+      version: '0.1.0',
+      artifactsUrl,
+      maxArtifactBytes,
+      clusterName,
+      gateway: { namespace: 'clops-system', name: 'clops' },
+    },
   };
   const signer = createUrlSigner({ key: 'test', artifactsUrl });
   const api = await startApi({

@@ -1,7 +1,7 @@
 /** The two Services whose selectors are the roles, and the HTTPRoute that divides between them. */
 
 import type { ModelDeployment } from '../../contract/modeldeployment.ts';
-import { GATEWAY_NAME, ROUTE_RULE, SYSTEM_NAMESPACE } from '../../contract/names.ts';
+import { ROUTE_RULE } from '../../contract/names.ts';
 import { endpointPath } from '../../contract/validation.ts';
 import type { KubeObject } from '../../platform/cluster/port.ts';
 import { childOf, selectorOf } from './child.ts';
@@ -24,7 +24,18 @@ export function desiredService(owner: ModelDeployment, role: Role, hash: string)
 }
 
 export function parentRefsOf({ spec }: ModelDeployment): { name: string; namespace?: string; sectionName?: string }[] {
-  return spec.endpoint?.parentRefs ?? [{ name: GATEWAY_NAME, namespace: SYSTEM_NAMESPACE }];
+  return spec.endpoint?.parentRefs ?? [];
+}
+
+export interface GatewayRef {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** A deployment that says nothing of its Gateway is attached to the platform's. */
+export function withGateway(md: ModelDeployment, { namespace, name }: GatewayRef): ModelDeployment {
+  if (md.spec.endpoint?.parentRefs !== undefined) return md;
+  return { ...md, spec: { ...md.spec, endpoint: { ...md.spec.endpoint, parentRefs: [{ name, namespace }] } } };
 }
 
 export function desiredRoute(owner: ModelDeployment, weights: { stable: number; canary: number }): KubeObject {

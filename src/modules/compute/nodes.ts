@@ -1,6 +1,6 @@
 /** Clusters, nodes and GPUs as values, from the informer caches. Nothing of them is in Postgres. */
 import { isDevice } from '../../contract/devices.ts';
-import { GATEWAY_METRICS_ANNOTATION, GATEWAY_NAME, LABELS, SYSTEM_NAMESPACE } from '../../contract/names.ts';
+import { GATEWAY_METRICS_ANNOTATION, LABELS } from '../../contract/names.ts';
 import type { BatchReader } from '../../graphql/batch.ts';
 import { conditionValue } from '../../graphql/condition.ts';
 import { type Connection, connection, type PageArgs, pageOf } from '../../graphql/connection.ts';
@@ -69,8 +69,8 @@ function requireNodes(ctx: Ctx): void {
 
 export function clusterValue(ctx: Ctx): ClusterValue {
   const { nodes, pods, gateways } = ctx.cluster;
-  const name = ctx.settings.clusterName;
-  const gateway = gateways.get(`${SYSTEM_NAMESPACE}/${GATEWAY_NAME}`);
+  const { clusterName: name, gateway: wanted } = ctx.settings;
+  const gateway = gateways.get(`${wanted.namespace}/${wanted.name}`);
   const lagMs = Math.max(nodes.lagMs(), pods.lagMs());
   const all = nodes.list();
   const capabilities = [

@@ -1,8 +1,8 @@
 /** Between rows and the custom resource's spec, both ways. Pure. */
 import type { ModelDeploymentSpec, ResourcesSpec, StrategySpec } from '../../contract/modeldeployment.ts';
-import { GATEWAY_NAME, SYSTEM_NAMESPACE } from '../../contract/names.ts';
 import { hashOf } from '../../contract/revision.ts';
 import { endpointPath } from '../../contract/validation.ts';
+import type { Settings } from '../../graphql/context.ts';
 import { canonical } from '../../lib/canonical.ts';
 import type { VersionRow } from '../registry/index.ts';
 import type { DeploymentRow } from './tables.ts';
@@ -56,7 +56,7 @@ export function specOf(
   row: Wanted,
   version: TemplateInput['version'],
   modelName: string,
-  artifactsUrl: string,
+  { artifactsUrl, gateway }: Pick<Settings, 'artifactsUrl' | 'gateway'>,
 ): ModelDeploymentSpec {
   const { namespace, name, replicas, paused, strategy, runtime, resources, placement } = row;
   return {
@@ -64,7 +64,7 @@ export function specOf(
     replicas,
     paused,
     endpoint: {
-      parentRefs: [{ name: GATEWAY_NAME, namespace: SYSTEM_NAMESPACE }],
+      parentRefs: [{ name: gateway.name, namespace: gateway.namespace }],
       path: endpointPath(namespace, name),
     },
     ...(strategy && { strategy }),

@@ -1,6 +1,5 @@
 /** Who receives a deployment's traffic: intended weights from the status, shares as the gateway counted them. */
 import type { TargetStatus } from '../../contract/modeldeployment.ts';
-import { GATEWAY_NAME, SYSTEM_NAMESPACE } from '../../contract/names.ts';
 import type { Ctx } from '../../graphql/context.ts';
 import type { DeploymentRow } from './tables.ts';
 
@@ -28,7 +27,8 @@ export interface Counted {
 /** One scrape serves a whole query: the port shares samples that are asked for at the same moment. */
 export async function countedFor(ctx: Ctx, target: Target): Promise<Counted> {
   const nothing = { observedShare: null, observedRequests: null };
-  const gateway = ctx.cluster.gateways.get(`${SYSTEM_NAMESPACE}/${GATEWAY_NAME}`);
+  const wanted = ctx.settings.gateway;
+  const gateway = ctx.cluster.gateways.get(`${wanted.namespace}/${wanted.name}`);
   const counts = gateway && (await ctx.traffic.sample(gateway));
   if (!counts) return nothing;
   const { namespace, name } = target.deployment;

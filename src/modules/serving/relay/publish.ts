@@ -111,7 +111,7 @@ function resourceOf({ services }: Parts, row: Loaded, live: ModelDeployment | un
         ...(row.rolloutsBefore > 0 && { [ANNOTATIONS.rolloutsBefore]: String(row.rolloutsBefore) }),
       },
     },
-    spec: specOf(row, version, row.modelName, services.settings.artifactsUrl),
+    spec: specOf(row, version, row.modelName, services.settings),
   };
 }
 

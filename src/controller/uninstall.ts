@@ -1,0 +1,43 @@
+/** The end of everything that is served: deployments with all that belongs to them. */
+import type { ModelDeployment } from '../contract/modeldeployment.ts';
+import { type ClusterPort, isConflict, isNotFound } from '../platform/cluster/port.ts';
+import { MODELDEPLOYMENTS } from '../platform/cluster/resources.ts';
+
+/**
+ * Foreground deletion: a deployment is gone when its pods are. Resolves with how many there were. A cluster that does not
+ * know the kind has none. @throws when `signal` aborts before the last is gone.
+ */
+export async function deleteModels(cluster: ClusterPort, signal: AbortSignal): Promise<number> {
+  const asked = new Set<string>();
+  for (;;) {
+    const present = await listed(cluster, signal);
+    if (present === undefined || present.items.length === 0) return asked.size;
+    for (const { metadata } of present.items) {
+      const { name, namespace, uid = '' } = metadata;
+      if (asked.has(uid)) continue;
+      asked.add(uid);
+      try {
+        await cluster.delete(MODELDEPLOYMENTS, name, namespace, { propagationPolicy: 'Foreground', uid, signal });
+      } catch (error) {
+        if (!isNotFound(error) && !isConflict(error)) throw error;
+      }
+    }
+    await nextDeletion(cluster, present.resourceVersion, signal);
+  }
+}
+
+async function listed(cluster: ClusterPort, signal: AbortSignal) {
+  try {
+    return await cluster.list<ModelDeployment>(MODELDEPLOYMENTS, { signal });
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
+async function nextDeletion(cluster: ClusterPort, resourceVersion: string, signal: AbortSignal): Promise<void> {
+  for await (const { type } of cluster.watch<ModelDeployment>(MODELDEPLOYMENTS, { resourceVersion, signal })) {
+    if (type === 'DELETED') return;
+  }
+  signal.throwIfAborted();
+}
