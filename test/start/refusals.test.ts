@@ -25,7 +25,7 @@ beforeAll(async () => {
   notOurs = createServer((_, answer) => answer.end('hello'));
   await new Promise<void>((resolve) => notOurs.listen(0, '127.0.0.1', resolve));
   nobody = await freePort();
-}, 30_000);
+}, 40_000);
 afterAll(async () => {
   await postgres.stop();
   notOurs.close();
@@ -130,7 +130,7 @@ test('a data folder that cannot be one', async () => {
     expect([said, code]).toEqual([expect.stringMatching(words), 2]);
     expect(said).toContain(`CLOPS_DATA_DIR=${place} `);
   }
-}, 30_000);
+}, 40_000);
 
 test.runIf(isRoot && process.platform === 'linux')('a data folder that is read-only, full or small', () => {
   const mount = join(folder, 'mount');
@@ -168,10 +168,10 @@ test('a controller alone starts while its cluster is away, says so, and stays un
   let said = '';
   child.stdout.on('data', (chunk) => (said += chunk));
   child.stderr.on('data', (chunk) => (said += chunk));
-  // The lease is asked for more than once: it has outlived what it started with.
+  // It ended after 26 such lines, when no timer was left that kept it.
   const tries = (): number => said.split('could not be asked').length - 1;
-  await eventually(() => expect(tries()).toBeGreaterThan(12), { withinMs: 20_000 });
+  await eventually(() => expect(tries()).toBeGreaterThan(45), { withinMs: 25_000 });
   expect(said).toContain(`! KUBECONFIG=${file} names a cluster that does not answer`);
   child.kill('SIGTERM');
   expect(await ended).toBe(0);
-}, 30_000);
+}, 40_000);
