@@ -84,6 +84,7 @@ describe('the cluster is away', () => {
     const changed = await lab.deploy({ name: 'before', ...version(2) });
     const twice = await lab.drive('updateDeployment', changed.deployment?.id ?? '', { replicas: 3 });
     expect([made.errors, changed.errors, twice.errors]).toEqual([[], [], []]);
+    expect(await lab.deployment('before')).toMatchObject({ phase: 'PROGRESSING', rollout: { phase: 'PENDING' } });
     expect(await lab.deployment('meanwhile')).toMatchObject({ phase: 'PENDING', rollout: { phase: 'PENDING' } });
     await lab.untilOperation(made.operation?.id ?? '', 'ACCEPTED');
     lab.connect(true);

@@ -6,6 +6,7 @@ import { newId } from '../../lib/id.ts';
 import type { Tx } from '../../platform/db/db.ts';
 import type { NewEvent } from '../../platform/events/append.ts';
 import { type ModelRow, modelsById, type VersionRow, versionsById } from '../registry/index.ts';
+import { phaseUntilSeen } from './phase.ts';
 import { type Changed, revisionHash } from './spec.ts';
 import { type DeploymentRow, deployments, type RevisionRow, revisions, rollouts } from './tables.ts';
 
@@ -100,6 +101,7 @@ export async function moveDeployment(
     operationId: who.operationId,
     ...(who.operationId && { openOperations: [...before.openOperations, who.operationId] }),
     ...(rolloutId && { rolloutId }),
+    phase: phaseUntilSeen(before.phase),
     updatedAt: who.at,
   };
   await tx.q.update(deployments).set(changed).where(eq(deployments.id, before.id));

@@ -29,8 +29,9 @@ import { commands, type DeploymentRow, deployments, revisions, rollouts } from '
 const noSuch = (id: string): Problems =>
   problem('NOT_FOUND', `There is no deployment ${JSON.stringify(id.slice(0, 60))}.`, ['deployment']);
 
-export const deletingProblem = (row: DeploymentRow): Problems =>
-  problem('NOT_ALLOWED_NOW', `${row.name} is being deleted. Wait until it is gone.`, undefined, {
+/** `field`: where the input names it. */
+export const deletingProblem = (row: DeploymentRow, field: string): Problems =>
+  problem('NOT_ALLOWED_NOW', `${row.name} is being deleted. Wait until it is gone.`, [field], {
     phase: 'DELETING',
     allowed: [],
   });
@@ -74,7 +75,7 @@ export const deployModel = command('deployModel', deployRule, async (ctx, input,
             { ...change, runtime },
             who,
           );
-        return redeploy(tx, now, { model, version }, { ...change, runtime }, input.expectedGeneration, who);
+        return redeploy(tx, now, { model, version }, { ...change, runtime }, input.expectedGeneration, who, 'name');
       });
     } catch (error) {
       // Two first deploys of one name at the same moment: the second finds the row of the first.
@@ -158,8 +159,9 @@ async function redeploy(
   change: Change,
   expectedGeneration: number | undefined,
   who: Who,
+  field: 'name' | 'deployment',
 ): Promise<Result<Effect>> {
-  if (now.deleteRequestedAt) return deletingProblem(now);
+  if (now.deleteRequestedAt) return deletingProblem(now, field);
   if (now.modelId !== of.model.id) {
     return problem(
       'CONFLICT',
@@ -240,11 +242,8 @@ export const updateDeployment = command('updateDeployment', updateRule, async (c
       const runtime = chooseRuntime(ctx, of.version.format, change.runtime);
       if (isProblems(runtime)) return runtime;
     }
-    return redeploy(tx, now, of, change, input.expectedGeneration, {
-      actorId: ctx.principal.actorId,
-      operationId,
-      at: new Date(ctx.clock.now()),
-    });
+    const who: Who = { actorId: ctx.principal.actorId, operationId, at: new Date(ctx.clock.now()) };
+    return redeploy(tx, now, of, change, input.expectedGeneration, who, 'deployment');
   });
 });
 
@@ -293,7 +292,7 @@ export const rollbackDeployment = command('rollbackDeployment', rollbackRule, as
   return run(async (tx, operationId) => {
     const now = row && (await lockDeployment(tx, row.id));
     if (!now || now.goneAt) return noSuch(input.deployment);
-    if (now.deleteRequestedAt) return deletingProblem(now);
+    if (now.deleteRequestedAt) return deletingProblem(now, 'deployment');
     const target = await rollbackTarget(tx, now, input.toRevision);
     if (isProblems(target)) return target;
     const { versionId, runtime, resources, placement } = target;

@@ -79,7 +79,7 @@ async function drive(
     if (!rollout || !now)
       return problem('NOT_FOUND', `There is no rollout ${JSON.stringify(input.rollout.slice(0, 60))}.`, ['rollout']);
     if (now.goneAt) return problem('NOT_FOUND', `The deployment ${now.name} of this rollout is gone.`, ['rollout']);
-    if (now.deleteRequestedAt) return deletingProblem(now);
+    if (now.deleteRequestedAt) return deletingProblem(now, 'rollout');
     const [fresh] = await tx.q.select().from(rollouts).where(eq(rollouts.id, rollout.id));
     const allowed = current(now, fresh ?? rollout);
     if (!allowed.includes(verb)) return notAllowed(now, fresh ?? rollout, verb, allowed);

@@ -13,6 +13,7 @@ import type {
 import { ANNOTATIONS, CONDITIONS } from '../../../contract/names.ts';
 import type { Tx } from '../../../platform/db/db.ts';
 import { lockDeployment, newestRevision } from '../change.ts';
+import { phaseUntilSeen } from '../phase.ts';
 import { isSame } from '../spec.ts';
 import { type DeploymentRow, deployments, type RolloutRow, revisions, rollouts } from '../tables.ts';
 import { endedEvent, happeningsBetween } from './happenings.ts';
@@ -32,10 +33,10 @@ export async function takeStatus({ services, controllerId }: Parts, id: string, 
     const at = new Date(clock.now());
     const current = status.rollout && (await rolloutRow(tx, row, status.rollout));
     const rolloutId = (await isTheWanted(tx, row, md, current)) && current ? current.id : row.rolloutId;
-    if (isSame(row.status, status) && rolloutId === row.rolloutId) return;
+    const phase = phaseOf(row, md);
+    if (isSame(row.status, status) && rolloutId === row.rolloutId && phase === row.phase) return;
     if (current && status.rollout) await writeRollout(tx, current, status.rollout, status, at);
     const closed = await closeOthers(tx, { ...row, rolloutId }, status, current?.id, at);
-    const phase = row.deleteRequestedAt ? 'DELETING' : toUpperSnake(status.phase ?? 'Pending');
     await tx.q.update(deployments).set({ status, phase, rolloutId, resourceVersion }).where(eq(deployments.id, id));
     const common = { team: row.teamId, actor: controllerId, about: [id] };
     const [open = null] = row.openOperations.slice(-1);
@@ -77,6 +78,16 @@ async function rolloutRow(tx: Tx, row: DeploymentRow, rollout: RolloutStatus): P
     .where(and(mine, isNull(rollouts.number), isNull(rollouts.outcome), eq(revisions.hash, rollout.hash)))
     .orderBy(sql`${revisions.number} desc`);
   return (waiting.find((one) => one.rollout.id === rollout.id) ?? waiting[0])?.rollout;
+}
+
+function phaseOf(row: DeploymentRow, md: ModelDeployment): string {
+  if (row.deleteRequestedAt) return 'DELETING';
+  const said = toUpperSnake(md.status?.phase ?? 'Pending');
+  const isSeen =
+    row.publishedGeneration >= row.generation &&
+    !isInFlight(row, md) &&
+    md.status?.observedGeneration === md.metadata.generation;
+  return isSeen ? said : phaseUntilSeen(said);
 }
 
 /**
