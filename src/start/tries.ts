@@ -24,7 +24,7 @@ export interface Tried {
   demo: TriedDemo | undefined;
   /** The folder that holds examples/. */
   root: string;
-  config: Pick<Config, 'dataDir' | 'httpPort'>;
+  config: Pick<Config, 'dataDir'>;
 }
 
 export function thingsToTry({ url, tokenFile, kubeconfig, demo, root, config }: Tried): Try[] {
@@ -71,11 +71,9 @@ function tryTheCanary(canary: TriedDemo['canary'], clops: string): Try {
   }
 }
 
-/** The command line reads the same settings as the platform; it is told where they are not the defaults. */
-function settingsFor({ dataDir, httpPort }: Tried['config']): string {
-  const folder = dataDir === resolve('.clops') ? '' : `CLOPS_DATA_DIR=${quoted(dataDir)} `;
-  return httpPort === 4000 ? folder : `CLOPS_HTTP_PORT=${httpPort} ${folder}`;
-}
+/** The command line finds an instance by its folder, and is told that where it is not the default. */
+const settingsFor = ({ dataDir }: Tried['config']): string =>
+  dataDir === resolve('.clops') ? '' : `CLOPS_DATA_DIR=${quoted(dataDir)} `;
 
 /** For a POSIX shell. */
 const quoted = (text: string): string => (/^[\w@./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);

@@ -9,7 +9,7 @@ test('what GraphiQL opens with, and what the table says to try, is what the API 
   const schema = buildApiSchema();
   for (const { query } of GRAPHIQL_TABS) expect(validate(schema, parse(query))).toEqual([]);
   const tokenFile = "/a folder/it's/token";
-  const config = { dataDir: '/data', httpPort: 4000 };
+  const config = { dataDir: '/data' };
   const [ask] = thingsToTry({
     url: 'http://here',
     tokenFile,
@@ -35,7 +35,7 @@ test.each([
     kubeconfig: undefined,
     demo: { inferUrl: 'http://there', canary },
     root: '/root',
-    config: { dataDir: '/data', httpPort: 4000 },
+    config: { dataDir: '/data' },
   });
   expect(second).toEqual({ what, command: `CLOPS_DATA_DIR=/data npx clops ${command}` });
 });
