@@ -5,6 +5,8 @@ export interface HealthCheck {
   name: string;
   /** Undefined when well, else the reason. Must answer fast and never throw. */
   check(): string | undefined;
+  /** Worth a line, but no reason to be sent no requests. */
+  isAdvisory?: boolean;
 }
 
 export function registerHealth(app: FastifyInstance, checks: readonly HealthCheck[], draining: () => boolean): void {
@@ -14,11 +16,12 @@ export function registerHealth(app: FastifyInstance, checks: readonly HealthChec
         ...list,
         { name: 'shutdown', check: () => (draining() ? 'process is shutting down' : undefined) },
       ];
-      const results = all.map(({ name, check }) => ({ name, reason: check() }));
-      const failed = results.filter(({ reason }) => reason !== undefined);
-      const lines = results.map(({ name, reason }) =>
-        reason === undefined ? `[+]${name} ok` : `[-]${name} failed: ${reason}`,
-      );
+      const results = all.map(({ name, check, isAdvisory = false }) => ({ name, reason: check(), isAdvisory }));
+      const failed = results.filter(({ reason, isAdvisory }) => reason !== undefined && !isAdvisory);
+      const lines = results.map(({ name, reason, isAdvisory }) => {
+        if (reason === undefined) return `[+]${name} ok`;
+        return isAdvisory ? `[!]${name}: ${reason} (does not make it unready)` : `[-]${name} failed: ${reason}`;
+      });
       const what = path.slice(1);
       reply.type('text/plain; charset=utf-8').header('cache-control', 'no-store');
       if (failed.length > 0) return reply.code(500).send(`${lines.join('\n')}\n${what} check failed\n`);

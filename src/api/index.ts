@@ -53,6 +53,11 @@ export async function startApi(options: ApiOptions): Promise<Api> {
         name: 'informers',
         check: () => (services.cluster.isSynced ? undefined : 'the cluster caches are not filled yet'),
       },
+      {
+        name: 'cluster',
+        check: () => (services.cluster.reachable() ? undefined : 'it does not answer'),
+        isAdvisory: true,
+      },
     ],
     () => draining,
   );

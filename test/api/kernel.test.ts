@@ -166,5 +166,7 @@ test('health answers as Kubernetes does', async () => {
   expect([live.status, await live.text()]).toEqual([200, 'ok']);
   const ready = await fetch(`${t.api.url}/readyz?verbose`);
   expect(ready.status).toBe(500);
-  expect(await ready.text()).toContain('[-]informers failed');
+  const text = await ready.text();
+  expect(text).toContain('[-]informers failed');
+  expect(text).toContain('[!]cluster: it does not answer (does not make it unready)');
 });
