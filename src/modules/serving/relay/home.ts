@@ -67,21 +67,21 @@ export function createHome(
       await tx.q.update(clusterTable).set({ uid, since: now, seenAt: now, refusedUid: null }).where(ONE);
       const count = await republishAll(parts, tx, now);
       const words = `the cluster was replaced: publishing ${count} ${count === 1 ? 'deployment' : 'deployments'} again`;
-      await tell(tx, 'cluster.replaced', words, { ...told, deployments: count });
+      await tell(tx, { type: 'cluster.replaced', data: { ...told, deployments: count } }, words);
       return { belonging: 'replaced', words, told };
     }
     const words = `this is another cluster than the one the database belongs to: nothing is published to it and nothing is taken from it. Point KUBECONFIG to the right one, or, if this one replaces it, set CLOPS_NEW_CLUSTER=${uid}`;
     if (row?.refusedUid !== uid) {
       await tx.q.update(clusterTable).set({ refusedUid: uid }).where(ONE);
-      await tell(tx, 'cluster.refused', words, told);
+      await tell(tx, { type: 'cluster.refused', data: told }, words);
     }
     return { belonging: 'foreign', words, told };
   }
 
-  async function tell(tx: Tx, type: NewEvent['type'], words: string, data: Record<string, unknown>): Promise<void> {
+  async function tell(tx: Tx, event: Pick<NewEvent, 'type' | 'data'>, words: string): Promise<void> {
     const subject = namedId('Cluster', settings.clusterName);
     const message = `${words.charAt(0).toUpperCase()}${words.slice(1)}.`;
-    await parts.services.events.append(tx, [{ type, subject, actor: parts.relayId, message, data }]);
+    await parts.services.events.append(tx, [{ ...event, subject, actor: parts.relayId, message }]);
   }
 
   return {
