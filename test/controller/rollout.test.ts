@@ -292,13 +292,13 @@ describe('what is wrong shows in its own words, and stable goes on', () => {
     await pausedAt(1);
   });
 
-  it('goes on with too few requests, and says so', async () => {
+  it('goes on with no requests, and says so', async () => {
     lab.requests.value = 'none';
     await lab.deploy(2);
     const { conditions } = await pausedAt(1);
     expect(conditions?.find(({ type }) => type === 'TrafficVerified')).toMatchObject({
       status: 'Unknown',
-      reason: 'TooFewRequests',
+      reason: 'NoRequests',
     });
   });
 
