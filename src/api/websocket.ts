@@ -18,6 +18,9 @@ import type { Authenticate } from './authenticate.ts';
 const MAX_MESSAGE_BYTES = 256 * 1024;
 /** What a client gets to answer the goodbye. One that is frozen never does, and would hold the end up for half a minute. */
 const GOODBYE_MS = 1_000;
+const FORBIDDEN = 4403;
+/** At most 123 bytes, as a close frame holds no more. */
+const NO_TOKEN = 'Send a valid token in connection_init: {"authorization": "Bearer <token>"}.';
 
 export interface WebSocketOptions {
   server: Server;
@@ -59,7 +62,11 @@ export function serveWebSocket(options: WebSocketOptions): { close(): Promise<vo
             return null;
           },
         );
-        if (!principal) return false;
+        if (!principal) {
+          // Before graphql-ws does it with the bare word "Forbidden", which is all that a client would be told.
+          ctx.extra.socket.close(FORBIDDEN, NO_TOKEN);
+          return false;
+        }
         ctx.extra.principal = principal;
         return true;
       },

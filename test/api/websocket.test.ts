@@ -51,7 +51,8 @@ beforeEach(async () => {
   sockets = serveWebSocket({
     server,
     schema,
-    authenticate: async () => ({ actorId: 'a', name: 'admin', isPlatformAdmin: true }) as Principal,
+    authenticate: async (authorization) =>
+      authorization === 'Bearer wrong' ? null : ({ actorId: 'a', name: 'admin', isPlatformAdmin: true } as Principal),
     context: (principal, requestId) => ({ principal, requestId }) as Ctx,
     originAllowed: () => true,
     log: silentLog,
@@ -87,6 +88,18 @@ test('a socket takes so many subscriptions at once, and one that has ended leave
   await eventually(() => expect(running).toBe(LIMITS.maxSubscriptionsPerSocket));
   await client.dispose();
   await eventually(() => expect(running).toBe(0));
+  await sockets.close();
+});
+
+test('a refused token is told why, and how to send one', async () => {
+  const socket = new WebSocket(url, 'graphql-transport-ws');
+  await once(socket, 'open');
+  socket.send(JSON.stringify({ type: 'connection_init', payload: { authorization: 'Bearer wrong' } }));
+  const [code, reason] = (await once(socket, 'close')) as [number, Buffer];
+  expect([code, reason.toString()]).toEqual([
+    4403,
+    'Send a valid token in connection_init: {"authorization": "Bearer <token>"}.',
+  ]);
   await sockets.close();
 });
 
