@@ -1,0 +1,148 @@
+{{- define "clops.name" -}}
+{{- if contains "clops" .Release.Name }}{{ .Release.Name | trunc 40 | trimSuffix "-" }}{{ else }}{{ printf "%s-clops" .Release.Name | trunc 40 | trimSuffix "-" }}{{ end }}
+{{- end }}
+
+{{- define "clops.image" -}}
+{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- end }}
+
+{{- define "clops.selector" -}}
+app.kubernetes.io/name: clops
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "clops.labels" -}}
+{{ include "clops.selector" . }}
+app.kubernetes.io/version: {{ .Values.image.tag | default .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}
+
+{{- define "clops.secret" -}}
+{{ .Values.secret.existing | default (include "clops.name" .) }}
+{{- end }}
+
+{{- define "clops.gateway" -}}
+{{ .Values.gateway.namespace | default .Release.Namespace }}/{{ .Values.gateway.name }}
+{{- end }}
+
+{{- define "clops.apiUrl" -}}
+{{- $port := .Values.api.service.port | int -}}
+{{ .Values.apiUrl | default (printf "http://%s-api.%s.svc.%s%s" (include "clops.name" .) .Release.Namespace .Values.clusterDomain (ternary "" (printf ":%d" $port) (eq $port 80))) }}
+{{- end }}
+
+{{/* Pod Security's profile `restricted`. 65532 is the user of the image. */}}
+{{- define "clops.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+fsGroup: 65532
+fsGroupChangePolicy: OnRootMismatch
+seccompProfile: {type: RuntimeDefault}
+{{- end }}
+
+{{- define "clops.security" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: {drop: [ALL]}
+{{- end }}
+
+{{/* What every role is told. */}}
+{{- define "clops.env" -}}
+- {name: NODE_ENV, value: production}
+- {name: CLOPS_CLUSTER, value: external}
+- {name: CLOPS_NAMESPACE, valueFrom: {fieldRef: {fieldPath: metadata.namespace}}}
+- {name: CLOPS_GATEWAY, value: {{ include "clops.gateway" . | quote }}}
+- {name: CLOPS_LOG_LEVEL, value: {{ .Values.logLevel | quote }}}
+- {name: CLOPS_BIND, value: 0.0.0.0}
+- {name: CLOPS_HTTP_PORT, value: "4000"}
+{{- end }}
+
+{{/* What those with a database are told besides. */}}
+{{- define "clops.dataEnv" -}}
+- {name: CLOPS_URL, value: {{ include "clops.apiUrl" . | quote }}}
+- {name: CLOPS_DATA_DIR, value: /var/lib/clops}
+- {name: CLOPS_SECRETS_DIR, value: /var/run/clops/secrets}
+- {name: CLOPS_MAX_ARTIFACT_BYTES, value: {{ .Values.api.maxArtifactBytes | int64 | quote }}}
+- name: DATABASE_URL
+  valueFrom: {secretKeyRef: {name: {{ required "database.existingSecret is required: the name of a Secret with the URL of a Postgres 15 or newer, e.g. kubectl create secret generic clops-database --from-literal=DATABASE_URL=postgres://…" .Values.database.existingSecret }}, key: {{ .Values.database.key }}}}
+{{- end }}
+
+{{- define "clops.probes" -}}
+startupProbe: {httpGet: {path: /livez, port: http}, periodSeconds: 2, failureThreshold: 90}
+livenessProbe: {httpGet: {path: /livez, port: http}, periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6}
+readinessProbe: {httpGet: {path: /readyz, port: http}, periodSeconds: 3, timeoutSeconds: 3}
+{{- end }}
+
+{{/* One role as a Deployment: (dict "root" . "role" "api" "values" .Values.api "env" … "mounts" … "volumes" … "strategy" …) */}}
+{{- define "clops.deployment" -}}
+{{- $ := .root -}}
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: {{ include "clops.name" $ }}-{{ .role }}
+  namespace: {{ $.Release.Namespace }}
+  labels:
+    {{- include "clops.labels" $ | nindent 4 }}
+    app.kubernetes.io/component: {{ .role }}
+spec:
+  replicas: {{ .values.replicas }}
+  revisionHistoryLimit: 3
+  {{- with .strategy }}
+  strategy: {type: {{ . }}}
+  {{- end }}
+  selector:
+    matchLabels:
+      {{- include "clops.selector" $ | nindent 6 }}
+      app.kubernetes.io/component: {{ .role }}
+  template:
+    metadata:
+      labels:
+        {{- include "clops.labels" $ | nindent 8 }}
+        app.kubernetes.io/component: {{ .role }}
+      {{- with .values.podAnnotations }}
+      annotations: {{- toYaml . | nindent 8 }}
+      {{- end }}
+    spec:
+      serviceAccountName: {{ include "clops.name" $ }}-{{ .role }}
+      enableServiceLinks: false
+      terminationGracePeriodSeconds: 30
+      securityContext: {{- include "clops.podSecurity" $ | nindent 8 }}
+      {{- with $.Values.image.pullSecrets }}
+      imagePullSecrets: {{- range . }}
+        - {name: {{ . }}}
+      {{- end }}
+      {{- end }}
+      {{- with .values.nodeSelector }}
+      nodeSelector: {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- with .values.tolerations }}
+      tolerations: {{- toYaml . | nindent 8 }}
+      {{- end }}
+      topologySpreadConstraints:
+        - maxSkew: 1
+          topologyKey: kubernetes.io/hostname
+          whenUnsatisfiable: ScheduleAnyway
+          labelSelector:
+            matchLabels:
+              {{- include "clops.selector" $ | nindent 14 }}
+              app.kubernetes.io/component: {{ .role }}
+      containers:
+        - name: {{ .role }}
+          image: {{ include "clops.image" $ }}
+          imagePullPolicy: {{ $.Values.image.pullPolicy }}
+          args: [{{ .role }}]
+          env:
+            {{- include "clops.env" $ | nindent 12 }}
+            {{- with .env }}{{ . | nindent 12 }}{{ end }}
+          ports: [{name: http, containerPort: 4000}]
+          {{- include "clops.probes" $ | nindent 10 }}
+          terminationMessagePolicy: FallbackToLogsOnError
+          resources: {{- toYaml .values.resources | nindent 12 }}
+          securityContext: {{- include "clops.security" $ | nindent 12 }}
+          {{- with .mounts }}
+          volumeMounts: {{- . | nindent 12 }}
+          {{- end }}
+      {{- with .volumes }}
+      volumes: {{- . | nindent 8 }}
+      {{- end }}
+{{- end }}
