@@ -1,0 +1,56 @@
+/**
+ * What the harness is made of: programs by set, from which Go module each is built, and how long that takes the first
+ * time (two cores, empty caches). A folder under `modules/` pins a module and all it needs; `pause` and `web` are ours.
+ */
+export interface Program {
+  /** A folder under test/kubernetes/modules. */
+  module: string;
+  package: string;
+  /** Said before the build, so that nobody thinks it hangs. */
+  takes: string;
+}
+
+const kubernetes = (name: string, takes: string): Program => ({
+  module: 'kubernetes',
+  package: `k8s.io/kubernetes/cmd/${name}`,
+  takes,
+});
+const cni = (path: string): Program => ({
+  module: 'cni',
+  package: `github.com/containernetworking/plugins/plugins/${path}`,
+  takes: 'some seconds',
+});
+
+export const PROGRAMS = {
+  etcd: { module: 'kubernetes', package: 'go.etcd.io/etcd/server/v3', takes: 'about a minute' },
+  'kube-apiserver': kubernetes('kube-apiserver', 'about 4 minutes'),
+  'kube-controller-manager': kubernetes('kube-controller-manager', 'about a minute'),
+  'kube-scheduler': kubernetes('kube-scheduler', 'some seconds'),
+  kubectl: kubernetes('kubectl', 'about 20 seconds'),
+  kubelet: kubernetes('kubelet', 'about 20 seconds'),
+  'kube-proxy': kubernetes('kube-proxy', 'about 10 seconds'),
+  kwok: { module: 'kwok', package: 'sigs.k8s.io/kwok/cmd/kwok', takes: 'about 2 minutes' },
+  traefik: { module: 'traefik', package: 'github.com/traefik/traefik/v3/cmd/traefik', takes: 'about 7 minutes' },
+  bridge: cni('main/bridge'),
+  loopback: cni('main/loopback'),
+  'host-local': cni('ipam/host-local'),
+  portmap: cni('meta/portmap'),
+  pause: { module: 'images', package: './pause', takes: 'some seconds' },
+  web: { module: 'images', package: './web', takes: 'some seconds' },
+} as const satisfies Record<string, Program>;
+
+export type ProgramName = keyof typeof PROGRAMS;
+
+/** What is asked for together: `npm run kubernetes:build -- control-plane nodes`. */
+export const SETS = {
+  'control-plane': ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubectl'],
+  kwok: ['kwok'],
+  nodes: ['kubelet', 'kube-proxy', 'bridge', 'loopback', 'host-local', 'portmap', 'pause', 'web'],
+  traefik: ['traefik'],
+} as const satisfies Record<string, readonly ProgramName[]>;
+
+export type SetName = keyof typeof SETS;
+
+export const DEFAULT_VERSION = 'v1.34.4';
+/** Its custom resource definitions are applied from the module as it was published. */
+export const GATEWAY_API = 'sigs.k8s.io/gateway-api@v1.4.1';

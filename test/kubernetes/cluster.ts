@@ -1,0 +1,242 @@
+/**
+ * A real Kubernetes for a test or a person, as processes of this machine:
+ *
+ *     const missing = missingFor({});                   // a sentence, or undefined
+ *     describe.skipIf(missing)('…', () => {
+ *       let kubernetes: Kubernetes;
+ *       beforeAll(async () => {
+ *         kubernetes = await startKubernetes();         // control plane only: about 5 s; nothing has to be root
+ *       });
+ *       afterAll(() => kubernetes?.stop());
+ *
+ *       it('…', async () => {
+ *         const port = kubernetes.port();               // a ClusterPort as the cluster's admin; closed by stop()
+ *         await kubernetes.kubectl(['apply', '--server-side', '-f', 'deploy/crds']);
+ *       });
+ *     });
+ *
+ * Without nodes the API server listens on a free port of 127.0.0.1. `nodes: 1` runs all of it in a network namespace
+ * (root), which a link joins to the machine's own network: the API server, pods, Services and Traefik are reached from
+ * outside by their addresses, and nothing inside has a way out. `kwok: 20` adds nodes that only pretend, with GPUs.
+ */
+import { execFile } from 'node:child_process';
+import { randomBytes, randomInt } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { createClientNodeCluster } from '../../src/platform/cluster/clientNode.ts';
+import type { ClusterPort } from '../../src/platform/cluster/port.ts';
+import { CACHE, pathOf } from './build/build.ts';
+import { writeKubeconfig } from './parts/certificates.ts';
+import {
+  apiServerReady,
+  auditLogOf,
+  type ControlPlane,
+  startApiServer,
+  startControlPlane,
+  urlOf,
+} from './parts/controlPlane.ts';
+import { missingFor } from './parts/missing.ts';
+import { isAlive, type Process, processOf, running, startedIn, stop } from './parts/processes.ts';
+
+export { missingFor } from './parts/missing.ts';
+
+export interface KubernetesOptions {
+  /** Of its folder and its network namespace. Default: one that no other has. */
+  name?: string;
+  /** Nodes that run containers. */
+  nodes?: number;
+  /** Nodes that pretend to run pods, with GPUs. */
+  kwok?: number;
+  /** Traefik as implementation of the Gateway API, with its definitions and a GatewayClass `traefik`. */
+  traefik?: boolean;
+  /** Left running when this process ends. Otherwise the next start of any cluster removes it then. */
+  keep?: boolean;
+}
+
+/** A line of the audit log, level Metadata; more fields than these. */
+export interface AuditEntry {
+  verb: string;
+  requestURI: string;
+  user: { username: string; groups?: string[] };
+  userAgent?: string;
+  objectRef?: { resource?: string; subresource?: string; namespace?: string; name?: string; apiGroup?: string };
+  responseStatus?: { code: number };
+  stage: string;
+}
+
+export interface Kubernetes {
+  name: string;
+  /** Path of the admin's kubeconfig; so is what `as` returns of another's, who may do nothing until a binding says so. */
+  kubeconfig: string;
+  as(user: string, groups?: readonly string[]): Promise<string>;
+  url: string;
+  /** Where Traefik listens for requests, when it was asked for. */
+  gateway: string | undefined;
+  /** A cluster port by a kubeconfig (the admin's), closed by `stop`. */
+  port(kubeconfig?: string): ClusterPort;
+  /** Runs kubectl of the same version; what it printed, or an error with what it said. */
+  kubectl(args: readonly string[], options?: { input?: string; kubeconfig?: string }): Promise<string>;
+  /** Pids of its programs; those in pods are not among them. */
+  processes(): number[];
+  /** What the API server was asked so far, and answered. */
+  audit(): AuditEntry[];
+  /** An outage: SIGKILL unless told otherwise. `startApiServer` returns when it is ready again. */
+  stopApiServer(signal?: 'SIGTERM' | 'SIGKILL'): Promise<void>;
+  startApiServer(): Promise<void>;
+  restartApiServer(signal?: 'SIGTERM' | 'SIGKILL'): Promise<void>;
+  /** Ends everything and leaves nothing: no process, namespace, mount, cgroup, file. */
+  stop(): Promise<void>;
+}
+
+/** What a run folder says about its cluster, in `cluster.json`. */
+interface Saved {
+  name: string;
+  options: KubernetesOptions;
+  plane: ControlPlane;
+  /** Whose end is this cluster's, unless kept. */
+  owner?: Process;
+}
+
+const exec = promisify(execFile);
+const RUNS = join(CACHE, 'run');
+const runOf = (name: string): string => join(RUNS, name);
+
+/** Starts a cluster, or what of it does not run. */
+export async function startKubernetes(options: KubernetesOptions = {}): Promise<Kubernetes> {
+  const missing = missingFor(options);
+  if (missing) throw new Error(missing);
+  await removeOrphans();
+  const name = options.name ?? `test-${randomBytes(3).toString('hex')}`;
+  if (!/^[a-z0-9][a-z0-9-]{0,19}$/.test(name))
+    throw new Error(`"${name}" is no name for a cluster: use up to 20 small letters, digits and dashes.`);
+  const saved = read(name) ?? (await create(name, options));
+  try {
+    await startControlPlane(saved.plane);
+  } catch (error) {
+    if (!options.keep) await remove(name);
+    throw error;
+  }
+  return handleOf(saved);
+}
+
+export const clusters = (): string[] => (existsSync(RUNS) ? readdirSync(RUNS).filter((name) => read(name)) : []);
+
+/** The handle of a cluster that was started before, by whomever. */
+export function findKubernetes(name: string): Kubernetes | undefined {
+  const saved = read(name);
+  return saved && handleOf(saved);
+}
+
+/** Words before a command that run it inside of the cluster's network. */
+export const enterOf = (name: string): readonly string[] => read(name)?.plane.enter ?? [];
+
+/** Ends what there is of a cluster, also of one whose start broke off. */
+export async function remove(name: string): Promise<void> {
+  const run = runOf(name);
+  for (const program of startedIn(run)) await stop(run, program);
+  rmSync(run, { recursive: true, force: true });
+}
+
+function handleOf({ name, plane }: Saved): Kubernetes {
+  const { run } = plane;
+  const kubeconfig = join(run, 'admin.kubeconfig');
+  const open: ClusterPort[] = [];
+  const down = (signal?: 'SIGTERM' | 'SIGKILL'): Promise<void> => stop(run, 'kube-apiserver', signal);
+  const up = (): Promise<void> => {
+    startApiServer(plane);
+    return apiServerReady(plane);
+  };
+  return {
+    name,
+    kubeconfig,
+    url: urlOf(plane),
+    gateway: undefined,
+    as: (user, groups = []) => {
+      const file = `user-${Buffer.from(JSON.stringify([user, ...groups])).toString('hex')}`.slice(0, 200);
+      return writeKubeconfig(run, urlOf(plane), { file, user, groups });
+    },
+    port(as = kubeconfig) {
+      const port = createClientNodeCluster({ kubeconfig: as, userAgent: 'clops-test/1' });
+      open.push(port);
+      return port;
+    },
+    kubectl: (args, { input, kubeconfig: as = kubeconfig } = {}) => kubectl(run, as, args, input),
+    processes: () => startedIn(run).flatMap((program) => running(run, program)?.pid ?? []),
+    audit: () =>
+      readFileSync(auditLogOf(run), 'utf8')
+        .split('\n')
+        .slice(0, -1) // the last one may be half written
+        .map((line) => JSON.parse(line) as AuditEntry),
+    stopApiServer: down,
+    startApiServer: up,
+    async restartApiServer(signal) {
+      await down(signal);
+      await up();
+    },
+    async stop() {
+      await Promise.all(open.splice(0).map((port) => port.close()));
+      await remove(name);
+    },
+  };
+}
+
+async function kubectl(run: string, kubeconfig: string, args: readonly string[], input = ''): Promise<string> {
+  const env = { PATH: process.env['PATH'], HOME: run, KUBECONFIG: kubeconfig };
+  const options = { env, timeout: 120_000, maxBuffer: 64 * 1024 * 1024 };
+  const asked = exec(pathOf('kubectl'), [...args], options);
+  asked.child.stdin?.end(input);
+  try {
+    return (await asked).stdout;
+  } catch (error) {
+    const said = (error as { stderr?: string }).stderr?.trim();
+    throw new Error(`kubectl ${args.join(' ')}: ${said || String(error)}`);
+  }
+}
+
+async function create(name: string, options: KubernetesOptions): Promise<Saved> {
+  const run = runOf(name);
+  mkdirSync(RUNS, { recursive: true });
+  mkdirSync(run); // fails when another has just taken the name
+  const [api = 0, etcd = 0, etcdPeer = 0, controllerManager = 0, scheduler = 0] = await freePorts(5);
+  const ports = { api, etcd, etcdPeer, controllerManager, scheduler };
+  const plane: ControlPlane = { run, address: '127.0.0.1', ports, services: '10.96.0', enter: [] };
+  const owner = options.keep ? undefined : processOf(process.pid);
+  const saved: Saved = { name, options, plane, ...(owner ? { owner } : {}) };
+  writeFileSync(join(run, 'cluster.json'), JSON.stringify(saved));
+  return saved;
+}
+
+function read(name: string): Saved | undefined {
+  const file = join(runOf(name), 'cluster.json');
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Saved) : undefined;
+}
+
+/** Clusters of tests that were killed before they could clean up. */
+async function removeOrphans(): Promise<void> {
+  for (const name of clusters()) {
+    const owner = read(name)?.owner;
+    if (owner && !isAlive(owner)) await remove(name);
+  }
+}
+
+/**
+ * Below the ports that the kernel gives to clients: while the API server is away, one of its own clients could be given
+ * its port, and it could not come back.
+ */
+async function freePorts(count: number): Promise<number[]> {
+  const ports = new Set<number>();
+  while (ports.size < count) {
+    const port = randomInt(20_000, 32_000);
+    if (await isFree(port)) ports.add(port);
+  }
+  return [...ports];
+}
+
+const isFree = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const server = createServer();
+    server.on('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });

@@ -1,0 +1,93 @@
+/** What a person types: `npm run kubernetes:build | up | shell | down`. See docs/kubernetes.md. */
+import { spawn } from 'node:child_process';
+import { parseArgs } from 'node:util';
+import { build, pathOf } from './build/build.ts';
+import { SETS, type SetName } from './build/programs.ts';
+import { clusters, enterOf, findKubernetes, type KubernetesOptions, remove, startKubernetes } from './cluster.ts';
+import { missingOnMachine, setsOf } from './parts/missing.ts';
+
+const say = (line: string): void => console.error(line);
+
+const COMMANDS: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
+  async build(args) {
+    const unknown = args.filter((name) => !(name in SETS));
+    if (unknown.length > 0)
+      throw new Error(`There is nothing to build by the name ${unknown.join(', ')}: ${Object.keys(SETS).join(', ')}.`);
+    const missing = missingOnMachine({});
+    if (missing) throw new Error(missing);
+    await build((args.length > 0 ? args : Object.keys(SETS)) as SetName[], say);
+    say('everything asked for is built');
+  },
+
+  async up(args) {
+    const { values } = parseArgs({
+      args,
+      options: {
+        name: { type: 'string', default: 'dev' },
+        nodes: { type: 'string', default: '0' },
+        kwok: { type: 'string', default: '0' },
+        traefik: { type: 'boolean', default: false },
+      },
+    });
+    const { name, traefik } = values;
+    const options: KubernetesOptions = {
+      name,
+      traefik,
+      keep: true,
+      nodes: count('nodes', values.nodes, 5),
+      kwok: count('kwok', values.kwok, 1000),
+    };
+    const missing = missingOnMachine(options);
+    if (missing) throw new Error(missing);
+    await build(setsOf(options), say);
+    const { url, kubeconfig, gateway } = await startKubernetes(options);
+    say(`cluster ${name} is up at ${url}${gateway ? `, Traefik at ${gateway}` : ''}`);
+    say('  npm run kubernetes:shell -- kubectl get nodes');
+    say('  npm run kubernetes:down');
+    console.log(`KUBECONFIG=${kubeconfig}`);
+  },
+
+  async shell(args) {
+    const { name, rest } = named(args);
+    const found = findKubernetes(name);
+    if (!found) throw new Error(`There is no cluster ${name}: \`npm run kubernetes:up\`.`);
+    const command = rest.length > 0 ? rest : [process.env['SHELL'] || 'sh'];
+    const [program = '', ...more] = [...enterOf(name), ...command];
+    const path = `${pathOf('kubectl').replace(/\/kubectl$/, '')}:${process.env['PATH']}`;
+    const env = { ...process.env, PATH: path, KUBECONFIG: found.kubeconfig };
+    process.exitCode = await new Promise<number>((resolve, reject) => {
+      const child = spawn(program, more, { stdio: 'inherit', env });
+      child.on('error', reject);
+      child.on('close', (code) => resolve(code ?? 1));
+    });
+  },
+
+  async down(args) {
+    const { name } = named(args);
+    if (args.includes('--all')) for (const each of clusters()) await remove(each);
+    else await remove(name);
+  },
+};
+
+const [command = '', ...args] = process.argv.slice(2);
+try {
+  const run = COMMANDS[command];
+  if (!run) throw new Error(`There is no command "${command}": ${Object.keys(COMMANDS).join(', ')}.`);
+  await run(args);
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}
+
+/** `--name=x` counts before the command only, so that the command's own words stay whole. */
+function named(args: readonly string[]): { name: string; rest: string[] } {
+  const given = /^--name=(.+)$/.exec(args[0] ?? '')?.[1];
+  return { name: given ?? 'dev', rest: given === undefined ? [...args] : args.slice(1) };
+}
+
+function count(what: string, text: string, most: number): number {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 0 || number > most)
+    throw new Error(`--${what}=${text} is not a number from 0 to ${most}.`);
+  return number;
+}

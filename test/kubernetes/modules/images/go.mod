@@ -1,0 +1,3 @@
+module clops.invalid/images
+
+go 1.24

@@ -1,0 +1,18 @@
+// web answers every request on port 8080 with its name: $NAME, or else the pod's.
+package main
+
+import (
+	"fmt"
+	"log"
+	"net/http"
+	"os"
+)
+
+func main() {
+	name := os.Getenv("NAME")
+	if name == "" {
+		name, _ = os.Hostname()
+	}
+	http.HandleFunc("/", func(answer http.ResponseWriter, _ *http.Request) { fmt.Fprintln(answer, name) })
+	log.Fatal(http.ListenAndServe(":8080", nil))
+}

@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config';
+
+/** What needs a real Kubernetes (`npm run test:kubernetes`): apart, because it wants Go, time, and for nodes root. */
+export default defineConfig({
+  test: {
+    name: 'kubernetes',
+    include: ['test/kubernetes/**/*.test.ts'],
+    pool: 'forks',
+    maxWorkers: 1,
+    testTimeout: 60_000,
+    hookTimeout: 180_000,
+  },
+});
