@@ -46,6 +46,8 @@ export function ofFault(fault: ClopsFault, place?: Place): CliError {
       );
     case CLIENT_CODES.NOT_THE_API:
       return new CliError(EXIT.failure, `${fault.message}${addressOf(place)}`, 'clops doctor');
+    case 'NOT_FOUND':
+      return new CliError(EXIT.notFound, `${fault.message}${id}`);
     case 'BAD_USER_INPUT':
       return new CliError(EXIT.usage, `${fault.message}${id}`);
     default:

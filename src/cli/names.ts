@@ -62,7 +62,7 @@ export async function oneTeam(context: Context, given: string | undefined = cont
   throw new CliError(EXIT.usage, `There are several teams: say which one with --team (${names.join(', ')}).`);
 }
 
-/** An empty list of a team that is not there is no answer. @throws CliError when there is no such team. */
+/** What the API refused to list, in the words of the terminal. @throws CliError when there is no such team. */
 export async function knownTeam(context: Context, given: string | undefined = context.team): Promise<void> {
   if (given === undefined) return;
   const names = await teamNames(context);

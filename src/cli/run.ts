@@ -46,7 +46,13 @@ async function inWords(error: unknown, io: Io, context: Context | undefined): Pr
   if (context?.signal.aborted)
     return new CliError(EXIT.timeout, 'The time is up. --timeout gives it more.', 'clops doctor');
   const { ClopsFault } = await import('../client/index.ts');
-  if (error instanceof ClopsFault) return (await import('./answers.ts')).ofFault(error, await context?.place());
+  if (error instanceof ClopsFault) {
+    if (error.code === 'NOT_FOUND' && context) {
+      const known = await (await import('./names.ts')).knownTeam(context).catch((inner: unknown) => inner);
+      if (known instanceof CliError) return known;
+    }
+    return (await import('./answers.ts')).ofFault(error, await context?.place());
+  }
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof Error && error.name === 'ConfigError') return new CliError(EXIT.usage, message);
   if (error instanceof Error && 'code' in error && 'path' in error) {

@@ -18,6 +18,7 @@ export const ERROR_CODES = {
   PERSISTED_QUERY_NOT_SUPPORTED: 'Send whole documents.',
   UNAUTHENTICATED: 'No token, or one that is not valid. Send `Authorization: Bearer <token>`.',
   FORBIDDEN: 'The token is valid but may not do this.',
+  NOT_FOUND: 'A list or stream is narrowed to a team that does not exist, or may not be seen.',
   LIMIT_EXCEEDED: 'The operation is larger than the limits in `serverInfo.limits` allow.',
   OPERATION_NOT_SUPPORTED: 'This transport does not take such operations.',
   DATABASE_UNAVAILABLE:

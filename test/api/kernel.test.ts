@@ -101,6 +101,30 @@ test('the socket takes subscriptions only, and a syntax error costs one operatio
   await socket.dispose();
 });
 
+test('a team that is not there is a fault with its name in every list and stream, and no empty list', async () => {
+  const words = 'There is no team "nope" (where.team). The list `teams` has those that there are.';
+  for (const list of ['models', 'deployments', 'rollouts', 'experiments', 'events']) {
+    const { data, errors } = await t.send(`{ ${list}(where: { team: "nope" }) { nodes { id } } }`);
+    expect([data, errors], list).toEqual([
+      null,
+      [
+        expect.objectContaining({
+          message: words,
+          path: [list],
+          extensions: expect.objectContaining({ code: 'NOT_FOUND' }),
+        }),
+      ],
+    ]);
+    expect((await t.send(`{ ${list}(where: { team: null }) { nodes { id } } }`)).errors, list).toBeUndefined();
+  }
+  const socket = t.socket();
+  const stream = socket.iterate({ query: 'subscription { events(where: { team: "nope" }) { kind } }' });
+  expect((await stream.next()).value).toMatchObject({
+    errors: [{ message: words, extensions: { code: 'NOT_FOUND' } }],
+  });
+  await socket.dispose();
+});
+
 test.each([
   ['too many aliases', `{ ${Array.from({ length: 31 }, (_, i) => `a${i}: serverInfo { version }`).join(' ')} }`],
   ['too many tokens', `{ ${'serverInfo { version } '.repeat(600)} }`],

@@ -48,6 +48,8 @@ test('a team that is not there is no empty list', async () => {
     ['models', 'list'],
     ['deployments', 'list'],
     ['rollouts', 'list'],
+    ['events'],
+    ['events', '--follow'],
     ['models', 'get', 'x'],
   ])
     expect(await cli(...list, '--team', 'nope'), list.join(' ')).toMatchObject({

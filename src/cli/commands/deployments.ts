@@ -11,7 +11,7 @@ import { done } from '../answers.ts';
 import type { Context } from '../context.ts';
 import { CliError, EXIT, type Exit } from '../exit.ts';
 import { ask } from '../io.ts';
-import { findDeployment, full, knownTeam } from '../names.ts';
+import { findDeployment, full } from '../names.ts';
 import { all } from '../pages.ts';
 import { phase } from '../shown/paint.ts';
 import { picture } from '../shown/picture.ts';
@@ -24,7 +24,6 @@ export async function list(context: Context): Promise<Exit> {
     context,
     async (page) => (await context.ask(DeploymentsDocument, { where, ...page })).deployments,
   );
-  if (found.length === 0) await knownTeam(context);
   if (found.length === 0) context.note('Nothing is served yet. `clops deploy model@1` serves a version.');
   await context.show({
     data: found,

@@ -9,7 +9,7 @@ import {
 } from '../../client/generated/graphql.ts';
 import type { Context } from '../context.ts';
 import { CliError, EXIT, type Exit } from '../exit.ts';
-import { findModel, full, knownTeam, type Named, splitVersion } from '../names.ts';
+import { findModel, full, type Named, splitVersion } from '../names.ts';
 import { all } from '../pages.ts';
 import { facts, table } from '../shown/table.ts';
 import { age, bytes } from '../shown/text.ts';
@@ -18,7 +18,6 @@ import { didYouMean } from '../similar.ts';
 export async function list(context: Context): Promise<Exit> {
   const where = context.team === undefined ? null : { team: context.team };
   const models = await all(context, async (page) => (await context.ask(ModelsDocument, { where, ...page })).models);
-  if (models.length === 0) await knownTeam(context);
   if (models.length === 0) context.note('There is no model yet. `clops models push model.onnx` registers one.');
   await context.show({
     data: models,

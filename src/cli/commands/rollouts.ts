@@ -7,7 +7,7 @@ import {
 } from '../../client/generated/graphql.ts';
 import type { Context } from '../context.ts';
 import { EXIT, type Exit } from '../exit.ts';
-import { findDeployment, findRollout, full, knownTeam } from '../names.ts';
+import { findDeployment, findRollout, full } from '../names.ts';
 import { phase } from '../shown/paint.ts';
 import { outcomeOf, passage } from '../shown/rollout.ts';
 import { table } from '../shown/table.ts';
@@ -23,7 +23,6 @@ export async function list(context: Context, [ref]: string[]): Promise<Exit> {
   const deployment = ref === undefined ? undefined : (await findDeployment(context, ref)).id;
   const where = { ...(deployment && { deployment }), ...(context.team !== undefined && { team: context.team }) };
   const { nodes } = (await context.ask(RolloutsDocument, { where, first: MOST })).rollouts;
-  if (nodes.length === 0) await knownTeam(context);
   if (nodes.length === 0) context.note('There is no rollout yet.');
   const rows = nodes.map((rollout) => [
     full(rollout.deployment),

@@ -151,7 +151,7 @@ export type DeploymentWhere = {
   name?: StringFilter | null | undefined;
   /** Is in one of these phases. */
   phase?: Array<DeploymentPhase> | null | undefined;
-  /** Name of a team. */
+  /** Name of a team. One that is not there is a fault: NOT_FOUND. */
   team?: string | null | undefined;
 };
 
@@ -161,7 +161,7 @@ export type EventWhere = {
   operation?: string | null | undefined;
   /** Id of anything the event is about: a deployment gives its rollouts’ events too. */
   subject?: string | null | undefined;
-  /** Name of a team. */
+  /** Name of a team. One that is not there is a fault: NOT_FOUND. */
   team?: string | null | undefined;
   /** Types; each may end in a wildcard: `rollout.*`. At most 20. */
   types?: Array<string> | null | undefined;
@@ -202,7 +202,7 @@ export type ModelWhere = {
   name?: StringFilter | null | undefined;
   /** Has this tag. */
   tag?: TagFilter | null | undefined;
-  /** Name of a team. */
+  /** Name of a team. One that is not there is a fault: NOT_FOUND. */
   team?: string | null | undefined;
 };
 
@@ -341,7 +341,7 @@ export type RolloutWhere = {
   deployment?: string | null | undefined;
   /** Is in one of these phases. */
   phase?: Array<RolloutPhase> | null | undefined;
-  /** Name of a team. */
+  /** Name of a team. One that is not there is a fault: NOT_FOUND. */
   team?: string | null | undefined;
 };
 

@@ -51,7 +51,7 @@ export const EventConnection = connectionOf('Event', () => Event);
 
 @InputType({ description: 'Narrows the log. All given fields must hold.' })
 export class EventWhere {
-  @Field(() => String, { nullable: true, description: 'Name of a team.' })
+  @Field(() => String, { nullable: true, description: 'Name of a team. One that is not there is a fault: NOT_FOUND.' })
   team?: string | null;
   @Field(() => [String], { nullable: true, description: 'Types; each may end in a wildcard: `rollout.*`. At most 20.' })
   types?: string[] | null;

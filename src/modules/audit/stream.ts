@@ -1,11 +1,10 @@
 /** The log as a subscription. The loaders of a stream live for one message only: a longer life would show stale rows and stale rights. */
-import { load } from '../../graphql/batch.ts';
 import type { Ctx } from '../../graphql/context.ts';
 import { abortable } from '../../graphql/source.ts';
 import { decodeCursor, encodeCursor } from '../../lib/cursor.ts';
 import { Fault } from '../../lib/fault.ts';
 import type { EventFilter, LogMessage } from '../../platform/events/log.ts';
-import { teamsByName } from '../identity/index.ts';
+import { teamInWhere } from '../identity/index.ts';
 import { LOG_ORDER } from './queries.ts';
 
 /** `where` of lists and streams of the log. */
@@ -38,26 +37,25 @@ export const streamMessage = (message: LogMessage) => ({
   event: message.kind === 'event' ? message.event : null,
 });
 
-/** The `where` of the API as the log's filter. A team that does not exist matches nothing. */
+/** The `where` of the API as the log's filter. */
 export async function filterOf(ctx: Ctx, where: LogWhere | null | undefined) {
   if (where?.types && where.types.length > 20) throw new Fault('BAD_USER_INPUT', 'where.types takes at most 20 types.');
-  const team = where?.team ? await load(ctx, teamsByName, where.team) : null;
   return {
-    teamId: where?.team ? (team?.id ?? 'none') : null,
+    teamId: (await teamInWhere(ctx, where?.team))?.id ?? null,
     types: where?.types ?? null,
     about: where?.subject ?? null,
     operationId: where?.operation ?? null,
   };
 }
 
-/** What `events` yields. `after` that is no cursor is refused before the stream begins. */
-export function followEvents(
+/** What `events` yields. What it cannot be narrowed to, and `after` that is no cursor, are refused before it begins. */
+export async function followEvents(
   ctx: Ctx,
   args: { after?: string | null; where?: LogWhere | null },
-): AsyncIterableIterator<object> {
+): Promise<AsyncIterableIterator<object>> {
   const after = seqOf(args.after);
+  const filter = await filterOf(ctx, args.where);
   return abortable(async function* (signal) {
-    const filter = await filterOf(ctx, args.where);
     const where: EventFilter = {
       ...(filter.types && { types: filter.types }),
       ...(filter.teamId && { teamId: filter.teamId }),

@@ -11,5 +11,5 @@ export {
   TeamConnection,
 } from './graphql.ts';
 export { may, type Permission, permit } from './permit.ts';
-export { actorsById, teamsById, teamsByName, teamsByNamespace } from './queries.ts';
+export { actorsById, teamInWhere, teamsById, teamsByName, teamsByNamespace } from './queries.ts';
 export type { ActorRow, TeamRow } from './tables.ts';

@@ -1,6 +1,7 @@
-import { type BatchReader, inKeyOrder } from '../../graphql/batch.ts';
+import { type BatchReader, inKeyOrder, load } from '../../graphql/batch.ts';
 import { type Connection, connection, type PageArgs, pageOf } from '../../graphql/connection.ts';
 import type { Ctx } from '../../graphql/context.ts';
+import { Fault } from '../../lib/fault.ts';
 import { columns, statement } from '../../platform/db/db.ts';
 import { type ActorRow, actors, type TeamRow, teams } from './tables.ts';
 
@@ -37,6 +38,20 @@ export const teamsByName: BatchReader<string, TeamRow | null> = async (ctx, name
 
 export const teamsByNamespace: BatchReader<string, TeamRow | null> = async (ctx, namespaces) =>
   inKeyOrder(namespaces, await ctx.db.read(selectTeamsByNamespace, [namespaces]), (row) => row.namespace);
+
+/**
+ * The team that a list or stream is narrowed to; null when it is not. One that is not there is a fault and no empty list:
+ * a misspelt name would look like a team in which nothing has happened.
+ */
+export async function teamInWhere(ctx: Ctx, name: string | null | undefined): Promise<TeamRow | null> {
+  if (name === null || name === undefined) return null;
+  const team = name.includes('\0') ? null : await load(ctx, teamsByName, name);
+  if (team) return team;
+  throw new Fault(
+    'NOT_FOUND',
+    `There is no team ${JSON.stringify(name.slice(0, 60))} (where.team). The list \`teams\` has those that there are.`,
+  );
+}
 
 export async function allTeams(ctx: Ctx, args: PageArgs): Promise<Connection<TeamRow>> {
   const page = pageOf('teams', args, ([name]) => typeof name === 'string' && !name.includes('\0'));

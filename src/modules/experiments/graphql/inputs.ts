@@ -18,7 +18,7 @@ export class SourceInput {
 
 @InputType({ description: 'Narrows a list of experiments. All given fields must hold.' })
 export class ExperimentWhere {
-  @Field(() => String, { nullable: true, description: 'Name of a team.' })
+  @Field(() => String, { nullable: true, description: 'Name of a team. One that is not there is a fault: NOT_FOUND.' })
   team?: string | null;
   @Field(() => StringFilter, { nullable: true, description: 'Its name.' })
   name?: StringFilter | null;

@@ -4,7 +4,7 @@ import type { Connection } from '../../../graphql/connection.ts';
 import type { Ctx } from '../../../graphql/context.ts';
 import { answer, payloadOf } from '../../../graphql/payload.ts';
 import { Fault } from '../../../lib/fault.ts';
-import { Actor, actorsById, ListArgs, Team, type TeamRow, teamsById } from '../../identity/index.ts';
+import { Actor, actorsById, ListArgs, Team, type TeamRow, teamInWhere, teamsById } from '../../identity/index.ts';
 import { createExperiment, createRun, finishRun, logRun } from '../commands.ts';
 import {
   experimentsById,
@@ -50,10 +50,11 @@ export class ExperimentResolver {
   @Query(() => ExperimentConnection, {
     description: 'Every experiment the viewer may see, by name. Requires: READ. Since: 0.1',
   })
-  experiments(
+  async experiments(
     @Context() ctx: Ctx,
     @Args(() => ExperimentsArgs) args: ExperimentsArgs,
   ): Promise<Connection<ExperimentRow>> {
+    await teamInWhere(ctx, args.where?.team);
     return experimentsPage(ctx, { parentId: '', page: args, ordering: 'NAME_ASC', filter: { ...args.where } });
   }
 

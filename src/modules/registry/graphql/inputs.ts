@@ -23,7 +23,7 @@ export class VersionSelector {
 
 @InputType({ description: 'Narrows a list of models. All given fields must hold.' })
 export class ModelWhere {
-  @Field(() => String, { nullable: true, description: 'Name of a team.' })
+  @Field(() => String, { nullable: true, description: 'Name of a team. One that is not there is a fault: NOT_FOUND.' })
   team?: string | null;
   @Field(() => StringFilter, { nullable: true, description: 'Its name.' })
   name?: StringFilter | null;

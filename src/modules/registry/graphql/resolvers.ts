@@ -5,7 +5,7 @@ import type { Ctx } from '../../../graphql/context.ts';
 import { answer, payloadOf } from '../../../graphql/payload.ts';
 import { Run, type RunRow, runsById } from '../../experiments/index.ts';
 import type { TeamRow } from '../../identity/index.ts';
-import { Actor, actorsById, Team, teamsById } from '../../identity/index.ts';
+import { Actor, actorsById, Team, teamInWhere, teamsById } from '../../identity/index.ts';
 import {
   createModel,
   createModelVersion,
@@ -60,8 +60,9 @@ export class ModelResolver {
   }
 
   @Query(() => ModelConnection, { description: 'Every model the viewer may see. Requires: READ. Since: 0.1' })
-  models(@Context() ctx: Ctx, @Args(() => ModelsArgs) args: ModelsArgs): Promise<Connection<ModelRow>> {
+  async models(@Context() ctx: Ctx, @Args(() => ModelsArgs) args: ModelsArgs): Promise<Connection<ModelRow>> {
     const ordering = args.orderBy ? `${args.orderBy.field}_${args.orderBy.direction}` : 'NAME_ASC';
+    await teamInWhere(ctx, args.where?.team);
     return modelsPage(ctx, { parentId: '', page: args, ordering, filter: { ...args.where } });
   }
 

@@ -181,7 +181,7 @@ export class RollbackDeploymentInput {
 
 @InputType({ description: 'Narrows a list of deployments. All given fields must hold.' })
 export class DeploymentWhere {
-  @Field(() => String, { nullable: true, description: 'Name of a team.' })
+  @Field(() => String, { nullable: true, description: 'Name of a team. One that is not there is a fault: NOT_FOUND.' })
   team?: string | null;
   @Field(() => StringFilter, { nullable: true, description: 'Its name.' })
   name?: StringFilter | null;
@@ -207,7 +207,7 @@ export class DeploymentOrder {
 
 @InputType({ description: 'Narrows a list of rollouts. All given fields must hold.' })
 export class RolloutWhere {
-  @Field(() => String, { nullable: true, description: 'Name of a team.' })
+  @Field(() => String, { nullable: true, description: 'Name of a team. One that is not there is a fault: NOT_FOUND.' })
   team?: string | null;
   @Field(() => ID, { nullable: true, description: 'Of this deployment.' })
   deployment?: string | null;

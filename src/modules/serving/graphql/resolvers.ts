@@ -8,7 +8,7 @@ import type { Ctx } from '../../../graphql/context.ts';
 import { SafeInt } from '../../../graphql/scalars.ts';
 import { Fault } from '../../../lib/fault.ts';
 import { EventConnection, eventsAbout } from '../../audit/index.ts';
-import { Actor, actorsById, ListArgs, Team, teamsById } from '../../identity/index.ts';
+import { Actor, actorsById, ListArgs, Team, teamInWhere, teamsById } from '../../identity/index.ts';
 import { Model, type ModelRow, ModelVersion, modelsById, type VersionRow, versionsById } from '../../registry/index.ts';
 import { type MetricsValue, metricsOf } from '../metrics.ts';
 import {
@@ -76,11 +76,12 @@ export class DeploymentResolver {
   }
 
   @Query(() => DeploymentConnection, { description: 'Every deployment the viewer may see. Requires: READ. Since: 0.1' })
-  deployments(
+  async deployments(
     @Context() ctx: Ctx,
     @Args(() => DeploymentsArgs) args: DeploymentsArgs,
   ): Promise<Connection<DeploymentRow>> {
     const ordering = args.orderBy ? `${args.orderBy.field}_${args.orderBy.direction}` : 'NAME_ASC';
+    await teamInWhere(ctx, args.where?.team);
     return deploymentsPage(ctx, { parentId: '', page: args, ordering, filter: { ...args.where } });
   }
 
@@ -269,7 +270,8 @@ export class RolloutResolver {
   @Query(() => RolloutConnection, {
     description: 'Rollouts of every deployment the viewer may see, newest first. Requires: READ. Since: 0.1',
   })
-  rollouts(@Context() ctx: Ctx, @Args(() => RolloutsArgs) args: RolloutsArgs): Promise<Connection<RolloutRow>> {
+  async rollouts(@Context() ctx: Ctx, @Args(() => RolloutsArgs) args: RolloutsArgs): Promise<Connection<RolloutRow>> {
+    await teamInWhere(ctx, args.where?.team);
     return rolloutsPage(ctx, { parentId: '', page: args, ordering: 'STARTED_DESC', filter: { ...args.where } });
   }
 
