@@ -256,6 +256,7 @@ CREATE INDEX "events_about" ON "clops"."events" USING gin ("about");--> statemen
 CREATE INDEX "events_operation" ON "clops"."events" USING btree ("operation_id","seq");--> statement-breakpoint
 CREATE INDEX "events_team" ON "clops"."events" USING btree ("team_id","seq");--> statement-breakpoint
 CREATE UNIQUE INDEX "operations_idempotency" ON "clops"."operations" USING btree ("actor_id","idempotency_key") WHERE "clops"."operations"."idempotency_key" is not null;--> statement-breakpoint
+CREATE INDEX "operations_at" ON "clops"."operations" USING btree ("at");--> statement-breakpoint
 CREATE INDEX "operations_open" ON "clops"."operations" USING btree ("state") WHERE "clops"."operations"."state" in ('ACCEPTED', 'PUBLISHED');--> statement-breakpoint
 CREATE UNIQUE INDEX "experiments_name" ON "clops"."experiments" USING btree ("team_id","name");--> statement-breakpoint
 CREATE INDEX "experiments_by_name" ON "clops"."experiments" USING btree ("name","id");--> statement-breakpoint

@@ -284,6 +284,7 @@ CREATE UNIQUE INDEX model_versions_number ON clops.model_versions USING btree (m
 CREATE INDEX model_versions_run ON clops.model_versions USING btree (run_id);
 CREATE INDEX models_by_name ON clops.models USING btree (name, id);
 CREATE UNIQUE INDEX models_name ON clops.models USING btree (team_id, name);
+CREATE INDEX operations_at ON clops.operations USING btree (at);
 CREATE UNIQUE INDEX operations_idempotency ON clops.operations USING btree (actor_id, idempotency_key) WHERE (idempotency_key IS NOT NULL);
 CREATE INDEX operations_open ON clops.operations USING btree (state) WHERE (state = ANY (ARRAY['ACCEPTED'::text, 'PUBLISHED'::text]));
 CREATE UNIQUE INDEX revisions_number ON clops.revisions USING btree (deployment_id, number);

@@ -9,7 +9,8 @@ import { createBackoff } from '../../lib/backoff.ts';
 import type { Log } from '../../lib/log.ts';
 import { columns, type Db, statement, type Tx } from '../db/db.ts';
 import { appendEvents, type NewEvent } from './append.ts';
-import { forget, sequence, tryLead } from './sequencer.ts';
+import { forget } from './forget.ts';
+import { sequence, tryLead } from './sequencer.ts';
 import { openSession, type Session } from './session.ts';
 import { type EventRow, events } from './tables.ts';
 

@@ -9,7 +9,6 @@ import type { Session } from './session.ts';
 
 const LOCK = 0x636c6f7073_31;
 const BATCH = 1000;
-const FORGET_BATCH = 10_000;
 
 const SEQUENCE = {
   name: 'sequenceEvents',
@@ -46,30 +45,4 @@ export async function sequence(session: Session): Promise<number | null> {
     if (rows.length < BATCH) break;
   }
   return last;
-}
-
-/**
- * From the oldest on, whatever was recorded before `before`: a clock that was set back must not tear a hole into what is
- * kept. What is gone and where the log begins change together, so that a reader of both never takes a gap for silence.
- */
-const FORGET = {
-  name: 'forgetEvents',
-  text: `/* forgetEvents */
-    with old as (
-      select seq from clops.events where seq < coalesce((select min(seq) from clops.events where recorded_at >= $1), 9007199254740991)
-      order by seq limit ${FORGET_BATCH}
-    ), gone as (
-      delete from clops.events where seq in (select seq from old) returning seq
-    ), head as (
-      update clops.event_head set first_seq = (select max(seq) + 1 from gone) where exists (select 1 from gone)
-    )
-    select count(*) as gone from gone`,
-};
-
-/** Forgets events recorded before `before`. Cursors older than what is kept are told to read again. */
-export async function forget(session: Session, before: Date): Promise<void> {
-  for (;;) {
-    const { rows } = await session.query<{ gone: number }>(FORGET, [before]);
-    if (Number(rows[0]?.gone ?? 0) < FORGET_BATCH) return;
-  }
 }

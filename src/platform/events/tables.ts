@@ -47,7 +47,7 @@ export const eventHead = clops.table('event_head', {
   firstSeq: bigint53('first_seq').notNull(),
 });
 
-/** One accepted mutation. */
+/** One accepted mutation. Kept as long as events are: `forget.ts`. */
 export const operations = clops.table(
   'operations',
   {
@@ -64,6 +64,7 @@ export const operations = clops.table(
   },
   (t) => [
     uniqueIndex('operations_idempotency').on(t.actorId, t.idempotencyKey).where(sql`${t.idempotencyKey} is not null`),
+    index('operations_at').on(t.at),
     index('operations_open').on(t.state).where(sql`${t.state} in ('ACCEPTED', 'PUBLISHED')`),
   ],
 );

@@ -4,6 +4,7 @@ import { silentLog } from '../../../src/lib/log.ts';
 import { createDb, type Db } from '../../../src/platform/db/db.ts';
 import { appendEvents } from '../../../src/platform/events/append.ts';
 import type { EventFilter } from '../../../src/platform/events/log.ts';
+import { type OperationState, operations } from '../../../src/platform/events/tables.ts';
 import { eventually } from '../../support/eventually.ts';
 import { aLine, anEvent, type Lab, openLab, type Reading, upTo, withoutNotifications } from './lab.ts';
 
@@ -254,6 +255,39 @@ describe('a cursor', () => {
     await eventually(() => expect(standing.messages[1]).toEqual({ kind: 'resync', seq: 2_501 }));
     await lab.count(forgetful, 'a');
     await hasRead(standing, [1, 2_502]);
+  });
+
+  test('operations go when they have ended and no event names them any more, open ones stay', async () => {
+    const log = await lab.aLog();
+    const operation = (id: string, state: OperationState, at: Date) => ({
+      ...{ id, state, at, name: 'test', actorId: 'sys_test', idempotencyKey: id, inputHash: '', error: null },
+      subjects: [],
+    });
+    const [old, now] = [new Date('2020-01-01'), new Date()];
+    const told = (id: string) => anEvent('test.done', { operation: id });
+    await lab.db.tx(async (tx) => {
+      await tx.q
+        .insert(operations)
+        .values([
+          operation('op_done', 'SUCCEEDED', old),
+          operation('op_failed', 'FAILED', old),
+          operation('op_open', 'PUBLISHED', old),
+          operation('op_told', 'SUCCEEDED', old),
+          operation('op_young', 'SUCCEEDED', now),
+        ]);
+      await log.append(tx, [told('op_done'), told('op_told')]);
+    });
+    await eventually(() => expect(log.head()).toBe(2));
+    await lab.db.read({
+      name: 'age',
+      text: `update clops.events set recorded_at = now() - interval '1 year' where seq = 1`,
+    });
+    await log.close();
+    await lab.aLog();
+    const kept = { name: 'operationsKept', text: 'select id from clops.operations order by id' };
+    await eventually(async () =>
+      expect(await lab.db.read(kept)).toEqual([{ id: 'op_open' }, { id: 'op_told' }, { id: 'op_young' }]),
+    );
   });
 
   async function eventsKept(): Promise<number[]> {
