@@ -19,26 +19,30 @@
  * (root), which a link joins to the machine's own network: the API server, pods, Services and Traefik are reached from
  * outside by their addresses, and nothing inside has a way out. `kwok: 20` adds nodes that only pretend, with GPUs.
  */
-import { execFile } from 'node:child_process';
 import { randomBytes, randomInt } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { createClientNodeCluster } from '../../src/platform/cluster/clientNode.ts';
 import type { ClusterPort } from '../../src/platform/cluster/port.ts';
-import { CACHE, pathOf } from './build/build.ts';
+import { CACHE } from './build/build.ts';
+import { startKwok, startTraefik } from './parts/addons.ts';
 import { writeKubeconfig } from './parts/certificates.ts';
+import { removeCgroups } from './parts/cgroups.ts';
 import {
   apiServerReady,
   auditLogOf,
   type ControlPlane,
+  PORTS,
   startApiServer,
   startControlPlane,
   urlOf,
 } from './parts/controlPlane.ts';
-import { missingFor } from './parts/missing.ts';
+import { isOnPath, missingFor } from './parts/missing.ts';
+import { addressOf, into, makeNetwork, type Network, removeNetwork, servicesOf } from './parts/network.ts';
+import { startNode } from './parts/node.ts';
 import { isAlive, type Process, processOf, running, startedIn, stop } from './parts/processes.ts';
+import { kubectl } from './parts/run.ts';
 
 export { missingFor } from './parts/missing.ts';
 
@@ -95,11 +99,11 @@ interface Saved {
   name: string;
   options: KubernetesOptions;
   plane: ControlPlane;
+  network?: Network;
   /** Whose end is this cluster's, unless kept. */
   owner?: Process;
 }
 
-const exec = promisify(execFile);
 const RUNS = join(CACHE, 'run');
 const runOf = (name: string): string => join(RUNS, name);
 
@@ -113,12 +117,19 @@ export async function startKubernetes(options: KubernetesOptions = {}): Promise<
     throw new Error(`"${name}" is no name for a cluster: use up to 20 small letters, digits and dashes.`);
   const saved = read(name) ?? (await create(name, options));
   try {
-    await startControlPlane(saved.plane);
+    await startParts(saved);
   } catch (error) {
     if (!options.keep) await remove(name);
     throw error;
   }
   return handleOf(saved);
+}
+
+async function startParts({ name, options: { nodes = 0, kwok = 0, traefik }, plane, network }: Saved): Promise<void> {
+  await startControlPlane(plane);
+  for (let node = 1; network && node <= nodes; node++) await startNode(name, plane, network, node);
+  if (kwok > 0) await startKwok(plane, kwok);
+  if (traefik) await startTraefik(plane);
 }
 
 export const clusters = (): string[] => (existsSync(RUNS) ? readdirSync(RUNS).filter((name) => read(name)) : []);
@@ -135,11 +146,17 @@ export const enterOf = (name: string): readonly string[] => read(name)?.plane.en
 /** Ends what there is of a cluster, also of one whose start broke off. */
 export async function remove(name: string): Promise<void> {
   const run = runOf(name);
-  for (const program of startedIn(run)) await stop(run, program);
+  // A node's first process before all: the rest of it ends with it.
+  const programs = startedIn(run).sort((a, b) => Number(b.startsWith('init-')) - Number(a.startsWith('init-')));
+  for (const program of programs) await stop(run, program);
+  if (isOnPath('ip') && process.getuid?.() === 0) {
+    await removeNetwork(name);
+    await removeCgroups(name);
+  }
   rmSync(run, { recursive: true, force: true });
 }
 
-function handleOf({ name, plane }: Saved): Kubernetes {
+function handleOf({ name, plane, options: { traefik } }: Saved): Kubernetes {
   const { run } = plane;
   const kubeconfig = join(run, 'admin.kubeconfig');
   const open: ClusterPort[] = [];
@@ -152,7 +169,7 @@ function handleOf({ name, plane }: Saved): Kubernetes {
     name,
     kubeconfig,
     url: urlOf(plane),
-    gateway: undefined,
+    gateway: traefik ? `http://${plane.address}:${plane.ports.gateway}` : undefined,
     as: (user, groups = []) => {
       const file = `user-${Buffer.from(JSON.stringify([user, ...groups])).toString('hex')}`.slice(0, 200);
       return writeKubeconfig(run, urlOf(plane), { file, user, groups });
@@ -162,7 +179,7 @@ function handleOf({ name, plane }: Saved): Kubernetes {
       open.push(port);
       return port;
     },
-    kubectl: (args, { input, kubeconfig: as = kubeconfig } = {}) => kubectl(run, as, args, input),
+    kubectl: (args, options) => kubectl(run, args, options),
     processes: () => startedIn(run).flatMap((program) => running(run, program)?.pid ?? []),
     audit: () =>
       readFileSync(auditLogOf(run), 'utf8')
@@ -182,30 +199,30 @@ function handleOf({ name, plane }: Saved): Kubernetes {
   };
 }
 
-async function kubectl(run: string, kubeconfig: string, args: readonly string[], input = ''): Promise<string> {
-  const env = { PATH: process.env['PATH'], HOME: run, KUBECONFIG: kubeconfig };
-  const options = { env, timeout: 120_000, maxBuffer: 64 * 1024 * 1024 };
-  const asked = exec(pathOf('kubectl'), [...args], options);
-  asked.child.stdin?.end(input);
-  try {
-    return (await asked).stdout;
-  } catch (error) {
-    const said = (error as { stderr?: string }).stderr?.trim();
-    throw new Error(`kubectl ${args.join(' ')}: ${said || String(error)}`);
-  }
-}
-
 async function create(name: string, options: KubernetesOptions): Promise<Saved> {
   const run = runOf(name);
   mkdirSync(RUNS, { recursive: true });
   mkdirSync(run); // fails when another has just taken the name
-  const [api = 0, etcd = 0, etcdPeer = 0, controllerManager = 0, scheduler = 0] = await freePorts(5);
-  const ports = { api, etcd, etcdPeer, controllerManager, scheduler };
-  const plane: ControlPlane = { run, address: '127.0.0.1', ports, services: '10.96.0', enter: [] };
+  const network = (options.nodes ?? 0) > 0 ? await makeNetwork(name) : undefined;
+  const plane = network ? insideOf(run, network) : await onLoopback(run);
   const owner = options.keep ? undefined : processOf(process.pid);
-  const saved: Saved = { name, options, plane, ...(owner ? { owner } : {}) };
+  const saved: Saved = { name, options, plane, ...(network ? { network } : {}), ...(owner ? { owner } : {}) };
   writeFileSync(join(run, 'cluster.json'), JSON.stringify(saved));
   return saved;
+}
+
+/** Alone in its namespace, a cluster has the ports that everybody knows. */
+function insideOf(run: string, network: Network): ControlPlane {
+  const [etcd, etcdPeer, controllerManager, scheduler] = [2379, 2380, 10257, 10259];
+  const ports = { api: 6443, etcd, etcdPeer, controllerManager, scheduler, gateway: 8000, traefik: 8090 };
+  const address = addressOf(network, 1);
+  return { run, address, ports, services: servicesOf(network), enter: into(network.namespace) };
+}
+
+async function onLoopback(run: string): Promise<ControlPlane> {
+  const free = await freePorts(PORTS.length);
+  const ports = Object.fromEntries(PORTS.map((name, index) => [name, free[index]])) as ControlPlane['ports'];
+  return { run, address: '127.0.0.1', ports, services: '10.96.0', enter: [] };
 }
 
 function read(name: string): Saved | undefined {

@@ -42,8 +42,9 @@ const COMMANDS: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
     await build(setsOf(options), say);
     const { url, kubeconfig, gateway } = await startKubernetes(options);
     say(`cluster ${name} is up at ${url}${gateway ? `, Traefik at ${gateway}` : ''}`);
-    say('  npm run kubernetes:shell -- kubectl get nodes');
-    say('  npm run kubernetes:down');
+    const which = name === 'dev' ? '' : `--name=${name} `;
+    say(`  npm run kubernetes:shell -- ${which}kubectl get nodes`);
+    say(`  npm run kubernetes:down${which && ` -- ${which}`}`);
     console.log(`KUBECONFIG=${kubeconfig}`);
   },
 

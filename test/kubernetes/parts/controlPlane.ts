@@ -9,12 +9,15 @@ import { pathOf } from '../build/build.ts';
 import { makeAuthority, makeLeaf, makeSigningKeys, pathsOf, writeKubeconfig } from './certificates.ts';
 import { start, until } from './processes.ts';
 
+export const PORTS = ['api', 'etcd', 'etcdPeer', 'controllerManager', 'scheduler', 'gateway', 'traefik'] as const;
+type PortName = (typeof PORTS)[number];
+
 export interface ControlPlane {
   /** Folder of everything that belongs to the cluster. */
   run: string;
   /** Where clients find the API server, and what it announces to pods. */
   address: string;
-  ports: Record<'api' | 'etcd' | 'etcdPeer' | 'controllerManager' | 'scheduler', number>;
+  ports: Record<PortName, number>;
   /** Of Services, without the last part: `10.96.0`. */
   services: string;
   /** Put before each command, to enter a network namespace. */

@@ -61,6 +61,13 @@ export function start(run: string, name: string, [command = '', ...args]: readon
   }
 }
 
+/** Counts a process that another one started among the cluster's. */
+export function adopt(run: string, name: string, pid: number): void {
+  const known = processOf(pid);
+  if (!known) throw new Error(`${name} (pid ${pid}) has ended already.`);
+  writeFileSync(fileOf(run, name), JSON.stringify(known));
+}
+
 /** Ends a program and waits until it is gone. One that does not heed SIGTERM within 10 s is killed. */
 export async function stop(run: string, name: string, signal: 'SIGTERM' | 'SIGKILL' = 'SIGKILL'): Promise<void> {
   const known = running(run, name);
