@@ -10,7 +10,7 @@ import { describe, expect, test } from 'vitest';
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'main.ts': ['main', 'start'],
   main: [''],
-  'config.ts': [],
+  'config.ts': ['contract/names.ts'],
   lib: [],
   contract: ['lib', 'platform/cluster/port.ts'],
   'platform/cluster': ['lib', 'contract'],
@@ -67,6 +67,7 @@ const ONLY: readonly [what: RegExp, where: string][] = [
 const [MAX_LINES, MOST_LINES] = [300, 450];
 /** Files that may be longer than MAX_LINES, never than MOST_LINES, and why. One that has become short must leave the list. */
 const LONG: Readonly<Record<string, string>> = {
+  'config.ts': 'declarations and what they mean, which are the manual; the one reader of the environment',
   'local/agent/container/container.ts': 'one life cycle with private state; its parts are files of their own already',
   'modelserver/decode.ts': 'one protocol, a refusal for every way to break it; no state between its functions',
   'modules/serving/commands.ts': 'the verbs on a deployment share one way to change it',

@@ -13,7 +13,7 @@ import { createApi } from '../../src/local/apiserver/handler.ts';
 import { createInProcessCluster } from '../../src/local/apiserver/inProcess.ts';
 import { devicesOfPod, nodeByName, podsOnGpu, podsOnNode } from '../../src/modules/compute/index.ts';
 import type { ClusterPort, KubeObject } from '../../src/platform/cluster/port.ts';
-import { GATEWAYS, NODES, PODS } from '../../src/platform/cluster/resources.ts';
+import { GATEWAYS, NAMESPACES, NODES, PODS } from '../../src/platform/cluster/resources.ts';
 import { anApi, type TestApi } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
 
@@ -312,6 +312,7 @@ describe('with a cluster', () => {
         },
       ],
     });
+    await cluster.create(NAMESPACES, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'clops-system' } });
     await cluster.create(GATEWAYS, {
       apiVersion: 'gateway.networking.k8s.io/v1',
       kind: 'Gateway',

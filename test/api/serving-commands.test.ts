@@ -57,9 +57,11 @@ test('a canary goes its steps when it is promoted, and tells each of them once a
     'rollout.step_completed',
     'rollout.paused',
     'rollout.step_completed',
+    'rollout.command_done',
     'rollout.step_completed',
     'rollout.paused',
     'rollout.step_completed',
+    'rollout.command_done',
     'rollout.promoted',
   ]);
   const { node } = await lab.ask<{ node: object }>(

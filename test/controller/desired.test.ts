@@ -7,7 +7,7 @@ import type { ServingRuntime } from '../../src/contract/servingruntime.ts';
 import { isContained } from '../../src/controller/apply.ts';
 import { desiredDeployment } from '../../src/controller/desired/deployment.ts';
 import { snapshotOf } from '../../src/controller/desired/revision.ts';
-import { desiredRoute, desiredService } from '../../src/controller/desired/routing.ts';
+import { desiredRoute, desiredService, withGateway } from '../../src/controller/desired/routing.ts';
 import { artifactOf, failureOf } from '../../src/controller/failure.ts';
 import type { Pod } from '../../src/controller/kinds.ts';
 import { isShareWithin, judgeTraffic, requestsNeeded } from '../../src/controller/rollout/share.ts';
@@ -119,7 +119,9 @@ it('a revision is its template: replicas, strategy and the place of the bytes ar
 });
 
 it('the route divides between two Services and takes the prefix away', () => {
-  expect(desiredRoute(owner(), { stable: 90, canary: 10 })).toMatchObject({
+  expect(
+    desiredRoute(withGateway(owner(), { namespace: 'clops-system', name: 'clops' }), { stable: 90, canary: 10 }),
+  ).toMatchObject({
     metadata: { name: 'vad', namespace: 'speech', ownerReferences: [{ uid: 'u-1', controller: true }] },
     spec: {
       parentRefs: [{ name: 'clops', namespace: 'clops-system' }],
