@@ -70,6 +70,17 @@ export function registerArtifacts(app: FastifyInstance, options: ArtifactRoutes)
         });
       case 'too_large':
         return reply.code(413).send({ error: `An artifact may have at most ${outcome.maxBytes} bytes.` });
+      case 'no_space': {
+        const [{ receivedBytes }, { total }] = [outcome, part];
+        const missing = total === null ? '' : ` for the ${total - receivedBytes} bytes that are missing`;
+        return reply
+          .code(507)
+          .headers({ 'upload-offset': receivedBytes, connection: 'close' })
+          .send({
+            error: `The disk of the artifact store has no room${missing}. Make room there, then go on at byte ${receivedBytes}.`,
+            receivedBytes,
+          });
+      }
       case 'wrong_offset':
         return reply
           .code(409)

@@ -142,6 +142,7 @@ const CODES: Readonly<Record<number, string>> = {
   409: 'CONFLICT',
   413: 'LIMIT_EXCEEDED',
   422: 'DIGEST_MISMATCH',
+  507: 'STORE_UNAVAILABLE',
 };
 
 async function refusal(response: Response): Promise<ClopsFault> {
@@ -154,7 +155,7 @@ async function refusal(response: Response): Promise<ClopsFault> {
   }
   const code = CODES[response.status] ?? CLIENT_CODES.NOT_THE_API;
   return new ClopsFault(code, message || `The artifact store answered ${response.status}.`, {
-    // 409: somebody else sends the same bytes, and it stands elsewhere than `head` said.
-    retryable: response.status >= 500 || response.status === 409,
+    // 409: somebody else sends the same bytes, and it stands elsewhere than `head` said. 507: a person has to make room.
+    retryable: (response.status >= 500 && response.status !== 507) || response.status === 409,
   });
 }

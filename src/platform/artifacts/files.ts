@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat, statfs, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -67,6 +67,11 @@ export function createFileArtifacts(options: { dir: string; maxBytes: number }):
 
     const path = uploadPath(digest);
     await mkdir(join(dir, 'uploads'), { recursive: true, mode: 0o700 });
+    // Before a byte is written: others may live on this disk, Postgres among them.
+    const { bavail, bsize } = await statfs(dir);
+    if (part.total !== null && part.total - received > bavail * bsize) {
+      return { state: 'no_space', receivedBytes: present?.receivedBytes ?? 0 };
+    }
     const hash = createHash('sha256');
     if (received > 0) await pipeline(createReadStream(path), hash, { end: false });
     let size = received;
@@ -99,16 +104,23 @@ export function createFileArtifacts(options: { dir: string; maxBytes: number }):
       return { state: 'mismatch', actual };
     }
     await mkdir(join(finalPath(digest), '..'), { recursive: true, mode: 0o700 });
-    const file = await open(path, 'r+');
-    await file.sync();
-    await file.close();
+    await synced(path);
     await rename(path, finalPath(digest));
     return { state: 'complete', sizeBytes: size };
   }
 
+  async function put(digest: string, ...given: [Readable, { offset: number; total: number | null }]) {
+    try {
+      return await write(digest, ...given);
+    } catch (error) {
+      if (!isFull(error)) throw error;
+      return { state: 'no_space' as const, receivedBytes: (await sizeOf(uploadPath(digest))) ?? 0 };
+    }
+  }
+
   return {
     head,
-    put: (digest, body, part) => exclusively(digest, () => write(digest, body, part)),
+    put: (digest, body, part) => exclusively(digest, () => put(digest, body, part)),
     async touch(digest) {
       const before = await head(digest);
       // An upload may take hours: who asks about one does not wait for its end.
@@ -147,6 +159,22 @@ export function createFileArtifacts(options: { dir: string; maxBytes: number }):
       yield* filesIn(join(dir, 'uploads'), false);
     },
   };
+}
+
+const isFull = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
+
+/** What a disk has not taken may be lost from memory as well: then nobody may go on from it. */
+async function synced(path: string): Promise<void> {
+  const file = await open(path, 'r+');
+  try {
+    await file.sync();
+  } catch (error) {
+    await rm(path, { force: true });
+    throw error;
+  } finally {
+    await file.close();
+  }
 }
 
 const namesIn = (folder: string): Promise<string[]> => readdir(folder).catch(() => []);
