@@ -112,7 +112,10 @@ function go(cwd: string, ...args: string[]): Promise<void> {
 
 async function downloaded(module: string, field: 'Dir' | 'GoMod'): Promise<string> {
   const env = { ...GO_ENV, GOFLAGS: '-mod=mod' }; // outside of any module there is no go.mod to hold still
-  const { stdout } = await exec('go', ['mod', 'download', '-json', module], { cwd: tmpdir(), env });
+  const args = ['mod', 'download', '-json', module];
+  const { stdout } = await exec('go', args, { cwd: tmpdir(), env }).catch((error: { stdout?: string }) => {
+    throw new Error(`${module} could not be downloaded:\n${error.stdout?.trim() || String(error)}`);
+  });
   return (JSON.parse(stdout) as { Dir: string; GoMod: string })[field];
 }
 

@@ -12,7 +12,7 @@ export interface Network {
 
 const MOST = 64;
 
-export const hostLink = (number: number): string => `clops${number}`;
+const hostLink = (number: number): string => `clops${number}`;
 export const namespaceOf = (cluster: string): string => `clops-${cluster}`;
 export const addressOf = ({ number }: Network, node: number): string => `10.250.${number}.${node + 1}`;
 export const servicesOf = ({ number }: Network): string => `10.96.${number}`;

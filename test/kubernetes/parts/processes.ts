@@ -86,7 +86,7 @@ export const startedIn = (run: string): string[] =>
   existsSync(join(run, 'pids')) ? readdirSync(join(run, 'pids')).map((file) => file.replace(/\.json$/, '')) : [];
 
 /** The end of a program's log, for a message. */
-export function lastWords(run: string, name: string): string {
+function lastWords(run: string, name: string): string {
   const file = join(run, 'log', `${name}.log`);
   return existsSync(file) ? readFileSync(file, 'utf8').trimEnd().split('\n').slice(-8).join('\n') : '';
 }
