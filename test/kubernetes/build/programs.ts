@@ -31,10 +31,12 @@ export const PROGRAMS = {
   'kube-proxy': kubernetes('kube-proxy', 'about 10 seconds'),
   kwok: { module: 'kwok', package: 'sigs.k8s.io/kwok/cmd/kwok', takes: 'about 2 minutes' },
   traefik: { module: 'traefik', package: 'github.com/traefik/traefik/v3/cmd/traefik', takes: 'about 7 minutes' },
+  helm: { module: 'helm', package: 'helm.sh/helm/v3/cmd/helm', takes: 'about 2 minutes' },
   bridge: cni('main/bridge'),
   loopback: cni('main/loopback'),
   'host-local': cni('ipam/host-local'),
   portmap: cni('meta/portmap'),
+  coredns: { module: 'coredns', package: 'github.com/coredns/coredns', takes: 'some minutes' },
   pause: { module: 'images', package: './pause', takes: 'some seconds' },
   web: { module: 'images', package: './web', takes: 'some seconds' },
 } as const satisfies Record<string, Program>;
@@ -47,9 +49,14 @@ export const SETS = {
   kwok: ['kwok'],
   nodes: ['kubelet', 'kube-proxy', 'bridge', 'loopback', 'host-local', 'portmap', 'pause', 'web'],
   traefik: ['traefik'],
+  chart: ['helm'],
+  dns: ['coredns'],
 } as const satisfies Record<string, readonly ProgramName[]>;
 
 export type SetName = keyof typeof SETS;
+
+/** What is built when nothing is named: all that tests run. */
+export const TESTED: readonly SetName[] = ['control-plane', 'kwok', 'nodes', 'traefik', 'chart'];
 
 export const DEFAULT_VERSION = 'v1.34.4';
 /** Its custom resource definitions are applied from the module as it was published. */
