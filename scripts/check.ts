@@ -24,6 +24,10 @@ const CHECKS: Readonly<Record<string, { command: string; wrong: string }>> = {
     command: 'node scripts/docs.ts --check',
     wrong: '`npm run docs` writes the pages that are made from the code.',
   },
+  manifests: {
+    command: 'node scripts/manifests.ts --check',
+    wrong: '`npm run manifests` renders deploy/base from the chart; it needs Helm 3.',
+  },
   architecture: {
     command: 'vitest run --project unit --reporter=dot test/architecture.test.ts',
     wrong: 'The table of rooms at the head of that test says what may import what.',
