@@ -43,6 +43,8 @@ export interface ServingLab extends TestApi, Pick<World, 'fates' | 'requests'> {
   untilPhase(name: string, phase: string): Promise<DeploymentView>;
   untilRollout(name: string, phase: string, stepIndex?: number): Promise<DeploymentView>;
   untilOperation(id: string, state: string): Promise<{ state: string; error: string | null }>;
+  /** However it ends. */
+  untilEnded(id: string): Promise<{ state: string; error: string | null }>;
   /** Types of the events about a thing, in order. */
   told(id: string): Promise<string[]>;
   resource(name: string): Promise<ModelDeployment>;
@@ -131,6 +133,15 @@ export async function aServingLab(
     if (!deployment) throw new Error(`there is no deployment ${name}`);
     return deployment;
   };
+  const untilOperation = (id: string, state: RegExp): Promise<{ state: string; error: string | null }> =>
+    eventually(async () => {
+      const { operation } = await api.ask<{ operation: { state: string; error: string | null } }>(
+        'query ($id: ID!) { operation(id: $id) { state error } }',
+        { id },
+      );
+      expect(operation.state).toMatch(state);
+      return operation;
+    });
   const until = (name: string, check: (found: DeploymentView) => void): Promise<DeploymentView> => {
     let last: DeploymentView | undefined;
     return eventually(async () => {
@@ -202,15 +213,8 @@ export async function aServingLab(
         expect(rollout.phase).toBe(phase);
         if (stepIndex !== undefined) expect(rollout.stepIndex).toBe(stepIndex);
       }),
-    untilOperation: (id, state) =>
-      eventually(async () => {
-        const { operation } = await api.ask<{ operation: { state: string; error: string | null } }>(
-          'query ($id: ID!) { operation(id: $id) { state error } }',
-          { id },
-        );
-        expect(operation.state).toBe(state);
-        return operation;
-      }),
+    untilOperation: (id, state) => untilOperation(id, new RegExp(`^${state}$`)),
+    untilEnded: (id) => untilOperation(id, /^(SUCCEEDED|FAILED)$/),
     async told(id) {
       const { events } = await api.ask<{ events: { nodes: { type: string }[] } }>(
         'query ($id: ID!) { events(first: 100, where: { subject: $id }) { nodes { type } } }',
