@@ -32,7 +32,6 @@ export const PROGRAMS = {
   kwok: { module: 'kwok', package: 'sigs.k8s.io/kwok/cmd/kwok', takes: 'about 2 minutes' },
   traefik: { module: 'traefik', package: 'github.com/traefik/traefik/v3/cmd/traefik', takes: 'about 7 minutes' },
   helm: { module: 'helm', package: 'helm.sh/helm/v3/cmd/helm', takes: 'about 2 minutes' },
-  helm: { module: 'helm', package: 'helm.sh/helm/v3/cmd/helm', takes: 'about 2 minutes' },
   bridge: cni('main/bridge'),
   loopback: cni('main/loopback'),
   'host-local': cni('ipam/host-local'),
