@@ -14,6 +14,7 @@ import { createRoot } from 'react-dom/client';
 
 const KEY = 'clops-token';
 const REFUSED = 'The API does not accept this token.';
+const UNREACHABLE = 'The API cannot be reached.';
 const FORBIDDEN = 4403;
 
 function takeToken() {
@@ -30,7 +31,12 @@ function connect(token, onRefused) {
     const headers = new Headers(init.headers);
     const ours = authorization !== '' && !headers.has('authorization');
     if (ours) headers.set('authorization', authorization);
-    const answer = await fetch(url, { ...init, headers });
+    let answer;
+    try {
+      answer = await fetch(url, { ...init, headers });
+    } catch (error) {
+      return Response.json(asAnswer(error instanceof TypeError ? UNREACHABLE : error.message));
+    }
     if (ours && answer.status === 401) onRefused();
     return answer;
   };
@@ -47,7 +53,8 @@ function connect(token, onRefused) {
         ...sink,
         error(error) {
           if (authorization && error.code === FORBIDDEN) onRefused();
-          sink.error(error instanceof CloseEvent || error instanceof Event ? new Error(whyClosed(error)) : error);
+          sink.next(Array.isArray(error) ? { errors: error } : asAnswer(whyClosed(error)));
+          sink.complete();
         },
       }),
   };
@@ -57,9 +64,15 @@ function connect(token, onRefused) {
   };
 }
 
-function whyClosed({ code, reason }) {
+/** GraphiQL shows the stack of an error beside its message, and its streams throw one where nobody catches it. */
+const asAnswer = (message) => ({ errors: [{ message }] });
+
+function whyClosed(error) {
+  if (!(error instanceof Event)) return error.message;
+  const { code, reason } = error;
   if (code === FORBIDDEN) return reason || REFUSED;
-  return `The connection was closed${code ? ` (${[code, reason].filter(Boolean).join(' ')})` : ''}. Run it again to go on.`;
+  if (code === undefined) return UNREACHABLE;
+  return `The connection was closed (${[code, reason].filter(Boolean).join(' ')}). Run it again to go on.`;
 }
 
 /** Undefined when the API takes the token, else the sentence for people. */
@@ -74,7 +87,7 @@ async function refusalOf(token) {
     return answer.ok ? undefined : `The API answered ${answer.status}.`;
   } catch (error) {
     // Also for what no header can hold: a line break or a letter beyond Latin-1.
-    return error instanceof TypeError && !/^[\x21-\x7e]+$/.test(token) ? REFUSED : 'The API cannot be reached.';
+    return error instanceof TypeError && !/^[\x21-\x7e]+$/.test(token) ? REFUSED : UNREACHABLE;
   }
 }
 

@@ -1,9 +1,9 @@
-/** The tabs that GraphiQL opens with: what people ask first. Each runs as it is. */
+/** The tabs that GraphiQL opens with: what people ask first. Each runs as it is; no line is cut off at 1280 pixels. */
 import type { GraphiqlTab } from '../api/graphiql.ts';
 
 export const GRAPHIQL_TABS: readonly GraphiqlTab[] = [
   {
-    query: `# What is served, by which version, and how its release stands.
+    query: `# What is served, and how releases stand.
 query Deployments {
   deployments(first: 10) {
     nodes {
@@ -36,7 +36,7 @@ query Deployments {
 `,
   },
   {
-    query: `# From a model to the replicas that serve each version, in one request.
+    query: `# Models, their versions, their replicas.
 query Models {
   models(first: 10) {
     nodes {
@@ -66,7 +66,9 @@ query Models {
 `,
   },
   {
-    query: `# Everything that happens, in order. Go on after any cursor: events(after: "…").
+    query: `# What happens from now on, in order.
+# The HEARTBEAT says from where: wait, or
+# go on behind it with events(after: "…").
 subscription Events {
   events {
     kind

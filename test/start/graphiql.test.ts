@@ -1,6 +1,7 @@
 import { type FastifyInstance, fastify } from 'fastify';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { registerGraphiql } from '../../src/api/graphiql.ts';
+import { GRAPHIQL_TABS } from '../../src/start/tabs.ts';
 
 let app: FastifyInstance;
 let url: string;
@@ -53,4 +54,9 @@ test('tabs are what was passed in, and no other file of the machine is served', 
   for (const path of ['/graphiql/..%2f..%2fpackage.json', '/graphiql/index.html.gz', '/graphiql/']) {
     expect((await get(path)).status).toBe(404);
   }
+});
+
+test('the lines of a prepared tab are no longer than its pane', () => {
+  const lines = GRAPHIQL_TABS.flatMap(({ query }) => query.split('\n'));
+  expect(lines.filter((line) => line.length > 42)).toEqual([]);
 });
