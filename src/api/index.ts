@@ -4,7 +4,8 @@ import type { Ctx, Principal, Services } from '../graphql/context.ts';
 import type { UrlSigner } from '../platform/artifacts/sign.ts';
 import { registerArtifacts } from './artifacts.ts';
 import { type Authenticate, createAuthenticate, type Strategy } from './authenticate.ts';
-import { registerHealth } from './health.ts';
+import { type HealthCheck, registerHealth } from './health.ts';
+import { readinessOf } from './readiness.ts';
 import { buildApiSchema } from './schema.ts';
 import { createHttp } from './server.ts';
 import { serveWebSocket } from './websocket.ts';
@@ -17,6 +18,8 @@ export interface ApiOptions {
   bind: string;
   /** Origins of browsers that may call, besides this server's own. `localhost` stands for any port of this machine. */
   corsOrigins: readonly string[];
+  /** Further lines of `/readyz`. */
+  checks?: readonly HealthCheck[];
   /** Serves the explorer at GET /graphql. */
   explorer?: (app: import('fastify').FastifyInstance) => void | Promise<void>;
 }
@@ -45,22 +48,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   const originAllowed = (origin: string): boolean => isAllowed(origin, corsOrigins) || ownOrigins.has(origin);
 
   const { app, apollo } = await createHttp({ schema, authenticate, context, corsAllowed: originAllowed, log });
-  registerHealth(
-    app,
-    [
-      { name: 'event-log', check: () => (services.events.healthy() ? undefined : 'the event connection is down') },
-      {
-        name: 'informers',
-        check: () => (services.cluster.isSynced ? undefined : 'the cluster caches are not filled yet'),
-      },
-      {
-        name: 'cluster',
-        check: () => (services.cluster.reachable() ? undefined : 'it does not answer'),
-        isAdvisory: true,
-      },
-    ],
-    () => draining,
-  );
+  registerHealth(app, [...readinessOf(services), ...(options.checks ?? [])], () => draining);
   registerArtifacts(app, {
     artifacts: services.artifacts,
     signer,

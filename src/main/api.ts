@@ -24,7 +24,7 @@ export async function apiCode() {
 }
 
 /** Answers its URL. */
-export async function serveApi({ config, lifetime }: Parts, { services, signer }: Platform): Promise<string> {
+export async function serveApi({ config, lifetime }: Parts, { services, signer, checks }: Platform): Promise<string> {
   const [
     { startApi },
     { adminTokenStrategy },
@@ -38,6 +38,7 @@ export async function serveApi({ config, lifetime }: Parts, { services, signer }
   const running = await startApi({
     services,
     signer,
+    checks,
     strategies: [adminTokenStrategy(adminToken(config.secretsDir).token, principal)],
     port: config.httpPort,
     bind: config.bind,

@@ -27,13 +27,21 @@ export async function preflight(parts: Parts, { patient }: PreflightOptions): Pr
 
 export async function checkCluster({ config, log, report }: Parts, { patient }: PreflightOptions): Promise<void> {
   if (config.cluster === 'local') return;
-  const { troubleWithCluster, troubleWithKubeconfig } = await import('../platform/cluster/check.ts');
+  const { missingKinds, troubleWithCluster, troubleWithKubeconfig } = await import('../platform/cluster/check.ts');
   const { kubeconfig } = config;
   const setting = kubeconfig === undefined ? 'CLOPS_CLUSTER=external' : `KUBECONFIG=${kubeconfig}`;
   const unfit = kubeconfig === undefined ? undefined : troubleWithKubeconfig(kubeconfig);
   if (unfit !== undefined) throw new ConfigError(`${setting} ${unfit}`);
   const cluster = await clusterOf(config, 'clops-start');
-  const trouble = await troubleWithCluster(cluster).finally(() => cluster.close());
+  const trouble = await troubleWithCluster(cluster);
+  const missing = trouble === undefined ? await missingKinds(cluster) : [];
+  await cluster.close();
+  if (missing.length > 0) {
+    log.warn({ missing }, 'the cluster lacks custom resources: going on, they are asked for again and again');
+    report.note(
+      `${setting} names a cluster that does not know ${missing.join(', ')}: install them (\`node dist/main.js install\` for those of CLOps). Going on without them until they are there.`,
+    );
+  }
   if (trouble === undefined) return;
   if (!patient) throw new Refusal(`${setting} ${trouble}`);
   log.warn({ trouble }, 'the cluster is away: going on, it is asked again and again');

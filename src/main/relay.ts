@@ -8,11 +8,8 @@ import { type Platform, servicesOf } from './services.ts';
 export async function relay(parts: Parts): Promise<unknown> {
   await preflight(parts, { patient: true });
   const platform = await servicesOf(parts, await database(parts));
-  const { events, cluster } = platform.services;
-  await serveHealth(parts, [
-    { name: 'event-log', check: () => (events.healthy() ? undefined : 'the event connection is down') },
-    { name: 'informers', check: () => (cluster.isSynced ? undefined : 'the cluster caches are not filled yet') },
-  ]);
+  const { readinessOf } = await import('../api/readiness.ts');
+  await serveHealth(parts, [...readinessOf(platform.services), ...platform.checks]);
   await startTheRelay(parts, platform);
   return {};
 }

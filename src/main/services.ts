@@ -1,5 +1,6 @@
 /** What the API and the relay share: database, event log, caches of the cluster, live metrics, artifacts. */
 import { join } from 'node:path';
+import type { HealthCheck } from '../api/health.ts';
 import type { Services } from '../graphql/context.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { UrlSigner } from '../platform/artifacts/sign.ts';
@@ -10,11 +11,13 @@ import { ROOT, version } from './here.ts';
 export interface Platform {
   services: Services;
   signer: UrlSigner;
+  /** Lines of `/readyz` that only this room can tell. */
+  checks: HealthCheck[];
 }
 
 /** Registers how each part ends. */
 export async function servicesOf({ config, log, lifetime }: Parts, databaseUrl: string): Promise<Platform> {
-  const [{ createDb }, { migrate }, { createEventLog }] = await Promise.all([
+  const [{ createDb }, { migrate, migratedBeyond }, { createEventLog }] = await Promise.all([
     import('../platform/db/db.ts'),
     import('../platform/db/migrate.ts'),
     import('../platform/events/log.ts'),
@@ -34,7 +37,8 @@ export async function servicesOf({ config, log, lifetime }: Parts, databaseUrl: 
 
   const db = createDb({ url: databaseUrl, log });
   lifetime.atEnd('database', () => db.close());
-  await migrate(db, join(ROOT, 'drizzle'));
+  const migrations = join(ROOT, 'drizzle');
+  await migrate(db, migrations);
   const events = createEventLog({ db, log });
   await events.start();
   lifetime.atEnd('event log', () => events.close());
@@ -57,5 +61,6 @@ export async function servicesOf({ config, log, lifetime }: Parts, databaseUrl: 
   return {
     services: { db, events, cluster, traffic, live, artifacts, clock: systemClock, log, settings },
     signer: createUrlSigner({ key: signingKey(secretsDir), artifactsUrl }),
+    checks: [{ name: 'migrations', check: () => migratedBeyond(db, migrations), isAdvisory: true }],
   };
 }

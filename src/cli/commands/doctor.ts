@@ -109,10 +109,10 @@ function clock({ skewMs }: Health): Finding {
   return { check: 'clock', ok, detail, advice: 'set the clock of this machine or of the server by NTP' };
 }
 
-/** `[+]database ok` or `[-]database failed: reason`. */
+/** `[+]database ok`, `[-]database failed: reason`, or `[!]cluster: reason` of what does not make it unready. */
 function readiness(line: string): Finding | undefined {
-  const [, sign, check = '', detail = ''] = /^\[([+-])\](\S+) (.*)$/.exec(line) ?? [];
-  return sign === undefined ? undefined : { check, ok: sign === '+', detail };
+  const [, sign, check = '', detail = ''] = /^\[([+!-])\](\S+?):? (.*)$/.exec(line) ?? [];
+  return sign === undefined ? undefined : { check, ok: sign !== '-', detail };
 }
 
 async function version(context: Context): Promise<Finding> {

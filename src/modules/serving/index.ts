@@ -19,4 +19,5 @@ export {
 } from './graphql/resolvers.ts';
 export { RuntimesResolver, runtimesById } from './graphql/runtimes.ts';
 export { ServingSubscriptions } from './graphql/subscriptions.ts';
+export { relayTrouble } from './relay/heard.ts';
 export { type Relay, startRelay } from './relay/index.ts';

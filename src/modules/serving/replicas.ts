@@ -15,6 +15,7 @@ export interface ReplicaValue {
   phase: string;
   ready: boolean;
   restarts: number;
+  createdAt: string | null;
   startedAt: string | null;
   address: string | null;
   conditions: object[];
@@ -75,6 +76,7 @@ async function asReplica(ctx: Ctx, pod: Pod): Promise<ReplicaValue | null> {
     phase: pod.metadata.deletionTimestamp ? 'Terminating' : (held?.state?.waiting?.reason ?? status.phase ?? 'Pending'),
     ready: status.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') ?? false,
     restarts: containers.reduce((sum, { restartCount }) => sum + (restartCount ?? 0), 0),
+    createdAt: pod.metadata.creationTimestamp ?? null,
     startedAt: status.startTime ?? null,
     address: status.podIP ?? null,
     conditions: (status.conditions ?? []).map(conditionValue),

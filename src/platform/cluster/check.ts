@@ -5,7 +5,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { delimiter } from 'node:path';
 import { parse } from 'yaml';
-import { ApiError, type ClusterPort } from './port.ts';
+import { ApiError, type ClusterPort, isNotFound } from './port.ts';
+import { GATEWAYS, HTTPROUTES, MODELDEPLOYMENTS, ROLLOUTCOMMANDS, SERVINGRUNTIMES } from './resources.ts';
 
 const WITHIN_MS = 5_000;
 const NOT_KUBERNETES = 'names a server that is no Kubernetes API: put right its address.';
@@ -60,6 +61,16 @@ export async function troubleWithCluster(cluster: ClusterPort): Promise<string |
     if (error instanceof ApiError && error.code === 404) return NOT_KUBERNETES;
     return `names a cluster that does not answer (${message.replace(/\.$/, '')}): start it, or put right its address.`;
   }
+}
+
+const NEEDED = [MODELDEPLOYMENTS, ROLLOUTCOMMANDS, SERVINGRUNTIMES, GATEWAYS, HTTPROUTES];
+
+/** The kinds we need whose custom resources this cluster does not have. What it does not answer is not said to be missing. */
+export async function missingKinds(cluster: Pick<ClusterPort, 'list'>): Promise<string[]> {
+  const nobody = { fieldSelector: 'metadata.name=none', signal: AbortSignal.timeout(WITHIN_MS) };
+  const asked = NEEDED.map((resource) => cluster.list(resource, nobody).then(() => false, isNotFound));
+  const isMissing = await Promise.all(asked);
+  return NEEDED.filter((_, i) => isMissing[i]).map(({ kind, group }) => `${kind} (${group})`);
 }
 
 const fieldsOf = (value: unknown): Record<string, unknown> =>

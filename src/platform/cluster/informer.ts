@@ -9,7 +9,15 @@
 import { createBackoff } from '../../lib/backoff.ts';
 import { type Clock, systemClock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
-import { ApiError, type ClusterPort, isExpired, type KubeObject, type Resource, type Selectors } from './port.ts';
+import {
+  ApiError,
+  type ClusterPort,
+  isExpired,
+  isNotFound,
+  type KubeObject,
+  type Resource,
+  type Selectors,
+} from './port.ts';
 
 export interface Change<T> {
   type: 'added' | 'modified' | 'deleted';
@@ -26,6 +34,8 @@ export interface Informer<T extends KubeObject> {
   /** Resolves after the first complete list. */
   synced(): Promise<void>;
   readonly isSynced: boolean;
+  /** The server does not know this kind, as it was last asked: the custom resource is not installed. */
+  readonly isMissing: boolean;
   /** By `namespace/name`, or `name` for cluster-scoped kinds. Objects are shared and must not be changed. */
   get(key: string): T | undefined;
   list(): T[];
@@ -66,6 +76,7 @@ export function createInformer<T extends KubeObject>(options: InformerOptions<T>
   const backoff = createBackoff({ random });
   const first = Promise.withResolvers<void>();
   let isSynced = false;
+  let isMissing = false;
   let lastHeard = Number.NEGATIVE_INFINITY;
   let run: { abort: AbortController; done: Promise<void> } | undefined;
 
@@ -119,6 +130,7 @@ export function createInformer<T extends KubeObject>(options: InformerOptions<T>
     for (const key of [...objects.keys()]) if (!present.has(key)) remove(key);
     for (const item of items) put(item);
     lastHeard = clock.monotonic();
+    isMissing = false;
     if (!isSynced) {
       isSynced = true;
       first.resolve();
@@ -139,6 +151,7 @@ export function createInformer<T extends KubeObject>(options: InformerOptions<T>
     for await (const event of events) {
       if (signal.aborted) return;
       lastHeard = clock.monotonic();
+      isMissing = false;
       if (event.type === 'BOOKMARK') {
         from.resourceVersion = event.resourceVersion;
         continue;
@@ -161,6 +174,7 @@ export function createInformer<T extends KubeObject>(options: InformerOptions<T>
         else await wait(backoff.next(), signal); // a server that ends each watch at once must not be hammered
       } catch (error) {
         if (signal.aborted) return;
+        isMissing = isNotFound(error);
         if (isExpired(error)) {
           log.debug({ kind: resource.kind }, 'watch expired, listing again');
           from = undefined;
@@ -206,6 +220,9 @@ export function createInformer<T extends KubeObject>(options: InformerOptions<T>
     synced: () => first.promise,
     get isSynced() {
       return isSynced;
+    },
+    get isMissing() {
+      return isMissing;
     },
     get: (key) => objects.get(key),
     list: () => [...objects.values()],

@@ -63,6 +63,8 @@ export interface ClusterView {
   readonly gateways: Informer<KubeObject>;
   /** All caches have been filled once. */
   readonly isSynced: boolean;
+  /** Kinds whose custom resource is not installed in the cluster, as it was last asked. */
+  missing(): string[];
   /** The server was heard within the last minute and a half. */
   reachable(): boolean;
   start(): void;
@@ -99,6 +101,8 @@ export function createClusterView(cluster: ClusterPort, log: Log, timing: Partia
     get isSynced() {
       return all.every((informer) => informer.isSynced);
     },
+    missing: () =>
+      all.filter(({ isMissing }) => isMissing).map(({ resource }) => `${resource.kind} (${resource.group})`),
     reachable: () => pulse.silentMs() < REACHABLE_MS,
     start() {
       for (const informer of all) informer.start();

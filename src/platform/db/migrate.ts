@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Db } from './db.ts';
+import { type Db, statement } from './db.ts';
 
 /** "clops" in ASCII; one lock for all instances on a database. */
 const LOCK = 0x636c6f7073;
@@ -44,4 +44,14 @@ export async function migrate(db: Db, folder: string): Promise<{ applied: string
   } finally {
     await client.end();
   }
+}
+
+const selectMigrations = statement<{ name: string }>('appliedMigrations', 'select m.name from clops.migrations m');
+
+/** What a later version has changed meanwhile, in words: this one goes on, and may fail at it. */
+export async function migratedBeyond(db: Db, folder: string): Promise<string | undefined> {
+  const ours = new Set(await readdir(folder));
+  const theirs = (await db.read(selectMigrations)).filter(({ name }) => !ours.has(name));
+  if (theirs.length === 0) return undefined;
+  return `a newer CLOps has changed the database (${theirs.map(({ name }) => name).join(', ')}): replace this process by it`;
 }

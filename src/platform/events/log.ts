@@ -41,6 +41,8 @@ export interface EventLog {
   }): AsyncIterable<LogMessage>;
   /** True while the connection behind it works: for readiness. */
   healthy(): boolean;
+  /** How long ago everything that was committed had been numbered and seen here. */
+  lagMs(): number;
   start(): Promise<void>;
   close(): Promise<void>;
 }
@@ -56,6 +58,12 @@ const eventHeadNow = statement<{ seq: number; firstSeq: number }>(
   'eventHeadNow',
   'select seq, first_seq as "firstSeq" from clops.event_head',
 );
+
+/** What waits longest for its number, and the last number given. */
+const LAG = {
+  name: 'eventLogLag',
+  text: '/* eventLogLag */ select (select min(position) from clops.outbox) as waiting, (select seq from clops.event_head) as head',
+};
 
 const eventHeadExists = statement<never>(
   'eventHeadExists',
@@ -79,6 +87,8 @@ export function createEventLog({ db, log, sequencer = true, retentionDays = 90 }
   const sleepers = new Set<() => void>();
   const closing = new AbortController();
   let seen = 0;
+  let before: { waiting: number | null; head: number } = { waiting: null, head: 0 };
+  let caughtUpAt = performance.now();
   let connection: { session: Session; leads: boolean } | undefined;
   let running: Promise<void> | undefined;
   let draining = false;
@@ -154,10 +164,17 @@ export function createEventLog({ db, log, sequencer = true, retentionDays = 90 }
       }
       await Promise.race([session.lost, pause(POLL_MS, closing.signal)]);
       if (closing.signal.aborted) return;
-      if (connection.leads) continue; // draining asks the connection already
-      if (sequencer) connection.leads = await tryLead(session);
-      else await session.query('select 1');
+      if (sequencer && !connection.leads) connection.leads = await tryLead(session);
+      await measure(session);
     }
+  }
+
+  /** Caught up is who has seen what was numbered a poll ago, while what waited then waits no more. */
+  async function measure(session: Session): Promise<void> {
+    const { rows } = await session.query<{ waiting: number | null; head: number }>(LAG);
+    const now = rows[0] ?? { waiting: null, head: 0 };
+    if (seen >= before.head && (now.waiting === null || now.waiting !== before.waiting)) caughtUpAt = performance.now();
+    before = now;
   }
 
   async function run(): Promise<void> {
@@ -267,6 +284,7 @@ export function createEventLog({ db, log, sequencer = true, retentionDays = 90 }
     head: () => seen,
     follow,
     healthy: () => connection !== undefined,
+    lagMs: () => performance.now() - caughtUpAt,
     async start() {
       await db.read(eventHeadExists);
       const [head] = await db.read(eventHeadNow);

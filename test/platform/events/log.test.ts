@@ -120,6 +120,15 @@ test('without any notification everything still comes, by polling', async () => 
   for (const reading of readings) await hasRead(reading, [1, 2, 3]);
 });
 
+test('how far it lags is known while nobody numbers, and forgotten when somebody does', async () => {
+  const reader = await lab.aLog({ sequencer: false });
+  await eventually(() => expect(reader.healthy()).toBe(true));
+  await lab.count(silently, 'a');
+  await eventually(() => expect(reader.lagMs()).toBeGreaterThan(3_000));
+  const other = await lab.aLog();
+  await eventually(() => expect(Math.max(reader.lagMs(), other.lagMs())).toBeLessThan(1_500));
+});
+
 test('a process that may not number leaves that to another', async () => {
   const reader = await lab.aLog({ sequencer: false });
   const reading = lab.read(reader);

@@ -274,7 +274,9 @@ export class Replica extends Node {
   ready!: boolean;
   @Field(() => Int, { description: 'Restarts of its containers. Since: 0.1' })
   restarts!: number;
-  @Field(() => DateTime, { nullable: true, description: 'When its node took it. Since: 0.1' })
+  @Field(() => DateTime, { nullable: true, description: 'When the pod was made, which is its age in kubectl. Since: 0.1' })
+  createdAt!: string | null;
+  @Field(() => DateTime, { nullable: true, description: 'When its node took it; null until then. Since: 0.1' })
   startedAt!: string | null;
   @Field(() => String, { nullable: true, description: 'Address of the pod inside the cluster. Since: 0.1' })
   address!: string | null;

@@ -37,7 +37,7 @@ function ofRollout(name: string, before: ModelDeploymentStatus, after: ModelDepl
     list.push({ of: 'rollout', type, message: `${name}: ${message}`, data: { number: now.number, ...data } });
 
   if (!was)
-    add('rollout.started', `rollout ${now.number} to revision ${now.to} has begun`, {
+    add('rollout.started', `rollout ${now.number} to ${goal(after, now.to)} has begun`, {
       to: now.to,
       from: now.from ?? null,
     });
@@ -70,6 +70,12 @@ function ofRollout(name: string, before: ModelDeploymentStatus, after: ModelDepl
   if (now.outcome && now.outcome !== was?.outcome)
     list.push({ of: 'rollout', ...endedEvent(name, now.number, now.outcome) });
   return list;
+}
+
+/** Versions are what people know; a revision has a number of its own, which counts changes of resources too. */
+function goal({ stable, canary }: ModelDeploymentStatus, revision: number): string {
+  const target = [canary, stable].find((one) => one?.revision === revision);
+  return target ? `version ${target.version}` : `revision ${revision}`;
 }
 
 export function endedEvent(name: string, number: number | null, outcome: RolloutOutcome): Omit<Happening, 'of'> {
