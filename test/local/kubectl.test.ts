@@ -96,7 +96,7 @@ describe.skipIf(!version)(`kubectl (${version})`, () => {
       'serving.clops.dev/v1alpha1',
       'true',
       'ModelDeployment',
-      'create,delete,deletecollection,get,list,patch,update,watch',
+      'delete,deletecollection,get,list,patch,create,update,watch',
       'clops',
     ]);
     expect(await says('explain md.spec.strategy')).toMatch(/FIELD: strategy <Object>[\s\S]+canary\t<Object>/);

@@ -29,9 +29,7 @@ export async function decodeBuiltIn(row: ResourceRow, body: unknown, directives:
 }
 
 export const strictError = (row: ResourceRow, unknown: readonly string[]): Refusal =>
-  badRequest(
-    `${row.kind} in version "${row.version}" cannot be handled as a ${row.kind}: strict decoding error: ${unknown.map((path) => `unknown field "${path}"`).join(', ')}`,
-  );
+  cannotHandle(row, `strict decoding error: ${unknown.map((path) => `unknown field "${path}"`).join(', ')}`);
 
 export function undeclared(row: ResourceRow, body: unknown, path: string): Refusal {
   const metadata = isObject(body) && isObject(body.metadata) ? body.metadata : {};
@@ -74,6 +72,8 @@ interface Place {
   found: Findings;
   row: ResourceRow;
   format: string;
+  /** Path of the outermost map on the way: messages name no keys. */
+  map?: string;
 }
 
 async function decodeValue(value: unknown, type: string, place: Place): Promise<unknown> {
@@ -92,7 +92,7 @@ async function decodeValue(value: unknown, type: string, place: Place): Promise<
     if (!isObject(value)) throw wrongType(value, `map[string]${goType(map, '')}`, place);
     const result: Plain = {};
     for (const [key, inner] of Object.entries(value))
-      result[key] = await decodeValue(inner, map, { ...place, path: `${path}.${key}`, format: '' });
+      result[key] = await decodeValue(inner, map, { ...place, path: `${path}.${key}`, map: place.map ?? path });
     return result;
   }
   if (type === 'string' || type === 'number' || type === 'boolean') {
@@ -102,13 +102,29 @@ async function decodeValue(value: unknown, type: string, place: Place): Promise<
       typeof value === 'number' &&
       /(limits|requests|capacity|allocatable|hard)\.[^.]+$/.test(path);
     if (typeof value !== type && !quantity) throw wrongType(value, goType(type, place.format), place);
+    if (place.format === 'byte' && !BASE64.test(String(value)))
+      throw cannotHandle(row, `illegal base64 data at input byte ${String(value).search(/[^A-Za-z0-9+/]|$/)}`);
     return value;
   }
   if (!/^V\d/.test(type) && !/^(Core|Events)V\d/.test(type)) return value;
-  if (type === 'V1MicroTime') return value;
+  if (type === 'V1MicroTime') {
+    if (typeof value === 'string' && !/\.\d{6}/.test(value)) throw badTime(value, row);
+    return value;
+  }
   if (!isObject(value)) throw wrongType(value, `v1.${goType(type, '')}`, place);
   return (await decodeModel(value, type, path, found, row)) ?? value;
 }
+
+const BASE64 = /^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+
+const cannotHandle = (row: ResourceRow, why: string): Refusal =>
+  badRequest(`${row.kind} in version "${row.version}" cannot be handled as a ${row.kind}: ${why}`);
+
+const badTime = (value: string, row: ResourceRow): Refusal =>
+  cannotHandle(
+    row,
+    `parsing time ${JSON.stringify(value)} as "2006-01-02T15:04:05.000000Z07:00": cannot parse "Z" as ".000000"`,
+  );
 
 function goType(type: string, format: string): string {
   if (type === 'number') return format || 'float64';
@@ -116,10 +132,8 @@ function goType(type: string, format: string): string {
   return type.replace(/^[A-Za-z]*?V\d+(alpha\d+|beta\d+)?/, '');
 }
 
-function wrongType(value: unknown, wanted: string, { path, model, row }: Place): Refusal {
+function wrongType(value: unknown, wanted: string, { path, map = path, model, row }: Place): Refusal {
   const kind = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
-  const field = `${goType(model, '')}.${path.replace(/\[\d+\]/g, '')}`;
-  return badRequest(
-    `${row.kind} in version "${row.version}" cannot be handled as a ${row.kind}: json: cannot unmarshal ${kind} into Go struct field ${field} of type ${wanted}`,
-  );
+  const field = `${goType(model, '')}.${map.replace(/\[\d+\]/g, '')}`;
+  return cannotHandle(row, `json: cannot unmarshal ${kind} into Go struct field ${field} of type ${wanted}`);
 }

@@ -11,8 +11,10 @@ const text = (name: string, value: string | Cell, priority = 0): PrinterColumn =
   ...(priority > 0 && { priority }),
 });
 const count = (name: string, value: Cell): PrinterColumn => ({ name, type: 'integer', value });
-const age: PrinterColumn = { name: 'Age', type: 'date', value: '.metadata.creationTimestamp' };
-const since = (name: string, value: string): PrinterColumn => ({ name, type: 'date', value });
+/** Numbers that Kubernetes' own tables call text. */
+const texted = (column: PrinterColumn): PrinterColumn => ({ ...column, declared: 'string' });
+const since = (name: string, value: string): PrinterColumn => texted({ name, type: 'date', value });
+const age = since('Age', '.metadata.creationTimestamp');
 
 const at = (path: string, otherwise = '<none>'): Cell => {
   return (object) => {
@@ -179,8 +181,11 @@ export const COLUMNS: Record<string, readonly PrinterColumn[]> = {
     age,
     text('Selector', (object) => pairs(readPath(object, 'spec.selector')), 1),
   ],
-  configmaps: [count('Data', (object) => Number(size('data')(object)) + Number(size('binaryData')(object))), age],
-  secrets: [text('Type', at('type', 'Opaque')), count('Data', size('data')), age],
+  configmaps: [
+    texted(count('Data', (object) => Number(size('data')(object)) + Number(size('binaryData')(object)))),
+    age,
+  ],
+  secrets: [text('Type', at('type', 'Opaque')), texted(count('Data', size('data'))), age],
   serviceaccounts: [count('Secrets', (object) => listAt(object, 'secrets').length), age],
   events: [
     since('Last Seen', '.lastTimestamp'),
@@ -191,7 +196,7 @@ export const COLUMNS: Record<string, readonly PrinterColumn[]> = {
     text('Source', (event) => String(readPath(event, 'source.component') || event.reportingComponent || ''), 1),
     text('Message', (event) => String(event.message ?? '').trim()),
     { ...since('First Seen', '.firstTimestamp'), priority: 1 },
-    { ...count('Count', (event) => Number(event.count ?? 1)), priority: 1 },
+    { ...texted(count('Count', (event) => Number(event.count ?? 1))), priority: 1 },
     text('Name', '.metadata.name', 1),
   ],
   endpointslices: [
@@ -203,8 +208,8 @@ export const COLUMNS: Record<string, readonly PrinterColumn[]> = {
   leases: [text('Holder', at('spec.holderIdentity', '')), age],
   deployments: [
     text('Ready', (object) => `${number('status.readyReplicas')(object)}/${number('spec.replicas')(object)}`),
-    count('Up-to-date', number('status.updatedReplicas')),
-    count('Available', number('status.availableReplicas')),
+    texted(count('Up-to-date', number('status.updatedReplicas'))),
+    texted(count('Available', number('status.availableReplicas'))),
     age,
     text('Containers', containerNames, 1),
     text('Images', images, 1),

@@ -5,6 +5,8 @@
 import { apiVersionOf } from '../../platform/cluster/port.ts';
 import type { ResourceRow } from './types.ts';
 
+/** Of custom resources, in the order in which a real server names them. */
+const CUSTOM_VERBS = ['delete', 'deletecollection', 'get', 'list', 'patch', 'create', 'update', 'watch'];
 const VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
 
 /** The document at `path`, or undefined when it is none of discovery's. */
@@ -72,20 +74,21 @@ function resources(row: ResourceRow): object[] {
     verbs,
     ...more,
   });
+  const status = subresources.status ? [part('status', ['get', 'patch', 'update'])] : [];
+  const scale = subresources.scale
+    ? [part('scale', ['get', 'patch', 'update'], { group: 'autoscaling', version: 'v1', kind: 'Scale' })]
+    : [];
   return [
     {
       name: plural,
       singularName: singular,
       namespaced,
       kind,
-      verbs: VERBS,
+      verbs: row.custom ? CUSTOM_VERBS : VERBS,
       ...(shortNames.length > 0 && { shortNames }),
       ...(categories.length > 0 && { categories }),
     },
     ...(subresources.log ? [part('log', ['get'])] : []),
-    ...(subresources.scale
-      ? [part('scale', ['get', 'patch', 'update'], { group: 'autoscaling', version: 'v1', kind: 'Scale' })]
-      : []),
-    ...(subresources.status ? [part('status', ['get', 'patch', 'update'])] : []),
+    ...(row.custom ? [...status, ...scale] : [...scale, ...status]),
   ];
 }

@@ -20,11 +20,11 @@ const RENAMED = [
 const unchanged = SAME.map((name) => [name, name] as const);
 
 export const EVENTS_VIEW = {
-  fromStored: (event: Plain): Plain => ({
-    kind: 'Event',
-    apiVersion: 'events.k8s.io/v1',
-    ...pick(event, [...unchanged, ...RENAMED]),
-  }),
+  fromStored(event: Plain): Plain {
+    const shown = pick(event, [...unchanged, ...RENAMED]);
+    for (const key of ['reportingController', 'reportingInstance']) if (shown[key] === '') delete shown[key];
+    return { kind: 'Event', apiVersion: 'events.k8s.io/v1', ...shown };
+  },
   toStored: (event: Plain): Plain => ({
     kind: 'Event',
     apiVersion: 'v1',

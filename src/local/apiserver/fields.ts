@@ -114,13 +114,24 @@ export interface Comparison {
   modified: Set<string>;
 }
 
+/** With the maps around the leaves: one that comes or goes is a change of its own. */
+function withMaps(fields: Fields): Set<string> {
+  const keys = new Set(fields.keys());
+  for (const key of fields.keys())
+    for (let end = key.lastIndexOf(SEPARATOR); end > 0; end = key.lastIndexOf(SEPARATOR, end - 1)) {
+      const map = key.slice(0, end);
+      if (keys.has(map) || map === 'f:metadata') break;
+      keys.add(map);
+    }
+  return keys;
+}
+
 export function compare(before: Fields, after: Fields): Comparison {
   const result: Comparison = { added: new Set(), removed: new Set(), modified: new Set() };
-  for (const [key, value] of after) {
-    if (!before.has(key)) result.added.add(key);
-    else if (!equal(before.get(key), value)) result.modified.add(key);
-  }
-  for (const key of before.keys()) if (!after.has(key)) result.removed.add(key);
+  const [old, now] = [withMaps(before), withMaps(after)];
+  for (const key of now) if (!old.has(key)) result.added.add(key);
+  for (const key of old) if (!now.has(key)) result.removed.add(key);
+  for (const [key, value] of after) if (before.has(key) && !equal(before.get(key), value)) result.modified.add(key);
   return result;
 }
 

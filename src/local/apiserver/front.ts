@@ -36,6 +36,7 @@ export interface Front {
 }
 
 const ANYBODY: User = { name: 'system:anonymous', groups: ['system:unauthenticated'] };
+const WRITES = new Set(['POST', 'PUT', 'PATCH']);
 const GRACE_MS = 5000;
 
 export async function openFront({ serving, pki, bind, port, log, clock }: FrontOptions): Promise<Front> {
@@ -65,6 +66,9 @@ export async function openFront({ serving, pki, bind, port, log, clock }: FrontO
     const user = identify(req, token) ?? (isPublic(url.pathname) ? ANYBODY : undefined);
     if (!user) throw new Refusal({ code: 401, reason: 'Unauthorized', message: 'Unauthorized' });
     const contentType = req.headers['content-type'] ?? '';
+    // The default of a real server; controllers of this process, which do not come this way, are not checked.
+    if (WRITES.has(req.method ?? '') && !url.searchParams.has('fieldValidation'))
+      url.searchParams.set('fieldValidation', 'Warn');
     return {
       method: req.method ?? 'GET',
       path: url.pathname,

@@ -12,13 +12,25 @@ import type { Core, Item, Target, WriteMode } from './core.ts';
 import { followCrds, refuseTerminating } from './crds.ts';
 import { expireEvents } from './expiry.ts';
 import { isObject, readPath } from './json.ts';
+import { checkApply, isTrue, mediaType, modeOf } from './mode.ts';
 import { bind, patch, patchScale, STRATEGIC, scaleOf, writeScale } from './patch.ts';
 import { createRegistry, type ServedRow } from './registry.ts';
 import { deleteOptions, remove } from './remove.ts';
 import { BUILTIN_ROWS } from './resources.ts';
-import { route } from './route.ts';
+import { isOwnGroup, route } from './route.ts';
 import { predicateOf } from './selectors.ts';
-import { badRequest, internalError, methodNotAllowed, notImplemented, notServed, Refusal } from './status.ts';
+import {
+  badRequest,
+  internalError,
+  invalid,
+  methodNotAllowed,
+  notFound,
+  notImplemented,
+  notServed,
+  pageNotFound,
+  Refusal,
+  tooLarge,
+} from './status.ts';
 import { createStore } from './store.ts';
 import type { Api, ApiRequest, ApiResponse } from './types.ts';
 import { watch } from './watch.ts';
@@ -101,7 +113,9 @@ async function decoded(core: Core, request: ApiRequest): Promise<Incoming> {
   if (validation === null || !checked || BINDING.test(request.path)) return request;
   const { row, subresource } = route(request.path, core.registry);
   if (row.custom || (subresource !== undefined && subresource !== 'status')) return request;
-  const { body, unknown } = await decodeBuiltIn(row, request.body, mediaType(request) === STRATEGIC);
+  const { body, unknown } = await decodeBuiltIn(row, request.body, mediaType(request) === STRATEGIC).catch((error) => {
+    throw mediaType(request) === 'application/merge-patch+json' ? wrongPatch(error) : error;
+  });
   const [first] = unknown;
   if (first === undefined) return request;
   if (mediaType(request).startsWith('application/apply-patch')) throw undeclared(row, request.body, first);
@@ -113,6 +127,13 @@ async function decoded(core: Core, request: ApiRequest): Promise<Incoming> {
   };
 }
 
+/** Of a merge patch a real server decodes the outcome, and calls what is wrong with it a wrong patch. */
+function wrongPatch(error: unknown): unknown {
+  if (!(error instanceof Refusal)) return error;
+  const why = error.status.message.replace(/^.*? cannot be handled as a \w+: /, '');
+  return invalid({ kind: '', group: '' }, '', [{ type: 'Invalid', field: 'patch', value: 'the object', detail: why }]);
+}
+
 function onCollection(core: Core, target: Target, request: Incoming): ApiResponse {
   const { query } = request;
   switch (request.method) {
@@ -120,14 +141,15 @@ function onCollection(core: Core, target: Target, request: Incoming): ApiRespons
       if (isTrue(query.get('watch'))) return stream(core, target, request);
       return { status: 200, body: list(core, target, query) };
     case 'POST': {
-      if (target.row.namespaced && target.namespace === undefined) throw methodNotAllowed();
+      if (target.row.namespaced && target.namespace === undefined)
+        throw isOwnGroup(target.row.group) ? methodNotAllowed() : pageNotFound();
       refuseTerminating(core, target.row);
-      const mode = modeOf(request);
+      const mode = modeOf(request, request.warnings);
       return written(target.row, 201, create(core, target, objectOf(target, request.body), mode), mode);
     }
     case 'DELETE': {
       const body = list(core, target, query);
-      const options = deleteOptions(request.body, query, modeOf(request));
+      const options = deleteOptions(request.body, query, modeOf(request, request.warnings));
       for (const { metadata } of body.items) {
         const place = metadata.namespace === undefined ? {} : { namespace: metadata.namespace };
         remove(core, { row: target.row, name: metadata.name, ...place }, options);
@@ -142,11 +164,10 @@ function onCollection(core: Core, target: Target, request: Incoming): ApiRespons
 function onItem(core: Core, item: Item, request: Incoming): ApiResponse {
   const { row, subresource } = item;
   if (subresource !== undefined && subresource !== 'status') return onSubresource(core, item, request);
-  if (subresource === 'status' && !row.subresources.status) throw notServed();
-  const mode = modeOf(request);
+  if (subresource === 'status' && !row.subresources.status) throw noSubresource(item);
+  const mode = modeOf(request, request.warnings);
   switch (request.method) {
     case 'GET':
-      if (isTrue(request.query.get('watch'))) return stream(core, item, request);
       return { status: 200, body: shown(row, existing(core, item)) };
     case 'PUT': {
       existing(core, item);
@@ -174,11 +195,11 @@ function onSubresource(core: Core, item: Item, request: Incoming): ApiResponse {
   const { row, subresource } = item;
   if (subresource === 'log' && row.subresources.log) throw notImplemented('reading logs in process');
   if (subresource === 'finalize' && row.storage === 'namespaces' && request.method === 'PUT') {
-    const mode = modeOf(request);
+    const mode = modeOf(request, request.warnings);
     return written(row, 200, update(core, { ...item }, objectOf(item, request.body), mode), mode);
   }
-  if (subresource !== 'scale' || !row.subresources.scale) throw notServed();
-  const mode = modeOf(request);
+  if (subresource !== 'scale' || !row.subresources.scale) throw noSubresource(item);
+  const mode = modeOf(request, request.warnings);
   switch (request.method) {
     case 'GET':
       return { status: 200, body: scaleOf(row, existing(core, item)) };
@@ -191,31 +212,45 @@ function onSubresource(core: Core, item: Item, request: Incoming): ApiResponse {
   }
 }
 
+/** A custom resource without it is said not to be there at all. */
+const noSubresource = ({ row, name, subresource }: Item): Refusal =>
+  row.custom && (subresource === 'status' || subresource === 'scale') ? notFound(row, name) : notServed();
+
 const BINDING = /^\/api\/v1\/namespaces\/([^/]+)\/(?:bindings|pods\/([^/]+)\/binding)$/;
 
 /** `POST …/bindings` and `POST …/pods/{name}/binding`: how a scheduler places a pod. */
-function bindingTarget(core: Core, request: ApiRequest): ApiResponse | undefined {
+function bindingTarget(core: Core, request: Incoming): ApiResponse | undefined {
   const match = BINDING.exec(request.path);
   if (!match) return undefined;
   if (request.method !== 'POST') throw methodNotAllowed();
   const row = core.registry.find('', 'v1', 'pods') as ServedRow;
   const name = match[2] ?? readPath(request.body, 'metadata.name');
   if (typeof name !== 'string') throw badRequest('a Binding names its pod in metadata.name');
-  bind(core, { row, namespace: match[1] as string, name }, request.body, modeOf(request));
+  bind(core, { row, namespace: match[1] as string, name }, request.body, modeOf(request, request.warnings));
   return { status: 201, body: { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 } };
 }
 
 function list(core: Core, target: Target, query: URLSearchParams) {
   const { row, namespace } = target;
   const selected = predicateOf(row, query);
+  checkVersion(core, query.get('resourceVersion') ?? '');
   if (query.get('continue')) throw badRequest('continue key is not valid: lists here are one page');
   const items = core.store.list(row.storage, namespace).filter(selected);
   return {
     kind: row.listKind,
     apiVersion: apiVersionOf(row),
-    metadata: { resourceVersion: String(core.store.revision) },
+    metadata: { ...(row.custom && { continue: '' }), resourceVersion: String(core.store.revision) },
     items: items.map((object) => shown(row, object)),
   };
+}
+
+/** A version that is not reached yet is of another cluster, or of this one before its folder was lost. */
+function checkVersion({ store }: Core, asked: string): void {
+  if (asked !== '' && !/^\d+$/.test(asked))
+    throw badRequest(
+      `invalid resource version: resourceVersion: Invalid value: "${asked}": strconv.ParseUint: parsing "${asked}": invalid syntax`,
+    );
+  if (Number(asked) > store.revision) throw tooLarge(asked, store.revision);
 }
 
 function stream(core: Core, target: Target, request: ApiRequest): ApiResponse {
@@ -231,49 +266,5 @@ function written(row: ServedRow, status: number, object: KubeObject, mode: Write
     status,
     body: shown(row, object),
     ...(warnings.length > 0 && { headers: { Warning: warnings.join(', ') } }),
-  };
-}
-
-const isTrue = (value: string | null): boolean => value !== null && value !== 'false' && value !== '0';
-const mediaType = (request: ApiRequest): string =>
-  (request.headers.contentType.split(';')[0] ?? '').trim().toLowerCase();
-
-function checkApply(request: ApiRequest): void {
-  const applies = mediaType(request).startsWith('application/apply-patch');
-  if (!isObject(request.body) && applies) throw badRequest('the body of an apply must be an object');
-  if (applies && !request.query.get('fieldManager'))
-    throw new Refusal({
-      code: 422,
-      reason: 'Invalid',
-      message: 'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch',
-      details: {
-        group: 'meta.k8s.io',
-        kind: 'PatchOptions',
-        causes: [
-          {
-            reason: 'FieldValueRequired',
-            message: 'Required value: is required for apply patch',
-            field: 'fieldManager',
-          },
-        ],
-      },
-    });
-}
-
-const VALIDATIONS = ['Ignore', 'Warn', 'Strict'] as const;
-
-function modeOf({ query, headers, warnings = [] }: Incoming): WriteMode {
-  const dryRun = query.get('dryRun');
-  if (dryRun !== null && dryRun !== 'All') throw badRequest(`Invalid value: "${dryRun}": dryRun must be All`);
-  const asked = query.get('fieldValidation') ?? 'Warn';
-  const validation = VALIDATIONS.find((one) => one === asked);
-  if (!validation) throw badRequest(`fieldValidation "${asked}" is not one of ${VALIDATIONS.join(', ')}`);
-  const manager = query.get('fieldManager') || headers.userAgent.split('/')[0] || 'unknown';
-  return {
-    manager: manager.slice(0, 128),
-    dryRun: dryRun === 'All',
-    validation,
-    force: isTrue(query.get('force')),
-    warnings: [...warnings],
   };
 }

@@ -1,6 +1,6 @@
 /** The rules of metadata that hold for every kind. */
 import { randomInt } from 'node:crypto';
-import type { KubeObject, OwnerReference } from '../../platform/cluster/port.ts';
+import type { KubeObject, ObjectMeta, OwnerReference } from '../../platform/cluster/port.ts';
 import { isObject } from './json.ts';
 import type { ServedRow } from './registry.ts';
 import type { FieldError } from './types.ts';
@@ -33,7 +33,7 @@ const NAMES = {
 const VALUE_RULE =
   "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
 const KEY_RULE =
-  "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
+  "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
 
 /** The characters of generated names: no vowels, no look-alikes. */
 const ALPHABET = 'bcdfghjklmnpqrstvwxz2456789';
@@ -44,13 +44,40 @@ export function generatedName(prefix: string): string {
   return name;
 }
 
+const METADATA_FIELDS = new Set([
+  'name',
+  'generateName',
+  'namespace',
+  'selfLink',
+  'uid',
+  'resourceVersion',
+  'generation',
+  'creationTimestamp',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+  'labels',
+  'annotations',
+  'ownerReferences',
+  'finalizers',
+  'managedFields',
+]);
+
+/** Takes out what is no field of metadata and returns the paths. */
+export function pruneMetadata(object: KubeObject): string[] {
+  const metadata = object.metadata as ObjectMeta & Record<string, unknown>;
+  const unknown = Object.keys(metadata).filter((key) => !METADATA_FIELDS.has(key));
+  for (const key of unknown) delete metadata[key];
+  return unknown.map((key) => `metadata.${key}`);
+}
+
 export function validateMetadata(row: ServedRow, object: KubeObject, old?: KubeObject): FieldError[] {
   const { metadata } = object;
   return [
     ...validateName(row, metadata.name),
     ...validateLabels(metadata.labels),
     ...validateAnnotations(metadata.annotations),
-    ...(metadata.ownerReferences ?? []).flatMap(validateOwner),
+    ...validateOwners(metadata.ownerReferences ?? []),
+    ...validateFinalizerNames(metadata.finalizers ?? [], row.custom),
     ...validateFinalizers(metadata.finalizers, old),
   ];
 }
@@ -61,7 +88,7 @@ function validateName(row: ServedRow, name: string): FieldError[] {
   if (name === '' || name === undefined)
     return [{ type: 'Required', field, detail: 'name or generateName is required' }];
   if (name.length > length)
-    return [{ type: 'Invalid', field, value: name, detail: `must be no more than ${length} bytes` }];
+    return [{ type: 'Invalid', field, value: name, detail: `must be no more than ${length} characters` }];
   return pattern.test(name) ? [] : [{ type: 'Invalid', field, value: name, detail: rule }];
 }
 
@@ -77,17 +104,29 @@ function validateLabels(labels: unknown, field = 'metadata.labels'): FieldError[
             type: 'Invalid' as const,
             field,
             value,
-            detail: typeof value === 'string' && value.length > 63 ? 'must be no more than 63 bytes' : VALUE_RULE,
+            detail: typeof value === 'string' && value.length > 63 ? 'must be no more than 63 characters' : VALUE_RULE,
           },
         ]),
   ]);
 }
 
+/** `name` or `prefix/name`. */
 function validateKey(key: string, field: string): FieldError[] {
-  const [name = '', prefix, ...more] = key.split('/').reverse();
-  const fine =
-    name.length <= 63 && QUALIFIED.test(name) && (prefix === undefined || SUBDOMAIN.test(prefix)) && more.length === 0;
-  return fine ? [] : [{ type: 'Invalid', field, value: key, detail: KEY_RULE }];
+  const parts = key.split('/');
+  const wrong = (detail: string): FieldError => ({ type: 'Invalid', field, value: key, detail });
+  if (parts.length > 2)
+    return [
+      wrong(`a qualified name ${KEY_RULE} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`),
+    ];
+  const name = parts.at(-1) ?? '';
+  const prefix = parts.length === 2 ? parts[0] : undefined;
+  return [
+    ...(prefix === '' ? [wrong('prefix part must be non-empty')] : []),
+    ...(prefix && !SUBDOMAIN.test(prefix) ? [wrong(`prefix part ${NAMES.subdomain.rule}`)] : []),
+    ...(name === '' ? [wrong('name part must be non-empty')] : []),
+    ...(name.length > 63 ? [wrong('name part must be no more than 63 characters')] : []),
+    ...(QUALIFIED.test(name) ? [] : [wrong(`name part ${KEY_RULE}`)]),
+  ];
 }
 
 function validateAnnotations(annotations: Record<string, string> | undefined): FieldError[] {
@@ -111,15 +150,40 @@ function validateAnnotations(annotations: Record<string, string> | undefined): F
   ];
 }
 
-function validateOwner(owner: OwnerReference, index: number): FieldError[] {
-  return (['apiVersion', 'kind', 'name', 'uid'] as const)
-    .filter((key) => !owner[key])
-    .map((key) => ({
-      type: 'Invalid',
-      field: `metadata.ownerReferences[${index}].${key}`.replace(`[${index}]`, ''),
-      value: '',
-      detail: `${key === 'apiVersion' ? 'version' : key} must not be empty`,
-    }));
+function validateOwners(owners: readonly OwnerReference[]): FieldError[] {
+  const field = 'metadata.ownerReferences';
+  const empty = owners.flatMap((owner) =>
+    (['apiVersion', 'kind', 'name', 'uid'] as const)
+      .filter((key) => (key === 'apiVersion' ? !/^([^/]+\/)?[^/]+$/.test(owner[key] ?? '') : !owner[key]))
+      .map((key): FieldError => {
+        const detail = key === 'apiVersion' ? 'version must not be empty' : 'must not be empty';
+        return { type: 'Invalid', field: `${field}.${key}`, value: owner[key] ?? '', detail };
+      }),
+  );
+  const [one, two] = owners.filter(({ controller }) => controller === true);
+  if (!one || !two) return empty;
+  const named = `${one.kind}/${one.name} and ${two.kind}/${two.name}`;
+  const detail = `Only one reference can have Controller set to true. Found "true" in references for ${named}`;
+  return [...empty, { type: 'Invalid', field, value: owners, detail }];
+}
+
+const STANDARD_FINALIZERS = new Set(['kubernetes', 'orphan', 'foregroundDeletion']);
+
+/** Those of custom resources need no domain. */
+function validateFinalizerNames(finalizers: readonly string[], custom: boolean): FieldError[] {
+  return finalizers.flatMap((one, index): FieldError[] => [
+    ...validateKey(one, 'metadata.finalizers'),
+    ...(custom || one.includes('/') || STANDARD_FINALIZERS.has(one)
+      ? []
+      : [
+          {
+            type: 'Invalid' as const,
+            field: `metadata.finalizers[${index}]`,
+            value: one,
+            detail: 'name is neither a standard finalizer name nor is it fully qualified',
+          },
+        ]),
+  ]);
 }
 
 function validateFinalizers(finalizers: string[] | undefined, old?: KubeObject): FieldError[] {

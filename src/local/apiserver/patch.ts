@@ -6,7 +6,16 @@ import { asObject, type Core, type Item, timeOf, type WriteMode } from './core.t
 import { refuseUndeclared } from './custom.ts';
 import { clone, isObject, mergePatch, type Plain, readPath, writePath } from './json.ts';
 import type { ServedRow } from './registry.ts';
-import { badRequest, conflict, invalid, modified, notServed, Refusal, unsupportedMediaType } from './status.ts';
+import {
+  badRequest,
+  conflict,
+  invalid,
+  modified,
+  notServed,
+  patchRejected,
+  Refusal,
+  unsupportedMediaType,
+} from './status.ts';
 import { strategicMergePatch } from './strategic.ts';
 import { create, existing, objectOf, persist, update, writerOf } from './write.ts';
 
@@ -23,10 +32,12 @@ export function patch(core: Core, item: Item, contentType: string, body: unknown
   if (contentType === 'application/apply-patch+yaml' || contentType === 'application/apply-patch+json')
     return serverSideApply(core, item, body, mode);
   const spoken = item.row.custom ? SPOKEN : [...SPOKEN, STRATEGIC];
-  if (!spoken.includes(contentType))
+  if (!spoken.includes(contentType)) {
+    if (!item.row.custom) throw unsupportedMediaType('415: Unsupported Media Type', {});
     throw unsupportedMediaType(
       `the body of the request was in an unknown format - accepted media types include: ${spoken.join(', ')}`,
     );
+  }
   const old = existing(core, item);
   const shown = item.row.view ? item.row.view.fromStored(old) : old;
   const changed =
@@ -46,7 +57,10 @@ function merged(old: unknown, body: unknown): unknown {
 }
 
 function jsonPatched(old: unknown, body: unknown): unknown {
-  if (!Array.isArray(body)) throw badRequest('json: cannot unmarshal object into Go value of type jsonpatch.Patch');
+  if (!Array.isArray(body))
+    throw badRequest(
+      'error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp',
+    );
   if (body.length > 10_000)
     throw new Refusal({
       code: 413,
@@ -55,13 +69,8 @@ function jsonPatched(old: unknown, body: unknown): unknown {
     });
   try {
     return jsonpatch.applyPatch(clone(old), body, true, false).newDocument;
-  } catch (error) {
-    const message = (error as Error).message.split('\n')[0];
-    throw new Refusal({
-      code: 422,
-      reason: 'Invalid',
-      message: `the server rejected our request due to an error in our request: ${message}`,
-    });
+  } catch {
+    throw patchRejected();
   }
 }
 
@@ -127,7 +136,8 @@ export function writeScale(core: Core, item: Item, scale: unknown, mode: WriteMo
   const paths = row.subresources.scale;
   if (!paths) throw notServed();
   const replicas = readPath(scale, 'spec.replicas') ?? 0;
-  if (typeof replicas !== 'number' || !Number.isInteger(replicas) || replicas < 0)
+  // A custom resource's own schema knows better, and says so in its own name.
+  if (typeof replicas !== 'number' || !Number.isInteger(replicas) || (replicas < 0 && !row.custom))
     throw invalid({ kind: 'Scale', group: 'autoscaling' }, name, [
       { type: 'Invalid', field: 'spec.replicas', value: replicas, detail: 'must be greater than or equal to 0' },
     ]);

@@ -10,6 +10,8 @@ export interface ServedRow extends ResourceRow {
   counted: boolean;
   /** A status in the body of a create is taken (nodes register themselves with one). */
   statusOnCreate?: boolean;
+  /** A replacement must name the version it replaces, as a custom resource's must. */
+  versioned?: boolean;
   /** What metadata.name may be. */
   names: 'subdomain' | 'label' | 'label1035';
   /** List and map types of the kind, for server-side apply. */

@@ -83,8 +83,9 @@ export const BUILTIN_ROWS: readonly ServedRow[] = [
   row(REPLICASETS, { short: ['rs'], categories: ['all'], status: true, scale: true, counted: true }),
   row(CONTROLLERREVISIONS),
   row(ENDPOINTSLICES, { counted: true }),
-  row(LEASES),
+  { ...row(LEASES), versioned: true },
   {
+    versioned: true,
     ...row(CRDS, { short: ['crd', 'crds'], categories: ['api-extensions'], status: true, counted: true }),
     strategy: CRD_STRATEGY,
     settle: settleCrd,

@@ -1,7 +1,14 @@
 /** Path → what it names. Only here are paths taken apart. */
 import type { Target } from './core.ts';
 import type { Registry } from './registry.ts';
-import { notServed } from './status.ts';
+import { BUILTIN_ROWS } from './resources.ts';
+import { notServed, pageNotFound } from './status.ts';
+
+/** Groups that are the server's own on a real one too: there the Gateway API comes by its definitions. */
+const OWN_GROUPS = new Set(
+  ['', ...BUILTIN_ROWS.map(({ group }) => group)].filter((group) => !/\.x?networking\.k8s\.io$/.test(group)),
+);
+export const isOwnGroup = (group: string): boolean => OWN_GROUPS.has(group);
 
 const NAMESPACE_PARTS = new Set(['status', 'finalize']);
 
@@ -9,7 +16,7 @@ const NAMESPACE_PARTS = new Set(['status', 'finalize']);
 export function route(path: string, registry: Registry): Target {
   const parts = path.split('/').filter(Boolean).map(decode);
   const [root, ...rest] = parts;
-  if (root !== 'api' && root !== 'apis') throw notServed();
+  if (root !== 'api' && root !== 'apis') throw pageNotFound();
   const group = root === 'api' ? '' : (rest.shift() ?? '');
   const version = rest.shift() ?? '';
   let namespace: string | undefined;
@@ -20,7 +27,7 @@ export function route(path: string, registry: Registry): Target {
   const [plural = '', name, subresource, ...more] = rest;
   const row = registry.find(group, version, plural);
   if (!row || more.length > 0 || row.namespaced !== (namespace !== undefined || (row.namespaced && name === undefined)))
-    throw notServed();
+    throw isOwnGroup(group) ? notServed() : pageNotFound();
   return {
     row,
     ...(namespace !== undefined && { namespace }),

@@ -46,10 +46,17 @@ function labelTerm(text: string): (labels: Record<string, string>) => boolean {
   if (compare) {
     const [, key = '', operator, value = ''] = compare;
     checkKey(key, text);
+    if (value.length > 63)
+      throw badRequest(
+        `unable to parse requirement: values[0][${key}]: Invalid value: "${value}": must be no more than 63 characters`,
+      );
     if (operator === '!=') return (labels) => labels[key] !== value;
     if (operator === '>' || operator === '<') {
       const limit = Number(value);
-      if (!Number.isInteger(limit)) throw unable(text);
+      if (!Number.isInteger(limit))
+        throw badRequest(
+          `unable to parse requirement: values[0]: Invalid value: "${value}": for 'Gt', 'Lt' operators, the value must be an integer`,
+        );
       return (labels) =>
         key in labels && (operator === '>' ? Number(labels[key]) > limit : Number(labels[key]) < limit);
     }
@@ -80,7 +87,13 @@ function fieldSelector(text: string, row: ResourceRow): Predicate {
     });
   if (terms.length === 0) return () => true;
   const supported = fieldsOf(row, { apiVersion: '', kind: row.kind, metadata: { name: '' } });
-  for (const { path } of terms) if (!(path in supported)) throw badRequest(`field label not supported: ${path}`);
+  for (const { path } of terms)
+    if (!(path in supported))
+      throw badRequest(
+        row.custom || row.strategy?.fields
+          ? `field label not supported: ${path}`
+          : `"${path}" is not a known field selector: only "metadata.name", "metadata.namespace"`,
+      );
   return (object) => {
     const fields = fieldsOf(row, object);
     return terms.every(({ path, value, negated }) => (fields[path] === value) !== negated);

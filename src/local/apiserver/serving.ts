@@ -10,7 +10,8 @@ import { createPodLogs } from './logs.ts';
 import { contentTypeOf, type Form, formFor, notAcceptable } from './negotiate.ts';
 import { createOpenApi } from './openapi.ts';
 import type { Pair } from './pki.ts';
-import { badRequest, internalError, methodNotAllowed, notServed, Refusal } from './status.ts';
+import { isOwnGroup } from './route.ts';
+import { badRequest, internalError, methodNotAllowed, notServed, PAGE_NOT_FOUND, Refusal } from './status.ts';
 import { type IncludeObject, type Shape, shaped, shapedEvents } from './table.ts';
 import type { Api, ApiRequest, ApiResponse } from './types.ts';
 
@@ -73,7 +74,9 @@ export function createServing({ api, client, clock, log }: ServingOptions): Serv
   }
 
   function inForm(form: Form, request: ApiRequest, response: ApiResponse): ApiResponse {
-    if (form === 'plain' || response.status >= 300) return response;
+    if (isPageNotFound(response.body)) return text(PAGE_NOT_FOUND, 404);
+    if (response.status >= 300) return response;
+    if (form === 'plain') return isObject(response.body) ? { ...response, body: untyped(response.body) } : response;
     const includeObject = includeOf(request.query);
     const shape = (): Shape => ({ form, includeObject, rows: api.rows(), now: clock.now() });
     const headers = { ...response.headers, 'content-type': contentTypeOf(form) };
@@ -88,11 +91,20 @@ export function createServing({ api, client, clock, log }: ServingOptions): Serv
       } catch (error) {
         if (!(error instanceof Refusal)) log.error({ err: error, path: request.path }, 'a request failed');
         const refusal = error instanceof Refusal ? error : internalError('the request could not be handled');
-        return { status: refusal.status.code, body: refusal.status };
+        return { status: refusal.status.code, body: { metadata: {}, ...refusal.status } };
       }
     },
     close: () => podLogs.close(),
   };
+}
+
+const isPageNotFound = (body: unknown): boolean => isObject(body) && body.message === PAGE_NOT_FOUND;
+
+/** Items of the server's own kinds carry no type in a list: clients that rely on one would fail on a real server. */
+function untyped(body: Plain): Plain {
+  const { items, apiVersion } = body;
+  if (!Array.isArray(items) || !isOwnGroup(String(apiVersion).split('/').at(-2) ?? '')) return body;
+  return { ...body, items: items.map(({ kind: _kind, apiVersion: _version, ...item }: Plain) => item) };
 }
 
 /** The core's refusal, handed on. */

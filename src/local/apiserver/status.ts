@@ -40,6 +40,28 @@ export const notServed = (): Refusal =>
     details: {},
   });
 
+/** A path of no group that the server itself has: answered in plain text, not as a Status. */
+export const PAGE_NOT_FOUND = '404 page not found\n';
+export const pageNotFound = (): Refusal => new Refusal({ code: 404, message: PAGE_NOT_FOUND });
+
+/** 422 of a query parameter. */
+export const invalidOptions = (method: string, error: FieldError): Refusal => {
+  const kind = { POST: 'CreateOptions', PUT: 'UpdateOptions', PATCH: 'PatchOptions' }[method] ?? 'DeleteOptions';
+  return invalid({ kind, group: 'meta.k8s.io' }, '', [error]);
+};
+
+/** What a real server forgot to make a refusal of: 500 without a reason. */
+export const unforeseen = (message: string): Refusal => new Refusal({ code: 500, message });
+
+/** 422 for a JSON patch that cannot be done; a real server does not say which operation. */
+export const patchRejected = (): Refusal =>
+  new Refusal({
+    code: 422,
+    reason: 'Invalid',
+    message: 'the server rejected our request due to an error in our request',
+    details: {},
+  });
+
 export const alreadyExists = (resource: Resource, name: string): Refusal =>
   new Refusal({
     code: 409,
@@ -84,11 +106,22 @@ export const methodNotAllowed = (): Refusal =>
 export const notImplemented = (what: string): Refusal =>
   new Refusal({ code: 501, reason: 'NotImplemented', message: `${what} is not served by the local cluster` });
 
-export const unsupportedMediaType = (message: string): Refusal =>
-  new Refusal({ code: 415, reason: 'UnsupportedMediaType', message });
+export const unsupportedMediaType = (message: string, details?: Details): Refusal =>
+  new Refusal({ code: 415, reason: 'UnsupportedMediaType', message, ...(details && { details }) });
 
 export const expired = (asked: string, oldest: number): Refusal =>
   new Refusal({ code: 410, reason: 'Expired', message: `too old resource version: ${asked} (${oldest})` });
+
+export const tooLarge = (asked: string, current: number): Refusal =>
+  new Refusal({
+    code: 504,
+    reason: 'Timeout',
+    message: `Timeout: Too large resource version: ${asked}, current: ${current}`,
+    details: {
+      causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
+      retryAfterSeconds: 1,
+    },
+  });
 
 export const internalError = (message: string): Refusal =>
   new Refusal({
@@ -106,7 +139,12 @@ export function invalid(kind: { kind: string; group: string }, name: string, err
     code: 422,
     reason: 'Invalid',
     message: `${qualifiedKind} "${name}" is invalid: ${lines.length === 1 ? lines[0] : `[${lines.join(', ')}]`}`,
-    details: { name, ...(kind.group && { group: kind.group }), kind: kind.kind, causes: errors.map(causeOf) },
+    details: {
+      ...(name !== '' && { name }),
+      ...(kind.group && { group: kind.group }),
+      kind: kind.kind,
+      causes: errors.map(causeOf),
+    },
   });
 }
 

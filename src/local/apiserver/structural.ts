@@ -118,7 +118,10 @@ function stringErrors(value: string, schema: StructuralSchema, path: string): Fi
   if (typeof schema.pattern === 'string' && !regexOf(schema.pattern).test(value))
     wrong(`should match '${schema.pattern}'`);
   const format = typeof schema.format === 'string' ? FORMATS[schema.format] : undefined;
-  if (format && !format(value)) wrong(`must be of type ${schema.format}: ${JSON.stringify(value)}`);
+  if (format && !format(value)) {
+    const detail = `${path.split('.').at(-1)} in body must be of type ${schema.format}: ${JSON.stringify(value)}`;
+    errors.push({ type: 'TypeInvalid', field: path, value, detail });
+  }
   return errors;
 }
 

@@ -19,7 +19,7 @@ export interface Shape {
   now: number;
 }
 
-const AGE: PrinterColumn = { name: 'Age', type: 'date', value: '.metadata.creationTimestamp' };
+const AGE: PrinterColumn = { name: 'Age', type: 'date', declared: 'string', value: '.metadata.creationTimestamp' };
 const NAME: PrinterColumn = { name: 'Name', type: 'string', format: 'name', value: '.metadata.name' };
 
 /** An object or list in the form that was asked for; a Status stays what it is. */
@@ -30,7 +30,13 @@ export function shaped(body: unknown, shape: Shape, headers = true): unknown {
   const metadata = body['metadata'] as Plain;
   if (shape.form === 'metadata') {
     if (!list) return metadataOf(body);
-    return { kind: 'PartialObjectMetadataList', apiVersion: 'meta.k8s.io/v1', metadata, items: list.map(metadataOf) };
+    const { continue: _end, ...rest } = metadata;
+    return {
+      kind: 'PartialObjectMetadataList',
+      apiVersion: 'meta.k8s.io/v1',
+      metadata: rest,
+      items: list.map(metadataOf),
+    };
   }
   const columns = columnsOf(rowFor(body, shape.rows, list !== undefined));
   const rows = (list ?? [body]).map((item) => ({
@@ -41,7 +47,7 @@ export function shaped(body: unknown, shape: Shape, headers = true): unknown {
   return {
     kind: 'Table',
     apiVersion: 'meta.k8s.io/v1',
-    metadata: list ? { resourceVersion, ...pick(more, ['continue', 'remainingItemCount']) } : { resourceVersion },
+    metadata: list ? { resourceVersion, ...pick(more, ['remainingItemCount']) } : { resourceVersion },
     columnDefinitions: headers ? columns.map(definition) : null,
     rows,
   };
@@ -96,10 +102,9 @@ function columnsOf(row: ResourceRow | undefined): readonly PrinterColumn[] {
   return columns.some(({ name }) => name === 'Name') ? columns : [NAME, ...columns];
 }
 
-const definition = ({ name, type, format, description, priority }: PrinterColumn): Plain => ({
+const definition = ({ name, type, declared, format, description, priority }: PrinterColumn): Plain => ({
   name,
-  // Ages are sent as text, as Kubernetes does; kubectl would print a date of another type as it stands.
-  type: type === 'date' ? 'string' : type,
+  type: declared ?? type,
   format: format ?? (name === 'Name' ? 'name' : ''),
   description: description ?? '',
   priority: priority ?? 0,

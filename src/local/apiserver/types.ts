@@ -21,6 +21,8 @@ export interface PrinterColumn {
   type: 'string' | 'integer' | 'number' | 'boolean' | 'date';
   /** JSONPath as in a CRD, or a function for what JSONPath cannot compute (built-in kinds only). */
   value: string | ((object: Record<string, unknown>) => string | number);
+  /** As which type a table names it, where Kubernetes names another one. */
+  declared?: 'string';
   priority?: number;
   format?: string;
   description?: string;

@@ -8,7 +8,7 @@ import { apiVersionOf } from '../../platform/cluster/port.ts';
 import type { Core, Target } from './core.ts';
 import type { ServedRow } from './registry.ts';
 import { predicateOf } from './selectors.ts';
-import { badRequest, expired, internalError, invalid } from './status.ts';
+import { badRequest, expired, invalid, unforeseen } from './status.ts';
 import type { StoreEvent } from './store.ts';
 
 const BUFFERED_EVENTS = 1000;
@@ -126,7 +126,10 @@ function past(core: Core, row: ServedRow, namespace: string | undefined, asked: 
       .list(row.storage, namespace)
       .map((object) => ({ type: 'ADDED', revision: revisionOf(object), object }));
   }
-  if (!/^\d{1,15}$/.test(asked)) throw internalError(`invalid resource version "${asked}": it must be a number`);
+  if (!/^\d{1,15}$/.test(asked))
+    throw unforeseen(
+      `resourceVersion: Invalid value: "${asked}": strconv.ParseUint: parsing "${asked}": invalid syntax`,
+    );
   const events = store.since(row.storage, Number(asked));
   if (!events) throw expired(asked, store.oldest(row.storage));
   return events;

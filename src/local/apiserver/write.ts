@@ -18,11 +18,11 @@ import {
   badRequest,
   conflict,
   forbidden,
-  internalError,
   invalid,
   modified,
   notFound,
   Refusal,
+  unforeseen,
 } from './status.ts';
 
 /** The body as an object of the row, copied; 400 when it is of another kind or place. */
@@ -30,11 +30,9 @@ export function objectOf(target: Target, body: unknown): KubeObject {
   const { row } = target;
   if (!isObject(body)) throw badRequest(`the body must be an object of kind ${row.kind}`);
   const expected = apiVersionOf(row);
-  if (body.kind !== row.kind || body.apiVersion !== expected)
-    throw badRequest(
-      `the object provided is unrecognized (must be of type ${row.kind}): it says apiVersion "${body.apiVersion ?? ''}", kind "${body.kind ?? ''}" and must say apiVersion "${expected}", kind "${row.kind}"`,
-    );
-  const copy = clone(body);
+  const named = row.custom || body.kind || body.apiVersion;
+  if (named && (body.kind !== row.kind || body.apiVersion !== expected)) throw wrongKind(row, body);
+  const copy: Plain = { kind: row.kind, apiVersion: expected, ...clone(body) };
   if (!isObject(copy.metadata)) copy.metadata = {};
   const metadata = copy.metadata as Plain;
   if (row.namespaced) {
@@ -48,6 +46,27 @@ export function objectOf(target: Target, body: unknown): KubeObject {
     metadata.name = target.name;
   }
   return asObject(row.view ? row.view.toStored(copy) : copy);
+}
+
+/** A built-in kind that the body does not name is taken to be meant; a custom resource has to say what it is. */
+function wrongKind(row: ServedRow, body: Plain): Refusal {
+  const { kind, apiVersion } = body;
+  if (typeof kind !== 'string' || kind === '' || typeof apiVersion !== 'string' || apiVersion === '') {
+    const missing = kind ? 'apiVersion' : 'Kind';
+    const said = JSON.stringify(body).slice(0, 1000);
+    return badRequest(
+      `the object provided is unrecognized (must be of type ${row.kind}): Object '${missing}' is missing in '${said}' (${said})`,
+    );
+  }
+  if (!row.custom || apiVersion !== apiVersionOf(row))
+    return badRequest(
+      `${kind} in version "${apiVersion}" cannot be handled as a ${row.kind}: it must say apiVersion "${apiVersionOf(row)}", kind "${row.kind}"`,
+    );
+  const name = isObject(body.metadata) ? String(body.metadata.name ?? '') : '';
+  const [group = ''] = apiVersion.includes('/') ? apiVersion.split('/') : [''];
+  return invalid({ kind, group }, name, [
+    { type: 'Invalid', field: 'kind', value: kind, detail: `must be ${row.kind}` },
+  ]);
 }
 
 export function existing({ store }: Core, { row, namespace, name }: Item): KubeObject {
@@ -78,7 +97,7 @@ export function create(
 ): KubeObject {
   const { row } = target;
   const { metadata } = object;
-  if (metadata.resourceVersion) throw internalError('resourceVersion should not be set on objects to be created');
+  if (metadata.resourceVersion) throw unforeseen('resourceVersion should not be set on objects to be created');
   if (!metadata.name && metadata.generateName) metadata.name = generatedName(metadata.generateName);
   admitNamespace(core, target, metadata.name);
   if (metadata.name && core.store.get(row.storage, metadata.namespace, metadata.name))
@@ -86,13 +105,14 @@ export function create(
   const now = timeOf(core.clock.now());
   for (const key of ['deletionTimestamp', 'deletionGracePeriodSeconds', 'managedFields', 'generation'] as const)
     delete metadata[key];
+  if ('selfLink' in metadata) delete metadata.selfLink;
   metadata.uid = randomUUID();
   metadata.creationTimestamp = now;
   if (row.counted) metadata.generation = 1;
   if (row.subresources.status && !row.statusOnCreate) delete object.status;
   admit(row, object, undefined, mode);
   const writer = writerOf(row, mode, 'Update');
-  const claimed = owners ?? [{ writer, keys: new Set(ownable(object, row.shapes, 'all').keys()) }];
+  const claimed = owners ?? [{ writer, keys: compare(new Map(), ownable(object, row.shapes, 'all')).added }];
   metadata.managedFields = writeOwnership(claimed, undefined, now);
   row.settle?.(object, now);
   return mode.dryRun ? object : core.store.put(row.storage, object);
@@ -134,8 +154,8 @@ const namespaceFinished = (namespace: KubeObject): boolean => {
 
 function checkPreconditions(row: ServedRow, name: string, object: KubeObject, old: KubeObject): void {
   const { resourceVersion, uid } = object.metadata;
-  if (!resourceVersion && row.custom)
-    throw invalid(row, name, [
+  if (!resourceVersion && (row.custom || row.versioned))
+    throw invalid({ kind: row.plural, group: row.group }, name, [
       { type: 'Invalid', field: 'metadata.resourceVersion', value: 0, detail: 'must be specified for an update' },
     ]);
   if (uid && uid !== old.metadata.uid)
@@ -144,6 +164,8 @@ function checkPreconditions(row: ServedRow, name: string, object: KubeObject, ol
       name,
       `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old.metadata.uid}`,
     );
+  if (resourceVersion && !/^\d+$/.test(resourceVersion))
+    throw unforeseen(`strconv.ParseUint: parsing "${resourceVersion}": invalid syntax`);
   if (resourceVersion && resourceVersion !== old.metadata.resourceVersion) throw modified(row, name);
 }
 

@@ -100,7 +100,7 @@ describe('custom resources', () => {
     expect(made.spec).toEqual({ name: 'abc', replicas: 1, most: 8 });
     const said = async (spec: unknown) => (await refusal(cluster.create(WIDGETS, aWidget('bad', spec)))).message;
     expect(await said({ name: 'abc', replicas: -1 })).toBe(
-      'Widget.example.com "bad" is invalid: spec.replicas: Invalid value: -1: spec.replicas in body should be greater than or equal to 0',
+      'Widget.example.com "bad" is invalid: [spec.replicas: Invalid value: -1: spec.replicas in body should be greater than or equal to 0, .spec.replicas: Invalid value: -1: should be a non-negative integer]',
     );
     expect(await said({ name: 'abc', replicas: 'x' })).toContain(
       'spec.replicas: Invalid value: "string": spec.replicas in body must be of type integer: "string"',

@@ -268,7 +268,7 @@ describe('built-in kinds', () => {
       });
     expect(await ask('GET', '/apis/batch/v1/jobs')).toMatchObject({
       status: 404,
-      body: { kind: 'Status', reason: 'NotFound' },
+      body: { message: '404 page not found\n' },
     });
     expect(await ask('PATCH', '/api/v1/namespaces/default/pods')).toMatchObject({
       status: 405,

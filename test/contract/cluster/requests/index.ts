@@ -1,0 +1,17 @@
+/** Every topic whose answers are recorded. */
+import type { Step } from '../transcript.ts';
+import { discovery, forms, selectors, watches } from './lists.ts';
+import { machinery, metadata, objects } from './objects.ts';
+import { lives, rules } from './own.ts';
+
+export const TOPICS: Readonly<Record<string, readonly Step[]>> = {
+  'own-rules': rules,
+  'own-lives': lives,
+  metadata,
+  objects,
+  machinery,
+  selectors,
+  forms,
+  watches,
+  discovery,
+};
