@@ -39,8 +39,8 @@ import {
   urlOf,
 } from './parts/controlPlane.ts';
 import { isOnPath, missingFor } from './parts/missing.ts';
-import { addressOf, into, makeNetwork, type Network, removeNetwork, servicesOf } from './parts/network.ts';
-import { startNode } from './parts/node.ts';
+import { addressOf, into, makeNetwork, type Network, namespaces, removeNetwork, servicesOf } from './parts/network.ts';
+import { importImage, startNode } from './parts/node.ts';
 import { isAlive, type Process, processOf, running, startedIn, stop } from './parts/processes.ts';
 import { kubectl } from './parts/run.ts';
 
@@ -82,6 +82,8 @@ export interface Kubernetes {
   port(kubeconfig?: string): ClusterPort;
   /** Runs kubectl of the same version; what it printed, or an error with what it said. */
   kubectl(args: readonly string[], options?: { input?: string; kubeconfig?: string }): Promise<string>;
+  /** Gives every real node an image that is a docker archive; nothing can be pulled. The path may not be under /run. */
+  importImage(archive: string): Promise<void>;
   /** Pids of its programs; those in pods are not among them. */
   processes(): number[];
   /** What the API server was asked so far, and answered. */
@@ -115,17 +117,20 @@ export async function startKubernetes(options: KubernetesOptions = {}): Promise<
   const name = options.name ?? `test-${randomBytes(3).toString('hex')}`;
   if (!/^[a-z0-9][a-z0-9-]{0,19}$/.test(name))
     throw new Error(`"${name}" is no name for a cluster: use up to 20 small letters, digits and dashes.`);
-  const saved = read(name) ?? (await create(name, options));
+  const there = read(name);
+  if (!there) claim(name);
   try {
+    const saved = there ?? (await create(name, options));
     await startParts(saved);
+    return handleOf(saved);
   } catch (error) {
-    if (!options.keep) await remove(name);
+    if (!there && !options.keep) await remove(name); // a person wants to read its logs
     throw error;
   }
-  return handleOf(saved);
 }
 
 async function startParts({ name, options: { nodes = 0, kwok = 0, traefik }, plane, network }: Saved): Promise<void> {
+  if (network && !(await namespaces()).includes(network.namespace)) await makeNetwork(name, network.number);
   await startControlPlane(plane);
   for (let node = 1; network && node <= nodes; node++) await startNode(name, plane, network, node);
   if (kwok > 0) await startKwok(plane, kwok);
@@ -180,6 +185,7 @@ function handleOf({ name, plane, options: { traefik } }: Saved): Kubernetes {
       return port;
     },
     kubectl: (args, options) => kubectl(run, args, options),
+    importImage: (archive) => importImage(run, archive),
     processes: () => startedIn(run).flatMap((program) => running(run, program)?.pid ?? []),
     audit: () =>
       readFileSync(auditLogOf(run), 'utf8')
@@ -199,10 +205,19 @@ function handleOf({ name, plane, options: { traefik } }: Saved): Kubernetes {
   };
 }
 
+function claim(name: string): void {
+  mkdirSync(RUNS, { recursive: true });
+  try {
+    mkdirSync(runOf(name));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    const end = `npm run kubernetes:down -- --name=${name}`;
+    throw new Error(`Cluster ${name} is just being started, or its start broke off; \`${end}\` removes it.`);
+  }
+}
+
 async function create(name: string, options: KubernetesOptions): Promise<Saved> {
   const run = runOf(name);
-  mkdirSync(RUNS, { recursive: true });
-  mkdirSync(run); // fails when another has just taken the name
   const network = (options.nodes ?? 0) > 0 ? await makeNetwork(name) : undefined;
   const plane = network ? insideOf(run, network) : await onLoopback(run);
   const owner = options.keep ? undefined : processOf(process.pid);

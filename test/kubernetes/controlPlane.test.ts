@@ -1,5 +1,7 @@
 /** Our definitions in front of the API server that judges them in the end, and the harness itself without nodes. */
+import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { createClientNodeCluster } from '../../src/platform/cluster/clientNode.ts';
@@ -88,5 +90,24 @@ describe.skipIf(missing)('a control plane', () => {
     expect(findKubernetes(other.name)).toBeUndefined();
     expect((await port.list(CONFIGMAPS, { namespace: 'default' })).items.length).toBeGreaterThan(0);
     await port.close();
+  });
+
+  it('removes what a killed test has left, at the next start', async () => {
+    const script = `
+      const { startKubernetes } = await import(${JSON.stringify(`${import.meta.dirname}/cluster.ts`)});
+      const { name } = await startKubernetes();
+      process.stdout.write(name, () => process.kill(process.pid, 'SIGKILL'));`;
+    const killed = promisify(execFile)(process.execPath, ['--input-type=module', '-e', script]);
+    const { stdout: name, signal } = await killed.then(
+      ({ stdout }) => ({ stdout, signal: '' }),
+      (error: { stdout: string; signal: string }) => error,
+    );
+    expect(signal).toBe('SIGKILL');
+    const left = findKubernetes(name)?.processes() ?? [];
+    expect(left).toHaveLength(4);
+    const other = await startKubernetes();
+    await other.stop();
+    expect(findKubernetes(name)).toBeUndefined();
+    expect(left.map(processOf).filter(Boolean)).toEqual([]);
   });
 });

@@ -77,7 +77,15 @@ describe.skipIf(missing)('a Kubernetes with nodes', () => {
     const rule = { backendRefs: [backend('blue', 90), backend('green', 10)] };
     await apply(...webApp('blue'), ...webApp('green'), gatewayAt(Number(new URL(gateway).port)), routeOf(rule));
     await Promise.all([available('blue'), available('green')]);
-    await eventually(() => ask(gateway), { withinMs: 30_000 });
+    // Traefik learns of one set of endpoints after the other.
+    await eventually(
+      async () => {
+        const seen = new Set<string>();
+        for (let turn = 0; turn < 30; turn++) seen.add(await ask(gateway));
+        expect([...seen].sort()).toEqual(['blue', 'green']);
+      },
+      { withinMs: 40_000 },
+    );
     const counts: Record<string, number> = {};
     for (let turn = 0; turn < 200; turn++) {
       const who = await ask(gateway);

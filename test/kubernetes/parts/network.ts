@@ -26,10 +26,11 @@ export const nodeNamespace = ({ namespace }: Network, node: number): string =>
 
 const ip = (...args: string[]): Promise<string> => run(['ip', ...args]);
 
-export async function makeNetwork(cluster: string): Promise<Network> {
+/** `number` makes a network again that a restart of the machine took away. */
+export async function makeNetwork(cluster: string, number?: number): Promise<Network> {
   const namespace = namespaceOf(cluster);
   await ip('netns', 'add', namespace);
-  const network = { namespace, number: await joinHost(namespace) };
+  const network = { namespace, number: await joinHost(namespace, number) };
   const link = hostLink(network.number);
   const address = addressOf(network, 1);
   await ip('addr', 'add', `${addressOf(network, 0)}/24`, 'dev', link);
@@ -72,8 +73,8 @@ export async function namespaces(): Promise<string[]> {
   return lines.map((line) => line.split(' ')[0] ?? '').filter(Boolean);
 }
 
-async function joinHost(namespace: string): Promise<number> {
-  for (let number = 0; number < MOST; number++) {
+async function joinHost(namespace: string, only?: number): Promise<number> {
+  for (let number = only ?? 0; number <= (only ?? MOST - 1); number++) {
     try {
       await ip('link', 'add', hostLink(number), 'type', 'veth', 'peer', 'name', 'host0', 'netns', namespace);
       return number;
@@ -81,7 +82,8 @@ async function joinHost(namespace: string): Promise<number> {
       if (!String(error).includes('File exists')) throw error;
     }
   }
-  throw new Error(`${MOST} clusters with nodes run already: \`npm run kubernetes:down -- --all\`.`);
+  const which = only === undefined ? `all ${MOST} links` : `the link ${hostLink(only)}`;
+  throw new Error(`Other clusters with nodes have ${which}: \`npm run kubernetes:down -- --name=…\` ends one.`);
 }
 
 const inside = ({ namespace }: Network, args: string[]): Promise<string> => run([...into(namespace), 'ip', ...args]);

@@ -23,23 +23,23 @@ export async function startNode(cluster: string, plane: ControlPlane, network: N
   const cgroup = cgroupOf(cluster, node);
   await joinNode(network, node);
   makeCgroup(cgroup);
-  const enter = await startMachine(run, folder, network, node);
+  const inside = await startMachine(run, folder, network, node);
   await configure(plane, folder, network, node, cgroup);
 
   const programs = [`containerd-${node}`, `kubelet-${node}`, `kube-proxy-${node}`] as const;
   const [containerd, kubelet, proxy] = programs;
-  start(run, containerd, [...enter, 'containerd', '--config', join(folder, 'containerd.toml')]);
-  await until(run, `containerd of ${name}`, [containerd], () => succeeds([...enter, 'ctr', 'version']));
+  start(run, containerd, [...inside, 'containerd', '--config', join(folder, 'containerd.toml')]);
+  await until(run, `containerd of ${name}`, [containerd], () => succeeds([...inside, 'ctr', 'version']));
   for (const image of ['pause', 'web'] as const)
-    await execute([...enter, 'ctr', '-n', 'k8s.io', 'images', 'import', await imageOf(image)]);
+    await execute([...inside, 'ctr', '-n', 'k8s.io', 'images', 'import', await imageOf(image)]);
   const kubeletFlags = {
     config: join(folder, 'kubelet.json'),
     kubeconfig: join(run, `kubelet-${node}.kubeconfig`),
     'node-ip': addressOf(network, node),
     'hostname-override': name,
   };
-  start(run, kubelet, [...enter, pathOf('kubelet'), ...flags(kubeletFlags)]);
-  start(run, proxy, [...enter, pathOf('kube-proxy'), ...flags({ config: join(folder, 'kube-proxy.json') })]);
+  start(run, kubelet, [...inside, pathOf('kubelet'), ...flags(kubeletFlags)]);
+  start(run, proxy, [...inside, pathOf('kube-proxy'), ...flags({ config: join(folder, 'kube-proxy.json') })]);
   const ready = ['get', 'node', name, '-o', 'jsonpath={.status.conditions[?(@.type=="Ready")].status}'];
   await until(run, `${name} to be Ready`, programs, async () => {
     const said = await kubectl(run, ready).catch(() => '');
@@ -47,10 +47,20 @@ export async function startNode(cluster: string, plane: ControlPlane, network: N
   });
 }
 
+const enter = (pid: number): string[] => ['nsenter', `--target=${pid}`, '--mount', '--pid', '--net', '--'];
+
+/** Gives an image, as a docker archive, to every node of a cluster that runs containers. */
+export async function importImage(run: string, archive: string): Promise<void> {
+  for (let node = 1; ; node++) {
+    const init = running(run, `init-${node}`);
+    if (!init) return;
+    await execute([...enter(init.pid), 'ctr', '-n', 'k8s.io', 'images', 'import', archive]);
+  }
+}
+
 /** Returns the words that run a command in it. */
 async function startMachine(run: string, folder: string, network: Network, node: number): Promise<string[]> {
   const init = `init-${node}`;
-  const enter = (pid: number): string[] => ['nsenter', `--target=${pid}`, '--mount', '--pid', '--net', '--'];
   const there = running(run, init);
   if (there) return enter(there.pid);
   const namespaces = ['--mount', '--propagation=private', '--pid', '--fork', '--kill-child', '--mount-proc'];
