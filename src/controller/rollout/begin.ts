@@ -71,7 +71,7 @@ function begin(input: RolloutInput, strategy: FilledStrategy, events: Happening[
   events.push({
     type: 'Normal',
     reason: 'RolloutStarted',
-    message: `Rollout ${rollout.number} to revision ${desired.revision}, version ${desired.version}, has begun.`,
+    message: `Rollout ${rollout.number} to version ${desired.version} (revision ${desired.revision}) has begun.`,
   });
   let history = status.history ?? [];
   if (before && !before.outcome) {
