@@ -45,6 +45,11 @@ test('replicas that have not started are said, and that there was nothing to rea
   for (const pod of [first, second]) expect(err).toContain(`! ${pod}: container "server" in pod "${pod}" is waiting`);
 });
 
+test('a pod has an age before its node has taken it', async () => {
+  const { out } = await cli('deployments', 'get', 'vad');
+  expect(out.match(/□ vad-\S+ +Replica +\S \S+ +\d+[sm]( |$)/gm), out).toHaveLength(2);
+});
+
 test('the tail of each behind its name, and an end, though the streams go on', async () => {
   for (const n of [1, 2, 3]) pods.say(first, `one ${n}`);
   const withOne = await cli('logs', 'vad', '--tail', '2');

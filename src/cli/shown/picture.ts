@@ -186,7 +186,7 @@ function tree({ deployment, paint, width, now }: PictureOptions): string[] {
         name: `${last ? ' ' : '│'}  ${j === own.length - 1 ? '└' : '├'}──□ ${pod.name}`,
         kind: 'Replica',
         phase: pod.phase,
-        age: pod.startedAt ? age(pod.startedAt, now) : '',
+        age: pod.createdAt ? age(pod.createdAt, now) : '',
         info: replicaInfo(pod),
       });
     });

@@ -274,7 +274,10 @@ export class Replica extends Node {
   ready!: boolean;
   @Field(() => Int, { description: 'Restarts of its containers. Since: 0.1' })
   restarts!: number;
-  @Field(() => DateTime, { nullable: true, description: 'When the pod was made, which is its age in kubectl. Since: 0.1' })
+  @Field(() => DateTime, {
+    nullable: true,
+    description: 'When the pod was made, which is its age in kubectl. Since: 0.1',
+  })
   createdAt!: string | null;
   @Field(() => DateTime, { nullable: true, description: 'When its node took it; null until then. Since: 0.1' })
   startedAt!: string | null;
