@@ -96,5 +96,6 @@ test('nodes, doctor, and the end', async () => {
   expect((await cli('doctor')).exit).toBe(0);
   const deleted = await cli('deployments', 'delete', 'same', '--yes', '--wait');
   expect(deleted).toMatchObject({ exit: 0, out: 'numbers/same is gone\n' });
+  expect(deleted.err.match(/is (to be|being) deleted|is gone/g)).toEqual(['is being deleted']);
   expect((await cli('status', 'same')).exit).toBe(4);
 }, 60_000);

@@ -2,6 +2,7 @@
 import {
   DeleteDeploymentDocument,
   DeploymentChangedDocument,
+  type DeploymentChangedSubscription,
   DeploymentDocument,
   type DeploymentLineFragment,
   type DeploymentPictureFragment,
@@ -86,14 +87,31 @@ export async function remove(
   const { deletedId, operation } = done(
     (await context.ask(DeleteDeploymentDocument, { input: { deployment: deployment.id } })).deleteDeployment,
   );
-  if (changes)
-    for await (const { deploymentChanged } of changes)
-      if (deploymentChanged.event) context.note(deploymentChanged.event.message);
-  signal.throwIfAborted();
+  if (changes) await untilGone(context, label, changes);
   await context.show({
     data: { deletedId, operation },
     table: () => (flags.wait ? `${label} is gone` : `${label} is being deleted`),
     names: [label],
   });
   return EXIT.ok;
+}
+
+/** What the first and the last line say anyway. */
+const SAID = ['deployment.delete_requested', 'deployment.deleted'];
+
+async function untilGone(
+  context: Context,
+  label: string,
+  changes: AsyncIterable<DeploymentChangedSubscription>,
+): Promise<void> {
+  const { io, signal } = context;
+  context.note(`${label} is being deleted …`);
+  for await (const { deploymentChanged } of changes) {
+    const { event } = deploymentChanged;
+    if (event && !SAID.includes(event.type)) context.note(event.message);
+  }
+  if (!signal.aborted) return;
+  const still = `${label} is still being deleted, and goes on.`;
+  if (io.interrupt.aborted) throw new CliError(EXIT.interrupted, still);
+  throw new CliError(EXIT.timeout, `The time is up. ${still}`, `clops deployments get ${label}`);
 }
