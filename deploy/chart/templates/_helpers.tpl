@@ -63,6 +63,9 @@ capabilities: {drop: [ALL]}
 - {name: CLOPS_DATA_DIR, value: /var/lib/clops}
 - {name: CLOPS_SECRETS_DIR, value: /var/run/clops/secrets}
 - {name: CLOPS_MAX_ARTIFACT_BYTES, value: {{ .Values.api.maxArtifactBytes | int64 | quote }}}
+{{- with .Values.newCluster }}
+- {name: CLOPS_NEW_CLUSTER, value: {{ . | quote }}}
+{{- end }}
 - name: DATABASE_URL
   valueFrom: {secretKeyRef: {name: {{ required "database.existingSecret is required: the name of a Secret with the URL of a Postgres 15 or newer, e.g. kubectl create secret generic clops-database --from-literal=DATABASE_URL=postgres://…" .Values.database.existingSecret }}, key: {{ .Values.database.key }}}}
 {{- end }}
