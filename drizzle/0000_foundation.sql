@@ -151,6 +151,7 @@ CREATE TABLE "clops"."rollout_commands" (
 	"rollout_id" text NOT NULL,
 	"verb" text NOT NULL,
 	"to" text,
+	"step_index" integer,
 	"reason" text,
 	"by" text NOT NULL,
 	"state" text NOT NULL,

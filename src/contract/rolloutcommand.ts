@@ -19,6 +19,8 @@ export interface RolloutCommand extends KubeObject {
     verb: CommandVerb;
     /** Promote only. */
     to?: PromoteTo;
+    /** The step that was seen, from 0: the command is refused when the rollout has gone on since. Promote and SkipStep only. */
+    stepIndex?: number;
     reason?: string;
     by?: string;
   };

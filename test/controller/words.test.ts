@@ -57,3 +57,23 @@ it('no requests are not a gateway that does not count', () => {
   expect(judged({ table: weights, requests: { stable: 0, canary: 0 } })).toMatch(/nobody has sent a request/);
   expect(judged({ table: weights, requests: { stable: 6, canary: 1 } })).toMatch(/7 of the 50 requests/);
 });
+
+it('a promote of a step that has been passed is refused: two people who promote at once promote one step', () => {
+  const steps: StepSpec[] = [{ pause: {} }, { setWeight: 50 }, { pause: {} }];
+  const world = aWorld(specOf(1, steps));
+  settle(world);
+  world.spec = specOf(2, steps);
+  settle(world);
+  const command = aCommand(world, 'Promote', 'NextStep');
+  const first = { ...command, spec: { ...command.spec, stepIndex: 0 } };
+  const second = { ...first, metadata: { ...first.metadata, name: 'second' } };
+  world.commands = [first];
+  settle(world);
+  expect(world.status.rollout).toMatchObject({ phase: 'Paused', stepIndex: 2 });
+  world.commands = [second];
+  const { decision } = pass(world);
+  const message = 'It is for step 1, and the rollout stands at step 3 by now.';
+  expect(decision.answer).toEqual({ name: 'second', state: 'Refused', message });
+  settle(world);
+  expect(world.status.rollout).toMatchObject({ phase: 'Paused', stepIndex: 2 });
+});

@@ -21,6 +21,11 @@ export function answerCommand(input: RolloutInput, run: Run, events: Happening[]
     const message = `It is for rollout ${spec.rollout}, and the current one is ${run.rollout.number}.`;
     return { run, answer: { name, state: 'Refused', message } };
   }
+  const { stepIndex } = run.rollout;
+  if (spec.stepIndex !== undefined && spec.stepIndex !== stepIndex) {
+    const message = `It is for step ${spec.stepIndex + 1}, and the rollout stands at step ${stepIndex + 1} by now.`;
+    return { run, answer: { name, state: 'Refused', message } };
+  }
   const known = { spec: input.spec, status: { ...input.status, ...statusOf(run) } };
   const why = refusal(known, spec.verb, spec.to);
   if (why) return { run, answer: { name, state: 'Refused', message: why } };

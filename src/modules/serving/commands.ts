@@ -368,7 +368,7 @@ export async function addCommand(
   tx: Tx,
   deployment: DeploymentRow,
   rolloutId: string,
-  command: Pick<typeof commands.$inferInsert, 'to' | 'reason'> & { verb: SentVerb },
+  command: Pick<typeof commands.$inferInsert, 'to' | 'stepIndex' | 'reason'> & { verb: SentVerb },
   who: Who,
 ): Promise<Effect['events'][number]> {
   if (who.operationId === null) throw new Error('a command needs an operation');

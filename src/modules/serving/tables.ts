@@ -155,6 +155,8 @@ export const commands = clops.table(
       .references(() => rollouts.id),
     verb: text('verb').$type<CommandVerb>().notNull(),
     to: text('to').$type<PromoteTo>(),
+    /** Where the rollout stood when it was asked for. */
+    stepIndex: integer('step_index'),
     reason: text('reason'),
     by: text('by').notNull(),
     state: text('state').$type<'PENDING' | 'PUBLISHED' | 'DONE' | 'REFUSED'>().notNull(),

@@ -41,8 +41,17 @@ interface Verb {
 const send =
   (verb: SentVerb, to?: PromoteTo): Verb['act'] =>
   async (tx, now, rollout, who) => [
-    await addCommand(tx, now, rollout.id, { verb, ...(to && { to }), reason: who.reason ?? null }, who),
+    await addCommand(
+      tx,
+      now,
+      rollout.id,
+      { verb, ...(to && { to }), stepIndex: to === 'NextStep' ? seenStep(now) : null, reason: who.reason ?? null },
+      who,
+    ),
   ];
+
+/** Two who promote at the same pause mean that pause: without it the second would end the next one. */
+const seenStep = (now: DeploymentRow): number | null => now.status.rollout?.stepIndex ?? null;
 
 const hold =
   (ctx: Ctx, paused: boolean): Verb['act'] =>

@@ -70,6 +70,7 @@ async function create(
     operationId,
     verb,
     to,
+    stepIndex,
     reason,
     by,
     byName,
@@ -90,7 +91,15 @@ async function create(
       labels: { [LABELS.managedBy]: 'clops', [LABELS.deployment]: name },
       ...(owner && { ownerReferences: [owner] }),
     },
-    spec: { deployment: name, rollout: number, verb, ...(to && { to }), ...(reason && { reason }), by: byName ?? by },
+    spec: {
+      deployment: name,
+      rollout: number,
+      verb,
+      ...(to && { to }),
+      ...(stepIndex !== null && { stepIndex }),
+      ...(reason && { reason }),
+      by: byName ?? by,
+    },
   };
   try {
     await services.cluster.port.create(ROLLOUTCOMMANDS, object, { fieldManager: RELAY_MANAGER });
