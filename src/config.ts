@@ -260,6 +260,8 @@ export interface ClientConfig {
     readonly urlFile: string | undefined;
     readonly tokenFile: string;
     readonly kubeconfig: string;
+    /** The setting that names it in this shell, which then means it; undefined when it is the folder's by default. */
+    readonly chosenBy: 'CLOPS_DATA_DIR' | 'CLOPS_HTTP_PORT' | undefined;
   };
   /** What `clops login` keeps. */
   readonly credentialsFile: string;
@@ -279,6 +281,7 @@ export function readClientConfig(env: NodeJS.ProcessEnv = process.env): ClientCo
       urlFile: env['CLOPS_HTTP_PORT'] ? undefined : join(dataDir, 'url'),
       tokenFile: join(dataDir, 'token'),
       kubeconfig: join(dataDir, 'kubeconfig'),
+      chosenBy: env['CLOPS_DATA_DIR'] ? 'CLOPS_DATA_DIR' : env['CLOPS_HTTP_PORT'] ? 'CLOPS_HTTP_PORT' : undefined,
     },
     credentialsFile: join(env['XDG_CONFIG_HOME'] || join(homedir(), '.config'), 'clops', 'credentials.json'),
     color: env['NO_COLOR'] ? false : env['FORCE_COLOR'] ? env['FORCE_COLOR'] !== '0' : undefined,

@@ -1,7 +1,9 @@
 /**
- * Which API, and with whose token: CLOPS_URL and CLOPS_TOKEN first, then what `clops login` kept, then the instance of
- * this folder. A token is never sent to a place that it was not given for: one that was kept goes to the address it was
- * kept with, and CLOPS_TOKEN without CLOPS_URL to the instance of this folder, as the server's setting of that name.
+ * Which API, and with whose token: CLOPS_URL and CLOPS_TOKEN first, then the instance that CLOPS_DATA_DIR (or
+ * CLOPS_HTTP_PORT) names in this shell, then what `clops login` kept, then the instance of this folder. What is said in
+ * the shell is nearer than what was kept some day: with the login first, two instances on one machine were mixed up.
+ * A token is never sent to a place that it was not given for: one that was kept goes to the address it was kept with, and
+ * CLOPS_TOKEN without CLOPS_URL to the instance of this machine, as the server's setting of that name.
  */
 import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -38,7 +40,7 @@ export async function findPlace(config: ClientConfig): Promise<Place> {
   }
   if (token !== undefined) {
     // Whether it is for the address that was kept or for this folder's nobody but its owner can say.
-    if (kept && kept.url !== local.url)
+    if (kept && kept.url !== local.url && config.local.chosenBy === undefined)
       throw new CliError(
         EXIT.usage,
         `CLOPS_TOKEN is set and does not say for which API, and \`clops login\` kept ${kept.url}: set CLOPS_URL too, or unset CLOPS_TOKEN.`,
@@ -47,18 +49,21 @@ export async function findPlace(config: ClientConfig): Promise<Place> {
       );
     return { ...local, token, tokenFrom: 'CLOPS_TOKEN' };
   }
-  if (kept) {
+  if (kept && config.local.chosenBy === undefined) {
     const from = `${credentialsFile} (${KEPT})`;
     return { ...kept, from, tokenFrom: from, isLocal: kept.url === local.url };
   }
-  return { ...local, ...(await localToken(config)) };
+  const own = await localToken(config);
+  if (own.token === undefined && kept?.url === local.url)
+    return { ...local, token: kept.token, tokenFrom: `${credentialsFile} (${KEPT})` };
+  return { ...local, ...own };
 }
 
 /** Where the instance of this folder listens: it writes that beside its token. CLOPS_HTTP_PORT overrules it. */
-async function findLocal({ local }: ClientConfig): Promise<Pick<Place, 'url' | 'from' | 'isLocal'>> {
+export async function findLocal({ local }: ClientConfig): Promise<Pick<Place, 'url' | 'from' | 'isLocal'>> {
   if (local.urlFile === undefined) return { url: local.url, from: 'CLOPS_HTTP_PORT', isLocal: true };
   const said = await readText(local.urlFile);
-  if (said === undefined) return { url: local.url, from: 'the default', isLocal: true };
+  if (said === undefined) return { url: local.url, from: `the default (there is no ${local.urlFile})`, isLocal: true };
   if (!URL.canParse(said) || !/^https?:/.test(said))
     throw new CliError(
       EXIT.usage,

@@ -208,7 +208,7 @@ describe('events', () => {
 
 describe('who asks', () => {
   test('login keeps a token that was tried, for its owner only; logout forgets it', async () => {
-    const bare = { XDG_CONFIG_HOME: home, CLOPS_DATA_DIR: join(home, 'none') };
+    const bare = { XDG_CONFIG_HOME: home };
     const file = join(home, 'clops', 'credentials.json');
     const wrong = await clops(['login', api.api.url], { env: bare, input: 'clops_wrong\n' });
     expect(wrong.exit).toBe(3);

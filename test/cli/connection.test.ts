@@ -86,6 +86,27 @@ test('a version that is refused leaves no model behind', async () => {
   expect((await cli('models', 'list', '-o', 'name')).out).toBe('');
 });
 
+test('what the shell says is nearer than what login kept', async () => {
+  const other = join(home, 'other');
+  const both = { CLOPS_DATA_DIR: other, XDG_CONFIG_HOME: join(home, 'kept') };
+  const login = await clops(['login', api.api.url, '--token', TOKEN], { env: both });
+  expect(login).toMatchObject({ exit: 0, err: /! CLOPS_DATA_DIR is set in this shell, which comes first/ });
+  expect((await clops(['teams'], { env: { XDG_CONFIG_HOME: both.XDG_CONFIG_HOME } })).exit).toBe(0);
+  // The folder says where its instance is, though nobody answers there.
+  mkdirSync(other);
+  rememberUrl(other, 'http://127.0.0.1:1');
+  for (const token of [{}, { CLOPS_TOKEN: TOKEN }])
+    expect(await clops(['teams'], { env: { ...both, ...token } })).toMatchObject({
+      exit: 1,
+      err: new RegExp(`127\\.0\\.0\\.1:1 cannot be reached.* The address is from ${join(other, 'url')}`),
+    });
+  // Nearer still: an address. Its token is the one that was kept for it.
+  expect((await clops(['teams'], { env: { ...both, CLOPS_URL: api.api.url } })).exit).toBe(0);
+  // A folder without a token of its own: the one that was kept for this very address.
+  rememberUrl(other, api.api.url);
+  expect((await clops(['teams'], { env: both })).exit).toBe(0);
+});
+
 test('a token that is refused is named by where it came from', async () => {
   const { url } = api.api;
   const own = await clops(['models'], { env: { ...env, CLOPS_TOKEN: 'clops_wrong' } });

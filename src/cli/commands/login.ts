@@ -2,7 +2,7 @@
 import { ViewerDocument } from '../../client/generated/graphql.ts';
 import { ClopsFault, createClopsClient } from '../../client/index.ts';
 import { ofFault } from '../answers.ts';
-import { forgetCredentials, keepCredentials } from '../connection.ts';
+import { findLocal, forgetCredentials, keepCredentials } from '../connection.ts';
 import type { Context } from '../context.ts';
 import { CliError, EXIT, type Exit } from '../exit.ts';
 import { ask, readAll } from '../io.ts';
@@ -11,7 +11,7 @@ const MAX_TOKEN = 4096;
 
 export async function login(context: Context, [given]: string[], flags: { token?: string }): Promise<Exit> {
   const { config, io } = context;
-  const url = (given ?? config.url ?? config.local.url).replace(/\/+$/, '');
+  const url = (given ?? config.url ?? (await findLocal(config)).url).replace(/\/+$/, '');
   if (!URL.canParse(url) || !/^https?:/.test(url))
     throw new CliError(EXIT.usage, `${JSON.stringify(url)} is no address. It looks like http://127.0.0.1:4000.`);
   const token =
@@ -29,6 +29,9 @@ export async function login(context: Context, [given]: string[], flags: { token?
   });
   await keepCredentials(config.credentialsFile, { url, token });
   context.note(`Kept in ${config.credentialsFile}.`);
+  const nearer = config.url === undefined ? config.local.chosenBy : 'CLOPS_URL';
+  if (nearer && (await context.place()).url !== url)
+    context.note(`! ${nearer} is set in this shell, which comes first: unset it to ask ${url}.`);
   await context.show({
     data: { url, actor: viewer.actor },
     table: () => `Signed in to ${url} as ${viewer.actor.name}.`,
