@@ -34,7 +34,7 @@ export async function all(parts: Parts): Promise<unknown> {
   const url = await report.step('api ready', serveApi(parts, platform));
   await startTheRelay(parts, platform);
   const { adminToken } = await import('../start/secrets.ts');
-  const { token, file: tokenFile } = adminToken(dataDir);
+  const { token, file: tokenFile } = adminToken(config.secretsDir);
   const shown = config.demo === 'off' ? undefined : await demo(parts, url, token);
   if (lifetime.signal.aborted) return undefined;
   const kubeconfig = local ? join(dataDir, 'kubeconfig') : undefined;

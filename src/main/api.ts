@@ -6,7 +6,7 @@ import { preflight } from './preflight.ts';
 import { type Platform, servicesOf } from './services.ts';
 
 export async function api(parts: Parts): Promise<unknown> {
-  await preflight(parts, { patient: true });
+  await preflight(parts, { patient: true, secrets: ['token', 'signing.key'] });
   return { url: await serveApi(parts, await servicesOf(parts, await database(parts))) };
 }
 

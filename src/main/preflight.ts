@@ -10,6 +10,7 @@ import { ConfigError, withoutPassword } from '../config.ts';
 import { createBackoff } from '../lib/backoff.ts';
 import { Refusal } from '../start/report.ts';
 import type { Parts } from '../start/run.ts';
+import { missingSecrets, type Secret } from '../start/secrets.ts';
 import { clusterOf } from './clusterOf.ts';
 
 const PATIENCE_MS = 30_000;
@@ -17,10 +18,15 @@ const PATIENCE_MS = 30_000;
 export interface PreflightOptions {
   /** Wait for what is away. */
   patient: boolean;
+  /** What it shares with roles that run elsewhere. */
+  secrets?: readonly Secret[];
 }
 
 /** @throws ConfigError for what is set wrong, Refusal for what is away */
-export async function preflight(parts: Parts, { patient }: PreflightOptions): Promise<void> {
+export async function preflight(parts: Parts, { patient, secrets = [] }: PreflightOptions): Promise<void> {
+  const { production, secretsDir } = parts.config;
+  const missing = production ? missingSecrets(secretsDir, secrets) : undefined;
+  if (missing !== undefined) throw new ConfigError(`CLOPS_SECRETS_DIR=${secretsDir} ${missing}`);
   await checkCluster(parts, { patient });
   if (parts.config.databaseUrl !== undefined) await checkDatabase(parts, parts.config.databaseUrl, patient);
 }

@@ -6,7 +6,7 @@ import { preflight } from './preflight.ts';
 import { type Platform, servicesOf } from './services.ts';
 
 export async function relay(parts: Parts): Promise<unknown> {
-  await preflight(parts, { patient: true });
+  await preflight(parts, { patient: true, secrets: ['signing.key'] });
   const platform = await servicesOf(parts, await database(parts));
   const { readinessOf } = await import('../api/readiness.ts');
   await serveHealth(parts, [...readinessOf(platform.services), ...platform.checks]);

@@ -1,6 +1,6 @@
 /** Secrets of this data folder: files that only their owner can read, made when they are first asked for. */
 import { randomBytes } from 'node:crypto';
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isToken, newToken } from '../lib/token.ts';
 import { Refusal } from './report.ts';
@@ -17,6 +17,16 @@ export function adminToken(secretsDir: string): { token: string; file: string } 
 /** Where this folder's instance listens, beside its token: a client that is told the folder needs no port. */
 export function rememberUrl(dataDir: string, url: string): void {
   writeFileSync(join(dataDir, 'url'), `${url.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:')}\n`);
+}
+
+/** The files that roles which run apart have in common: each that made its own would not know what the other has given. */
+export type Secret = 'token' | 'signing.key';
+
+/** What is missing of them, in words. */
+export function missingSecrets(secretsDir: string, names: readonly Secret[]): string | undefined {
+  const missing = names.filter((name) => !existsSync(join(secretsDir, name)));
+  if (missing.length === 0) return undefined;
+  return `lacks ${missing.map((name) => `\`${name}\``).join(' and ')}, which API and relay must have in common: in production, apart, neither makes up its own. Mount the Secret that \`node dist/main.js install --secret NAME\` makes, or copy what the other has.`;
 }
 
 /** Signs the addresses that artifacts are put to and got from. */

@@ -120,6 +120,19 @@ test('a KUBECONFIG that names no cluster, or one that is away', async () => {
   }
 }, 60_000);
 
+test('secrets that roles which run apart do not have in common', async () => {
+  const secrets = join(folder, 'secrets');
+  mkdirSync(secrets);
+  const env = { ...EXTERNAL, NODE_ENV: 'production', DATABASE_URL: postgres.url, KUBECONFIG: join(folder, 'none') };
+  for (const [role, words] of [
+    ['api', 'lacks `token` and `signing.key`, which API and relay must have in common'],
+    ['relay', 'lacks `signing.key`, which API and relay must have in common'],
+  ] as const) {
+    const { code, said } = await refusal({ ...env, CLOPS_SECRETS_DIR: secrets }, role);
+    expect([said, code]).toEqual([expect.stringContaining(`✗ CLOPS_SECRETS_DIR=${secrets} ${words}`), 2]);
+  }
+}, 40_000);
+
 test('a data folder that cannot be one', async () => {
   const file = join(folder, 'file');
   writeFileSync(file, '');

@@ -1,0 +1,135 @@
+/** API and relay as processes of their own, as pods are: one Postgres, one cluster, one folder of secrets, no data folder in common. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createClopsClient } from '../../src/client/index.ts';
+import { silentLog } from '../../src/lib/log.ts';
+import { newToken } from '../../src/lib/token.ts';
+import { createClientNodeCluster } from '../../src/platform/cluster/clientNode.ts';
+import { SECRETS } from '../../src/platform/cluster/resources.ts';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/platform/db/embedded.ts';
+import { freePort } from '../../src/platform/process/ports.ts';
+import { eventually } from '../support/eventually.ts';
+
+const MAIN = join(import.meta.dirname, '..', '..', 'dist', 'main.js');
+const MODEL = join(import.meta.dirname, '..', 'modelserver', 'models');
+const token = newToken();
+let folder: string;
+let postgres: EmbeddedPostgres;
+const children: ChildProcess[] = [];
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'clops-apart-'));
+  chmodSync(folder, 0o711);
+  postgres = await startEmbeddedPostgres({ dataDir: join(folder, 'pg'), log: silentLog, settings: { fsync: 'off' } });
+}, 40_000);
+afterAll(async () => {
+  for (const child of children.reverse()) {
+    if (child.exitCode !== null || child.signalCode) continue;
+    const ended = new Promise((resolve) => child.once('close', resolve));
+    child.kill('SIGTERM');
+    await ended;
+  }
+  await postgres.stop();
+  rmSync(folder, { recursive: true, force: true });
+}, 40_000);
+
+/** Answers what it has said so far. */
+function start(role: string, env: NodeJS.ProcessEnv): () => string {
+  const dataDir = join(folder, role);
+  mkdirSync(dataDir, { recursive: true });
+  const child = spawn(process.execPath, [MAIN, role], {
+    env: { ...process.env, KUBECONFIG: '', CLOPS_DEMO: '', CLOPS_TOKEN: '', CLOPS_DATA_DIR: dataDir, ...env },
+  });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (said += chunk));
+  children.push(child);
+  return () => said;
+}
+
+test('an artifact address that the relay signed is accepted by the API, and the shared token is the one that counts', async () => {
+  const [cluster, http, relay] = await Promise.all([freePort(), freePort(), freePort()]);
+  start('cluster', { CLOPS_CLUSTER_PORT: `${cluster}` });
+  const kubeconfig = join(folder, 'cluster', 'cluster', 'controller.kubeconfig');
+  await eventually(() => expect(existsSync(kubeconfig)).toBe(true), { withinMs: 30_000 });
+
+  const secrets = join(folder, 'secrets');
+  mkdirSync(secrets);
+  writeFileSync(join(secrets, 'token'), `${token}\n`);
+  writeFileSync(join(secrets, 'signing.key'), 'a key that both have\n');
+  const url = `http://127.0.0.1:${http}`;
+  const env = {
+    NODE_ENV: 'production',
+    DATABASE_URL: postgres.url,
+    CLOPS_CLUSTER: 'external',
+    KUBECONFIG: kubeconfig,
+    CLOPS_URL: url,
+    CLOPS_SECRETS_DIR: secrets,
+  };
+  start('install', env);
+  const said = {
+    api: start('api', { ...env, CLOPS_HTTP_PORT: `${http}` }),
+    relay: start('relay', { ...env, CLOPS_HTTP_PORT: `${relay}` }),
+  };
+  const ready = async (port: number): Promise<string> =>
+    (await fetch(`http://127.0.0.1:${port}/readyz?verbose`)).text();
+  await eventually(
+    async () => {
+      for (const port of [http, relay]) expect(await ready(port)).toMatch(/\[\+\]relay ok[\s\S]*readyz check passed/);
+    },
+    { withinMs: 60_000 },
+  ).catch((error: Error) => {
+    throw new Error(`${error.message}\n${said.api()}\n${said.relay()}`);
+  });
+
+  const ask = async (query: string, input: object): Promise<unknown> => {
+    const response = await fetch(`${url}/graphql`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ query, variables: { input } }),
+    });
+    const { data, errors } = (await response.json()) as {
+      data: Record<string, { errors: object[] }>;
+      errors?: object[];
+    };
+    const [payload] = Object.values(data ?? {});
+    expect([errors, payload?.errors]).toEqual([undefined, []]);
+    return payload;
+  };
+  const client = createClopsClient({ url, token });
+  const file = join(MODEL, 'add_int64.onnx');
+  const { digest } = await client.uploadArtifact(file);
+  await client.close();
+  await ask('mutation ($input: CreateTeamInput!) { createTeam(input: $input) { errors { message } } }', {
+    name: 'speech',
+  });
+  const made = await ask(
+    'mutation ($input: CreateModelInput!) { createModel(input: $input) { model { id } errors { message } } }',
+    { team: 'speech', name: 'vad' },
+  );
+  const { id } = (made as { model: { id: string } }).model;
+  await ask(
+    'mutation ($input: CreateModelVersionInput!) { createModelVersion(input: $input) { errors { message } } }',
+    { model: id, artifact: { digest }, format: 'ONNX' },
+  );
+  await ask('mutation ($input: DeployModelInput!) { deployModel(input: $input) { errors { message } } }', {
+    ...{ team: 'speech', name: 'vad', model: 'vad', version: { latest: true } },
+  });
+
+  const kube = createClientNodeCluster({ kubeconfig, userAgent: 'clops-test' });
+  const signed = await eventually(async () => {
+    const { items } = await kube.list(SECRETS, { namespace: 'speech' });
+    const [secret] = items as { data?: { url?: string } }[];
+    return Buffer.from(secret?.data?.url ?? expect.fail('no Secret yet'), 'base64')
+      .toString()
+      .trim();
+  }).finally(() => kube.close());
+  expect(signed).toContain(`${url}/artifacts/${digest}?expires=`);
+  const got = await fetch(signed);
+  expect([got.status, Buffer.from(await got.arrayBuffer()).equals(readFileSync(file))]).toEqual([200, true]);
+  expect((await fetch(signed.slice(0, -1))).status).toBe(401);
+  for (const name of ['token', 'signing.key'])
+    for (const role of ['api', 'relay']) expect(existsSync(join(folder, role, name))).toBe(false);
+}, 120_000);
