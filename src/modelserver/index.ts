@@ -1,6 +1,6 @@
 /**
  * The built-in model server: one version of one ONNX model over the Open Inference Protocol v2. Answers liveness from
- * the first moment and is ready when exactly the file that was ordered is loaded and has run. Never ends the process: a
+ * the first moment and is ready when exactly the file that was ordered is loaded and, if invented input fits it, has run. Never ends the process: a
  * start that fails rejects with the sentence for the last line on stderr.
  */
 import type { AddressInfo } from 'node:net';
@@ -52,7 +52,8 @@ export async function runModelServer(argv: readonly string[], options: ModelServ
   const [name, version, file] = [flags.text('model'), flags.text('version'), flags.text('file')];
   const state: ServerState = { model: undefined, draining: false, lost: undefined };
   const queue = createQueue({ capacity: flags.number('queue'), lanes: () => state.model?.lanes() ?? 1 });
-  const metrics = createMetrics({ model: name, version, queueDepth: queue.depth });
+  const isWarm = (): boolean => state.model !== undefined && !('failed' in state.model.warmUp);
+  const metrics = createMetrics({ model: name, version, queueDepth: queue.depth, isWarm });
   const server = createModelServer(
     { name, version, programVersion, maxBodyBytes: flags.number('max-body-bytes'), metrics, queue, log },
     state,

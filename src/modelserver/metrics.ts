@@ -19,8 +19,13 @@ export interface Metrics {
   text(): Promise<string>;
 }
 
-export function createMetrics(options: { model: string; version: string; queueDepth: () => number }): Metrics {
-  const { model, version, queueDepth } = options;
+export function createMetrics(options: {
+  model: string;
+  version: string;
+  queueDepth: () => number;
+  isWarm: () => boolean;
+}): Metrics {
+  const { model, version, queueDepth, isWarm } = options;
   const register = new Registry();
   // As default labels they are added when somebody reads; as labels they would be hashed at every observation.
   register.setDefaultLabels({ model, version });
@@ -61,6 +66,11 @@ export function createMetrics(options: { model: string; version: string; queueDe
     'clops_model_in_flight',
     'Inference requests arrived and not yet answered, waiting ones included.',
     () => inFlight,
+  );
+  gauge(
+    'clops_model_warmup_ok',
+    '1 when the model has run on invented input before it was ready; 0 before, or when none fitted.',
+    () => Number(isWarm()),
   );
 
   const byCode = new Map<number, Counter.Internal>();

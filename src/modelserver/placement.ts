@@ -6,7 +6,7 @@
  *
  * 1. Every model is loaded and warmed up in a worker first: a large file blocks nobody while it loads.
  * 2. A fast one is then opened on the main thread and the worker is let go.
- * 3. One that cannot be warmed up with free dimensions of 1 stays in the worker until its first requests tell.
+ * 3. One that no invented input fits stays in the worker until its first requests tell.
  * 4. A model on the main thread that takes over 10 ms after all (a large batch), twice within 100 requests, goes to a worker and stays there.
  *
  * CPU time and not wall time: on a busy machine a preempted 0.2 ms run would look slow.
@@ -15,6 +15,7 @@ import type { Log } from '../lib/log.ts';
 import { type Engine, startMainEngine, startWorkerEngine } from './engine.ts';
 import type { Answer, ModelInfo, RawRequest } from './protocol.ts';
 import type { SessionOptions } from './session.ts';
+import { FREE_SIZES, type WarmUp } from './warmUp.ts';
 
 const FAST_MS = 2;
 const TOO_SLOW_FOR_MAIN_MS = 10;
@@ -34,6 +35,8 @@ export interface PlacementOptions extends SessionOptions {
 
 export interface PlacedModel {
   readonly info: ModelInfo;
+  /** Whether it has run on invented input, or why not. */
+  readonly warmUp: WarmUp;
   where(): Engine['where'];
   lanes(): number;
   answer(request: Omit<RawRequest, 'countCpu'>): Promise<Answer>;
@@ -56,7 +59,7 @@ export async function placeModel(options: PlacementOptions): Promise<PlacedModel
   if ('failed' in warmUp) {
     log.warn(
       { reason: warmUp.failed },
-      'the model cannot be warmed up with free dimensions of 1; its first request will be slower',
+      `the model is served without having run: zeros with free dimensions of ${FREE_SIZES.join(', ')} do not fit it; ask it once`,
     );
     if (quickToLoad) runs = [];
   } else if (warmUp.cpuMs <= FAST_MS && quickToLoad) await moveTo('main', warmUp.cpuMs);
@@ -97,6 +100,7 @@ export async function placeModel(options: PlacementOptions): Promise<PlacedModel
 
   return {
     info,
+    warmUp,
     where: () => engine.where,
     lanes: () => engine.lanes,
     async answer(request) {

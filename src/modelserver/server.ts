@@ -10,7 +10,7 @@ import type { Log } from '../lib/log.ts';
 import { ClientGone, createBodyReader } from './body.ts';
 import type { Metrics } from './metrics.ts';
 import type { PlacedModel } from './placement.ts';
-import { type Answer, type ModelInfo, Refusal, type TensorInfo } from './protocol.ts';
+import { type Answer, Refusal, type TensorInfo } from './protocol.ts';
 import type { Queue } from './queue.ts';
 
 export interface ServerOptions {
@@ -96,9 +96,7 @@ export function createModelServer(options: ServerOptions, state: ServerState): S
           JSON.stringify({ name: 'clops', version: programVersion, extensions: ['binary_tensor_data'] }),
         );
       case 'model':
-        return state.model
-          ? send(response, 200, metadataOf(state.model.info))
-          : sendError(response, 503, whyNotReady());
+        return state.model ? send(response, 200, metadataOf(state.model)) : sendError(response, 503, whyNotReady());
       case 'metrics':
         return send(response, 200, await metrics.text(), metrics.contentType);
     }
@@ -260,7 +258,7 @@ function routeOf(path: string): Route | undefined {
   }
 }
 
-function metadataOf(info: ModelInfo): string {
+function metadataOf({ info, warmUp }: PlacedModel): string {
   const tensors = (infos: readonly TensorInfo[]) =>
     infos.map(({ name, datatype, shape }) => ({ name, datatype: datatype.name, shape }));
   return JSON.stringify({
@@ -269,5 +267,6 @@ function metadataOf(info: ModelInfo): string {
     platform: 'onnxruntime_onnx',
     inputs: tensors(info.inputs),
     outputs: tensors(info.outputs),
+    parameters: 'failed' in warmUp ? { warmed_up: false, warm_up_error: warmUp.failed } : { warmed_up: true },
   });
 }

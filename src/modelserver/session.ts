@@ -4,7 +4,7 @@
  * where a model runs changes nothing about what it answers. Knows no HTTP, no queue and no metrics.
  */
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { datatypeOfOrt, numbersOf, type Values } from './datatypes.ts';
+import { datatypeOfOrt, type Values } from './datatypes.ts';
 import { decodeRequest } from './decode.ts';
 import { encodeAnswer } from './encode.ts';
 import {
@@ -15,6 +15,7 @@ import {
   Refusal,
   type TensorInfo,
 } from './protocol.ts';
+import { FREE_SIZES, type WarmUp, zerosFor } from './warmUp.ts';
 
 export interface SessionOptions {
   readonly name: string;
@@ -29,14 +30,15 @@ export interface Session {
   /** What people should know about the file though it is served: an output that cannot be answered. */
   readonly notes: readonly string[];
   answer(request: RawRequest): Promise<Answer>;
-  /** Runs on zeros, free dimensions 1: CPU milliseconds of one run, or why such a run fails. */
-  warmUp(): Promise<{ cpuMs: number } | { failed: string }>;
+  /** Runs on invented input. */
+  warmUp(): Promise<WarmUp>;
   release(): Promise<void>;
 }
 
 const FATAL_ONLY = 4;
 const WARM_UP_RUNS = 8;
 const SLOW_FIRST_RUN_MS = 20;
+const MAX_REASON = 500;
 /** onnx.proto's numbers of types that the file format has and onnxruntime-node has not. */
 const TYPE_NAMES: Readonly<Record<string, string>> = {
   '14': 'COMPLEX64',
@@ -183,30 +185,29 @@ function namedTensor(info: TensorInfo, { data, dims }: Tensor): NamedTensor {
   return { info, shape: dims, values };
 }
 
-async function warmUp(session: InferenceSession, model: ModelInfo): Promise<{ cpuMs: number } | { failed: string }> {
-  const zeros = model.inputs.map((info): NamedTensor => {
-    const shape = info.shape.map((dimension) => (dimension === -1 ? 1 : dimension));
-    const count = shape.reduce((product, dimension) => product * dimension, 1);
-    return { info, shape, values: zeroValues(info, count) };
-  });
-  const names = model.outputs.map(({ name }) => name);
-  try {
-    // The first run allocates; only of a model that is slow anyway does it say enough.
-    const first = await run(session, feedsOf(zeros), names, true);
-    if (first.busyMs > SLOW_FIRST_RUN_MS) return { cpuMs: first.busyMs };
-    // A mean, because some kernels count a thread's CPU in steps larger than a run.
-    let total = 0;
-    for (let i = 0; i < WARM_UP_RUNS; i++) total += (await run(session, feedsOf(zeros), names, true)).busyMs;
-    return { cpuMs: total / WARM_UP_RUNS };
-  } catch (error) {
-    return { failed: messageOf(error).split('\n')[0]! };
+async function warmUp(session: InferenceSession, model: ModelInfo): Promise<WarmUp> {
+  let failed = '';
+  for (const free of FREE_SIZES) {
+    const zeros = zerosFor(model.inputs, free);
+    if (!zeros) break;
+    try {
+      return { cpuMs: await cpuOfRun(session, model, zeros), free };
+    } catch (error) {
+      failed = messageOf(error).split('\n')[0]!.slice(0, MAX_REASON);
+    }
   }
+  return { failed };
 }
 
-function zeroValues({ datatype }: TensorInfo, count: number): Values {
-  if (datatype.kind === 'text') return new Array<string>(count).fill('');
-  if (datatype.kind === 'big') return datatype.name === 'INT64' ? new BigInt64Array(count) : new BigUint64Array(count);
-  return numbersOf(datatype, count);
+async function cpuOfRun(session: InferenceSession, model: ModelInfo, zeros: NamedTensor[]): Promise<number> {
+  const names = model.outputs.map(({ name }) => name);
+  // The first run allocates; only of a model that is slow anyway does it say enough.
+  const first = await run(session, feedsOf(zeros), names, true);
+  if (first.busyMs > SLOW_FIRST_RUN_MS) return first.busyMs;
+  // A mean, because some kernels count a thread's CPU in steps larger than a run.
+  let total = 0;
+  for (let i = 0; i < WARM_UP_RUNS; i++) total += (await run(session, feedsOf(zeros), names, true)).busyMs;
+  return total / WARM_UP_RUNS;
 }
 
 /** Adds up the pieces of an answer, without what other requests use in between. */

@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Answer, ModelInfo, RawRequest } from './protocol.ts';
 import { openSession, type Session, type SessionOptions } from './session.ts';
+import type { WarmUp } from './warmUp.ts';
 
 /** What the thread is asked. */
 export type ToWorker = ({ readonly id: number } & RawRequest) | 'close';
@@ -15,7 +16,7 @@ export type FromWorker =
 export interface Loaded {
   readonly info: ModelInfo;
   readonly notes: readonly string[];
-  readonly warmUp: { readonly cpuMs: number } | { readonly failed: string };
+  readonly warmUp: WarmUp;
   readonly loadMs: number;
 }
 

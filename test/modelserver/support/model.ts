@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { silentLog } from '../../../src/lib/log.ts';
+import { type Log, silentLog } from '../../../src/lib/log.ts';
 import { type ModelServer, runModelServer } from '../../../src/modelserver/index.ts';
 
 export const modelFile = (name: string): string => fileURLToPath(new URL(`../models/${name}.onnx`, import.meta.url));
@@ -47,8 +47,8 @@ export interface RunningModel extends ModelServer {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-export async function startModel(file: string, more: string[] = []): Promise<RunningModel> {
-  const server = await runModelServer(flagsFor(file, more), { log: silentLog });
+export async function startModel(file: string, more: string[] = [], log: Log = silentLog): Promise<RunningModel> {
+  const server = await runModelServer(flagsFor(file, more), { log });
   const get = (path: string): Promise<Response> => fetch(`${server.url}${path}`);
   const post: RunningModel['post'] = (body, headers = {}, path = '/v2/models/m/infer') =>
     fetch(`${server.url}${path}`, {
