@@ -281,7 +281,7 @@ export function readClientConfig(env: NodeJS.ProcessEnv = process.env): ClientCo
       urlFile: env['CLOPS_HTTP_PORT'] ? undefined : join(dataDir, 'url'),
       tokenFile: join(dataDir, 'token'),
       kubeconfig: join(dataDir, 'kubeconfig'),
-      chosenBy: env['CLOPS_DATA_DIR'] ? 'CLOPS_DATA_DIR' : env['CLOPS_HTTP_PORT'] ? 'CLOPS_HTTP_PORT' : undefined,
+      chosenBy: (['CLOPS_DATA_DIR', 'CLOPS_HTTP_PORT'] as const).find((name) => env[name]),
     },
     credentialsFile: join(env['XDG_CONFIG_HOME'] || join(homedir(), '.config'), 'clops', 'credentials.json'),
     color: env['NO_COLOR'] ? false : env['FORCE_COLOR'] ? env['FORCE_COLOR'] !== '0' : undefined,
