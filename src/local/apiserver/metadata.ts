@@ -77,7 +77,7 @@ export function validateMetadata(row: ServedRow, object: KubeObject, old?: KubeO
     ...validateLabels(metadata.labels),
     ...validateAnnotations(metadata.annotations),
     ...validateOwners(metadata.ownerReferences ?? []),
-    ...validateFinalizerNames(metadata.finalizers ?? [], row.custom),
+    ...validateFinalizerNames(metadata.finalizers ?? [], row.custom || row.group === 'apiextensions.k8s.io'),
     ...validateFinalizers(metadata.finalizers, old),
   ];
 }
@@ -169,7 +169,7 @@ function validateOwners(owners: readonly OwnerReference[]): FieldError[] {
 
 const STANDARD_FINALIZERS = new Set(['kubernetes', 'orphan', 'foregroundDeletion']);
 
-/** Those of custom resources need no domain. */
+/** Those of custom resources need no domain, nor do those of their definitions: the server's own has none. */
 function validateFinalizerNames(finalizers: readonly string[], custom: boolean): FieldError[] {
   return finalizers.flatMap((one, index): FieldError[] => [
     ...validateKey(one, 'metadata.finalizers'),
