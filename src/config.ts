@@ -32,7 +32,7 @@ const schema = z.object({
     .optional()
     .meta(
       described(
-        'Folder with the files `token` (of the administrator) and `signing.key` (of artifact addresses). May be read-only when both are there: a mounted Secret.',
+        'Folder with the files `token` (of the administrator) and `signing.key` (of artifact addresses). May be read-only when both are there: a mounted Secret. In production, `api` and `relay` as roles of their own make neither.',
         'CLOPS_DATA_DIR, where they are made at the first start',
       ),
     ),
@@ -103,7 +103,7 @@ const schema = z.object({
     .url({ protocol: /^https?$/, error: 'expected an http:// or https:// address' })
     .optional()
     .meta(described('Where clients and pods find the API.', 'this machine, at CLOPS_HTTP_PORT')),
-  CLOPS_TOKEN: z.string().optional().meta(described('Token of clients.', 'the file `token` in CLOPS_DATA_DIR')),
+  CLOPS_TOKEN: z.string().optional().meta(described('Token of clients.', 'the file `token` in CLOPS_SECRETS_DIR')),
   CLOPS_LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
     .default('info')
@@ -272,14 +272,14 @@ export interface ClientConfig {
 }
 
 export function readClientConfig(env: NodeJS.ProcessEnv = process.env): ClientConfig {
-  const { url, token, httpPort, dataDir } = readConfig(env);
+  const { url, token, httpPort, dataDir, secretsDir } = readConfig(env);
   return Object.freeze({
     url: env['CLOPS_URL'] ? url : undefined,
     token,
     local: {
       url: `http://127.0.0.1:${httpPort}`,
       urlFile: env['CLOPS_HTTP_PORT'] ? undefined : join(dataDir, 'url'),
-      tokenFile: join(dataDir, 'token'),
+      tokenFile: join(secretsDir, 'token'),
       kubeconfig: join(dataDir, 'kubeconfig'),
       chosenBy: (['CLOPS_DATA_DIR', 'CLOPS_HTTP_PORT'] as const).find((name) => env[name]),
     },
