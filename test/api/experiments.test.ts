@@ -183,6 +183,15 @@ describe('a run', () => {
     });
   });
 
+  test('loses tags that are removed by name, and refuses one that is given as well', async () => {
+    const run = await aRun({ tags: { a: '1', b: '2', c: '3' } });
+    const less = await log(run, { tags: { a: null, d: '4' }, removeTags: ['b', 'c', 'never there'] });
+    expect(less).toMatchObject({ run: { tags: { a: '1', d: '4' } }, errors: [] });
+    const both = await log(run, { tags: { a: '5' }, removeTags: ['a'] });
+    expect(both).toMatchObject({ run: null, errors: [{ constraint: 'both', path: ['removeTags'] }] });
+    expect((await log(run, {})).run?.tags).toEqual({ a: '1', d: '4' });
+  });
+
   test('merges what many log at once', async () => {
     const run = await aRun();
     await Promise.all(

@@ -6,7 +6,7 @@ import { command } from '../../graphql/command.ts';
 import type { Ctx } from '../../graphql/context.ts';
 import { checked } from '../../lib/check.ts';
 import { newId } from '../../lib/id.ts';
-import { isProblems, type Problem, Problems, problem, type Result } from '../../lib/problem.ts';
+import { invalid, isProblems, type Problem, Problems, problem, type Result } from '../../lib/problem.ts';
 import { isUniqueViolation, statement, type Tx } from '../../platform/db/db.ts';
 import { permit, teamsByName } from '../identity/index.ts';
 import { experimentsById, experimentsByName, runsById } from './queries.ts';
@@ -99,6 +99,11 @@ export const logRun = command(
   'logRun',
   logRunRule,
   async (ctx, input, run) => {
+    const both = input.removeTags.find((key) => Object.hasOwn(input.tags, key));
+    if (both !== undefined)
+      return new Problems([
+        invalid(['removeTags'], 'both', `Tag ${quoted(both)} is given and removed at once: do one.`),
+      ]);
     const { experiment } = await runToWrite(ctx, input.run);
     if (!experiment) return noSuchRun(input.run);
 
@@ -108,7 +113,7 @@ export const logRun = command(
       if (run.state !== 'RUNNING') return hasEnded(run);
       const merged = mergedInto(run, input);
       if (isProblems(merged)) return merged;
-      if (Object.keys(input.parameters).length + Object.keys(input.tags).length > 0)
+      if (Object.keys(input.parameters).length + Object.keys(input.tags).length + input.removeTags.length > 0)
         await tx.q.update(runs).set(merged).where(eq(runs.id, run.id));
       const refused = await writeMetrics(tx, run, input.metrics, new Date(ctx.clock.now()));
       return refused ?? { subjects: [run.id], state: 'SUCCEEDED', events: [] };
@@ -162,10 +167,10 @@ async function lockedRun(tx: Tx, id: string): Promise<RunRow | undefined> {
 type LogInput = z.output<typeof logRunRule>;
 type Free = Record<string, unknown>;
 
-/** Parameters say what a run was made with, so a value that was given stays; tags may be said anew. */
+/** Parameters say what a run was made with, so a value that was given stays; tags may be said anew, or go. */
 function mergedInto(
   run: RunRow,
-  { parameters, tags }: Pick<LogInput, 'parameters' | 'tags'>,
+  { parameters, tags, removeTags }: Pick<LogInput, 'parameters' | 'tags' | 'removeTags'>,
 ): Result<{
   parameters: Free;
   tags: Free;
@@ -185,9 +190,10 @@ function mergedInto(
       ),
     );
   }
+  const kept = Object.entries({ ...run.tags, ...tags }).filter(([key]) => !removeTags.includes(key));
   return checked(mergedRule, {
     parameters: { ...run.parameters, ...parameters },
-    tags: { ...run.tags, ...tags },
+    tags: Object.fromEntries(kept),
   });
 }
 

@@ -56,6 +56,7 @@ export const logRunRule = z.object({
     .default([]),
   parameters: jsonRule.default({}),
   tags: jsonRule.default({}),
+  removeTags: z.array(z.string().max(256)).max(1_000, 'One call removes at most 1,000 tags.').default([]),
   idempotencyKey: keyRule,
 });
 

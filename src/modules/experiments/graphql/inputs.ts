@@ -152,6 +152,11 @@ export class LogRunInput {
   parameters?: Record<string, unknown> | null;
   @Field(() => JSONObject, { nullable: true, description: 'Further tags, or new values of present ones.' })
   tags?: Record<string, unknown> | null;
+  @Field(() => [String], {
+    nullable: true,
+    description: 'Keys of tags that go. One that is not there is gone already. Not one that `tags` gives as well.',
+  })
+  removeTags?: string[] | null;
   @Field(() => String, { nullable: true, description: KEY })
   idempotencyKey?: string | null;
 }
