@@ -3,7 +3,7 @@
  * How is the result of an inference written? JSON without loss (64-bit integers digit by digit, doubles in full) or the
  * binary form, each output as it was asked for.
  */
-import type { RequestedOutput } from './decode.ts';
+import type { RequestedOutput } from './decode/index.ts';
 import { type ModelInfo, type NamedTensor, Refusal, shapeText } from './protocol.ts';
 
 export interface Encoded {

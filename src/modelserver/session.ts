@@ -5,7 +5,7 @@
  */
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { datatypeOfOrt, type Values } from './datatypes.ts';
-import { decodeRequest } from './decode.ts';
+import { decodeRequest } from './decode/index.ts';
 import { encodeAnswer } from './encode.ts';
 import {
   type Answer,
