@@ -64,6 +64,11 @@ describe('artifacts', () => {
 
   test('refuse what is too large, and strangers', async () => {
     const large = Buffer.alloc(5 * 1024 * 1024);
+    const announced = await put(digest, large.subarray(0, 10), { 'content-range': `bytes 0-9/${large.length}` });
+    expect([announced.status, await announced.json()]).toEqual([
+      413,
+      { error: `An artifact may have at most ${4 * 1024 * 1024} bytes.` },
+    ]);
     const refused = await put(digestOf(large), large).catch(() => null); // the connection may be cut while the body is still sent
     expect(refused === null || refused.status === 413).toBe(true);
     expect((await fetch(at(digest))).status).toBe(401);
@@ -237,4 +242,48 @@ test('a repetition with its key is answered as the first time, though what it na
     expect(first[i]).toEqual({ [name]: { operation: { id: expect.any(String), name }, errors: [] } });
   await t.ask(`mutation { deleteModel(input: { model: "${model}" }) { errors { message } } }`);
   for (const [i, one] of asked.entries()) expect(await ask(one)).toEqual(first[i]);
+});
+
+test('each refusal says what is wrong, where, and what to do', async () => {
+  const { createModel } = await t.ask<{ createModel: { model: { id: string } } }>(
+    'mutation { createModel(input: { team: "speech", name: "words" }) { model { id } } }',
+  );
+  const { id } = createModel.model;
+  const refusals: [string, string, string[], string][] = [
+    ['createModel', '{ team: "nope", name: "x" }', ['team'], 'There is no team "nope". Create it first.'],
+    [
+      'createModel',
+      '{ team: "speech", name: "words" }',
+      ['name'],
+      'Team speech has a model named "words" already. Register a version of it, or choose another name.',
+    ],
+    [
+      'updateModel',
+      '{ model: "mdl_0" }',
+      ['model'],
+      'There is no model with the id "mdl_0". The list `models` has those that there are.',
+    ],
+    [
+      'setAlias',
+      `{ model: "${id}", name: "x", version: { latest: true } }`,
+      ['version', 'latest'],
+      'Model words has no version yet. Register one first with createModelVersion.',
+    ],
+    [
+      'setAlias',
+      `{ model: "${id}", name: "x", version: { alias: "champion" } }`,
+      ['version', 'alias'],
+      'Model words has no alias "champion". Set it with setAlias, or choose a version by its number.',
+    ],
+    [
+      'deleteAlias',
+      `{ model: "${id}", name: "x" }`,
+      ['name'],
+      'Model words has no alias "x": it may be removed already.',
+    ],
+  ];
+  for (const [mutation, input, path, message] of refusals) {
+    const answer = await t.ask(`mutation { ${mutation}(input: ${input}) { errors { message path } } }`);
+    expect(answer).toEqual({ [mutation]: { errors: [{ message, path }] } });
+  }
 });

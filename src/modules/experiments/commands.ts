@@ -44,16 +44,26 @@ export const createExperiment = command('createExperiment', createExperimentRule
   } catch (error) {
     if (!isUniqueViolation(error, 'experiments_name')) throw error;
     const [existing] = await experimentsByName(ctx, [`${team.name}/${input.name}`]);
-    return problem('NAME_TAKEN', `Team ${team.name} has an experiment named "${input.name}" already.`, ['name'], {
-      existing,
-    });
+    return problem(
+      'NAME_TAKEN',
+      `Team ${team.name} has an experiment named "${input.name}" already. Add runs to it, or choose another name.`,
+      ['name'],
+      {
+        existing,
+      },
+    );
   }
 });
 
 export const createRun = command('createRun', createRunRule, async (ctx, input, run) => {
   const experiment = await load(ctx, experimentsById, input.experiment);
   permit(ctx, 'WRITE_EXPERIMENT', experiment?.teamId ?? null);
-  if (!experiment) return problem('NOT_FOUND', `There is no experiment ${quoted(input.experiment)}.`, ['experiment']);
+  if (!experiment)
+    return problem(
+      'NOT_FOUND',
+      `There is no experiment with the id ${quoted(input.experiment)}. The list \`experiments\` has those that there are.`,
+      ['experiment'],
+    );
 
   return run(async (tx) => {
     const id = newId('Run');
@@ -142,7 +152,8 @@ export const finishRun = command('finishRun', finishRunRule, async (ctx, input, 
   });
 });
 
-const noSuchRun = (id: string): Problems => problem('NOT_FOUND', `There is no run ${quoted(id)}.`, ['run']);
+const noSuchRun = (id: string): Problems =>
+  problem('NOT_FOUND', `There is no run with the id ${quoted(id)}. An experiment has its own as \`runs\`.`, ['run']);
 
 const hasEnded = (run: RunRow): Problems =>
   problem(

@@ -47,7 +47,9 @@ export const createTeam = command('createTeam', createTeamRule, async (ctx, inpu
     );
   }
   const taken = (row: unknown) =>
-    problem('NAME_TAKEN', `A team named "${name}" exists already.`, ['name'], { existing: row ?? null });
+    problem('NAME_TAKEN', `A team named "${name}" exists already. Use it, or choose another name.`, ['name'], {
+      existing: row ?? null,
+    });
   try {
     return await run(async (tx) => {
       if (existing) return taken(existing);

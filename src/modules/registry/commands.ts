@@ -22,10 +22,18 @@ import { selectVersion } from './selector.ts';
 import { aliases, type ModelRow, models, modelVersions, type SignatureValue } from './tables.ts';
 
 const noSuchModel = (id: string): Problems =>
-  problem('NOT_FOUND', `There is no model ${JSON.stringify(id.slice(0, 60))}.`, ['model']);
+  problem(
+    'NOT_FOUND',
+    `There is no model with the id ${JSON.stringify(id.slice(0, 60))}. The list \`models\` has those that there are.`,
+    ['model'],
+  );
 
 const noSuchVersion = (id: string): Problems =>
-  problem('NOT_FOUND', `There is no version ${JSON.stringify(id)}.`, ['version']);
+  problem(
+    'NOT_FOUND',
+    `There is no version with the id ${JSON.stringify(id.slice(0, 60))}. A model has its own as \`versions\`.`,
+    ['version'],
+  );
 
 export const createModel = command('createModel', createModelRule, async (ctx, input, run) => {
   const team: TeamRow | null = await load(ctx, teamsByName, input.team);
@@ -59,9 +67,14 @@ export const createModel = command('createModel', createModelRule, async (ctx, i
   } catch (error) {
     if (!isUniqueViolation(error, 'models_name')) throw error;
     const [existing] = await modelsByName(ctx, [`${team.name}/${input.name}`]);
-    return problem('NAME_TAKEN', `Team ${team.name} has a model named "${input.name}" already.`, ['name'], {
-      existing,
-    });
+    return problem(
+      'NAME_TAKEN',
+      `Team ${team.name} has a model named "${input.name}" already. Register a version of it, or choose another name.`,
+      ['name'],
+      {
+        existing,
+      },
+    );
   }
 });
 
@@ -110,9 +123,14 @@ export const deleteModel = command('deleteModel', deleteModelRule, async (ctx, i
     });
   } catch (error) {
     if (!isForeignKeyViolation(error)) throw error;
-    return problem('CONFLICT', `Model ${model?.name} is or was deployed. Delete its deployments first.`, ['model'], {
-      current: model,
-    });
+    return problem(
+      'CONFLICT',
+      `Model ${model?.name} is deployed, or was: the history of its deployments names its versions, so it stays. Delete what still serves it; a tag can say that it is out of use.`,
+      ['model'],
+      {
+        current: model,
+      },
+    );
   }
 });
 
@@ -121,7 +139,11 @@ export const createModelVersion = command('createModelVersion', createVersionRul
   permit(ctx, 'WRITE_MODEL', model?.teamId ?? null);
   if (!model) return noSuchModel(input.model);
   if (input.run && !(await load(ctx, runsById, input.run)))
-    return problem('NOT_FOUND', `There is no run ${JSON.stringify(input.run)}.`, ['run']);
+    return problem(
+      'NOT_FOUND',
+      `There is no run with the id ${JSON.stringify(input.run)}. Leave \`run\` out, or give the id of one.`,
+      ['run'],
+    );
   const { digest } = input.artifact;
   const info = await ctx.artifacts.touch(digest);
   if (!info?.complete) {
@@ -263,7 +285,10 @@ export const deleteAlias = command('deleteAlias', deleteAliasRule, async (ctx, i
 
   return run(async (tx) => {
     const [before] = await lockedAlias(tx, model, input.name);
-    if (!before) return problem('NOT_FOUND', `Model ${model.name} has no alias "${input.name}".`, ['name']);
+    if (!before)
+      return problem('NOT_FOUND', `Model ${model.name} has no alias "${input.name}": it may be removed already.`, [
+        'name',
+      ]);
     await tx.q.delete(aliases).where(and(eq(aliases.modelId, model.id), eq(aliases.name, input.name)));
     const message = `Alias ${input.name} of ${model.name} was removed`;
     return {

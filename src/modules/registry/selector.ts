@@ -33,10 +33,12 @@ export async function selectVersion(
   const [[by, value]] = Object.entries(selector) as [[string, unknown]];
   const what =
     by === 'latest'
-      ? 'no version yet. Register one first'
+      ? 'no version yet. Register one first with createModelVersion'
       : by === 'number'
         ? `no version ${value}; its newest is ${model.lastVersion}`
-        : `no version with ${by} ${JSON.stringify(value)}`;
+        : by === 'alias'
+          ? `no alias ${JSON.stringify(value)}. Set it with setAlias, or choose a version by its number`
+          : `no version with ${by} ${JSON.stringify(value)}; its newest is ${model.lastVersion}`;
   return problem('NOT_FOUND', `Model ${model.name} has ${what}.`, [...path, by]);
 }
 

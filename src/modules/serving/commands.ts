@@ -27,7 +27,11 @@ import { type Changed, isSame, pick, revisionHash } from './spec.ts';
 import { commands, type DeploymentRow, deployments, revisions, rollouts } from './tables.ts';
 
 const noSuch = (id: string): Problems =>
-  problem('NOT_FOUND', `There is no deployment ${JSON.stringify(id.slice(0, 60))}.`, ['deployment']);
+  problem(
+    'NOT_FOUND',
+    `There is no deployment with the id ${JSON.stringify(id.slice(0, 60))}. The list \`deployments\` has those that there are.`,
+    ['deployment'],
+  );
 
 /** `field`: where the input names it. */
 export const deletingProblem = (row: DeploymentRow, field: string): Problems =>
@@ -41,9 +45,14 @@ export const deployModel = command('deployModel', deployRule, async (ctx, input,
   if (problems.length > 0) return new Problems(problems);
   const team = await load(ctx, teamsByName, input.team);
   permit(ctx, 'WRITE_DEPLOYMENT', team?.id ?? null);
-  if (!team) return problem('NOT_FOUND', `There is no team ${JSON.stringify(input.team)}.`, ['team']);
+  if (!team) return problem('NOT_FOUND', `There is no team ${JSON.stringify(input.team)}. Create it first.`, ['team']);
   const model = await load(ctx, modelsByName, `${team.name}/${input.model}`);
-  if (!model) return problem('NOT_FOUND', `Team ${team.name} has no model ${JSON.stringify(input.model)}.`, ['model']);
+  if (!model)
+    return problem(
+      'NOT_FOUND',
+      `Team ${team.name} has no model ${JSON.stringify(input.model)}. Create it first, or look among its \`models\`.`,
+      ['model'],
+    );
   const version = await selectVersion(ctx, model, input.version, ['version']);
   if (isProblems(version)) return version;
   const existing = await load(ctx, deploymentsByName, `${team.name}/${input.name}`);
@@ -66,7 +75,11 @@ export const deployModel = command('deployModel', deployRule, async (ctx, input,
           )
           .for('update');
         if (!now && (input.expectedGeneration ?? 0) !== 0)
-          return problem('CONFLICT', `There is no deployment ${input.name} yet.`, ['expectedGeneration']);
+          return problem(
+            'CONFLICT',
+            `There is no deployment ${input.name} yet: leave expectedGeneration out, or give 0, to create it.`,
+            ['expectedGeneration'],
+          );
         if (!now)
           return createDeployment(
             tx,
@@ -165,7 +178,7 @@ async function redeploy(
   if (now.modelId !== of.model.id) {
     return problem(
       'CONFLICT',
-      `${now.name} serves another model. A deployment keeps its model; choose another name.`,
+      `${now.name} serves another model. A deployment keeps its model: choose another name for the deployment, or that model.`,
       ['model'],
       { current: now },
     );
@@ -326,10 +339,15 @@ async function rollbackTarget(tx: Tx, now: DeploymentRow, asked: number | undefi
         'toRevision',
       ]);
     if (revision.hash !== newest?.hash) return revision;
-    return problem('NOT_ALLOWED_NOW', `Revision ${asked} is what is wanted already.`, ['toRevision'], {
-      phase: now.phase,
-      allowed: [],
-    });
+    return problem(
+      'NOT_ALLOWED_NOW',
+      `Revision ${asked} is what is wanted already. Name another one.`,
+      ['toRevision'],
+      {
+        phase: now.phase,
+        allowed: [],
+      },
+    );
   }
   const [before] = await tx.q
     .select({ revision: revisions })
@@ -347,10 +365,15 @@ async function rollbackTarget(tx: Tx, now: DeploymentRow, asked: number | undefi
     .limit(1);
   return (
     before?.revision ??
-    problem('NOT_ALLOWED_NOW', `${now.name} has no earlier revision that was stable.`, ['deployment'], {
-      phase: now.phase,
-      allowed: [],
-    })
+    problem(
+      'NOT_ALLOWED_NOW',
+      `${now.name} has no earlier revision that was stable. Deploy the version that you want.`,
+      ['deployment'],
+      {
+        phase: now.phase,
+        allowed: [],
+      },
+    )
   );
 }
 

@@ -19,21 +19,16 @@ export function chooseRuntime(ctx: Ctx, format: string, asked: string | undefine
   }
   const all = runtimes.list();
   const fits = (runtime: ServingRuntime) => runtime.spec.formats.includes(format);
+  const fitting = all
+    .filter(fits)
+    .map(({ metadata }) => metadata.name)
+    .sort();
+  const unfit = (words: string, field: 'version' | 'runtime') =>
+    problem('UNSUPPORTED', words, [field], { capability: format });
+  const install = 'Install a ServingRuntime that does.';
   if (asked === undefined) {
-    const names = all
-      .filter(fits)
-      .map(({ metadata }) => metadata.name)
-      .sort();
-    const first = names.includes(BUILT_IN[format] ?? '') ? BUILT_IN[format] : names[0];
-    return (
-      first ??
-      problem(
-        'UNSUPPORTED',
-        `No runtime in the cluster serves ${format}. Install a ServingRuntime that does.`,
-        ['version'],
-        { capability: format },
-      )
-    );
+    const first = fitting.includes(BUILT_IN[format] ?? '') ? BUILT_IN[format] : fitting[0];
+    return first ?? unfit(`No runtime in the cluster serves ${format}. ${install}`, 'version');
   }
   const runtime = runtimes.get(asked);
   if (!runtime)
@@ -42,12 +37,7 @@ export function chooseRuntime(ctx: Ctx, format: string, asked: string | undefine
       `There is no runtime "${asked}". There are: ${all.map(({ metadata }) => metadata.name).join(', ') || 'none'}.`,
       ['runtime'],
     );
-  if (!fits(runtime))
-    return problem(
-      'UNSUPPORTED',
-      `Runtime "${asked}" serves ${runtime.spec.formats.join(', ')}, not ${format}.`,
-      ['runtime'],
-      { capability: format },
-    );
-  return asked;
+  if (fits(runtime)) return asked;
+  const others = fitting.length > 0 ? `Those that do: ${fitting.join(', ')}.` : `None in the cluster does. ${install}`;
+  return unfit(`Runtime "${asked}" serves ${runtime.spec.formats.join(', ')}, not ${format}. ${others}`, 'runtime');
 }

@@ -86,7 +86,11 @@ async function drive(
   return run(async (tx, operationId) => {
     const now = deployment && (await lockDeployment(tx, deployment.id));
     if (!rollout || !now)
-      return problem('NOT_FOUND', `There is no rollout ${JSON.stringify(input.rollout.slice(0, 60))}.`, ['rollout']);
+      return problem(
+        'NOT_FOUND',
+        `There is no rollout with the id ${JSON.stringify(input.rollout.slice(0, 60))}. A deployment has its own as \`rollouts\`.`,
+        ['rollout'],
+      );
     if (now.goneAt) return problem('NOT_FOUND', `The deployment ${now.name} of this rollout is gone.`, ['rollout']);
     if (now.deleteRequestedAt) return deletingProblem(now, 'rollout');
     const [fresh] = await tx.q.select().from(rollouts).where(eq(rollouts.id, rollout.id));
