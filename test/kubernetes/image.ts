@@ -17,7 +17,6 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { assembleImage } from '../../scripts/image.ts';
 import { CACHE } from './build/build.ts';
 
 /** What gcr.io/distroless/cc-debian12 has of files that a program opens. */
@@ -30,15 +29,13 @@ export interface BuiltImage {
   bytes: number;
 }
 
-/** `into` is an existing folder. `app`: made before by `assembleImage`. */
-export async function buildImage(name: string, into: string, app?: string): Promise<BuiltImage> {
+/** `into` is an existing folder; `app` is what `assembleImage` made. */
+export async function buildImage(name: string, into: string, app: string): Promise<BuiltImage> {
   const work = mkdtempSync(join(tmpdir(), 'clops-image-'));
   try {
-    const folder = app ?? join(work, 'app');
-    if (app === undefined) assembleImage(folder);
     const layer = join(work, 'app.tar');
     const owned = ['--sort=name', '--mtime=@0', '--owner=0', '--group=0', '--numeric-owner', '--mode=a+rX,u+w,go-w'];
-    execFileSync('tar', [...owned, '--transform=flags=r;s,^\\.,opt/app,', '-C', folder, '-cf', layer, '.']);
+    execFileSync('tar', [...owned, '--transform=flags=r;s,^\\.,opt/app,', '-C', app, '-cf', layer, '.']);
     const file = join(into, 'image.tar');
     await writeArchive(name, file, [rootFileSystem(), layer], work);
     return { name, file, bytes: statSync(file).size };

@@ -1,0 +1,204 @@
+/**
+ * CLOps as a company runs it: the chart on a real cluster, the image in real pods under Pod Security `restricted`, a model
+ * behind a real gateway. One installation is walked through from `helm install` to `helm uninstall`.
+ */
+import { closeSync, openSync, readdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { request } from 'undici';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ModelDeployment } from '../../src/contract/modeldeployment.ts';
+import type { ClusterPort, KubeObject } from '../../src/platform/cluster/port.ts';
+import { CRDS, MODELDEPLOYMENTS, PODS, SERVINGRUNTIMES } from '../../src/platform/cluster/resources.ts';
+import { eventually } from '../support/eventually.ts';
+import { missingPrograms } from './build/build.ts';
+import { type Kubernetes, missingFor, startKubernetes } from './cluster.ts';
+import { IMAGE, NAMESPACE, type Surroundings, surround } from './installation.ts';
+import { isOnPath } from './parts/missing.ts';
+
+const OPTIONS = { nodes: 1, traefik: true };
+const CHART = 'deploy/chart';
+const MODELS = 'node_modules/@ricky0123/vad-web/dist';
+const unbuilt =
+  missingPrograms(['chart']).length > 0 ? 'helm is not built yet: `npm run kubernetes:build`.' : undefined;
+const unpacked = isOnPath('mmdebstrap') ? undefined : 'The image needs mmdebstrap: `apt-get install mmdebstrap`.';
+const missing = missingFor(OPTIONS) ?? unbuilt ?? unpacked;
+if (missing) console.warn(`Skipped: ${missing}`);
+
+interface Pod extends KubeObject {
+  spec: Record<string, unknown>;
+  status: {
+    phase: string;
+    initContainerStatuses?: { lastState?: { terminated?: { message?: string } }; ready: boolean }[];
+  };
+}
+
+describe.skipIf(missing)('the chart on a real cluster', () => {
+  let kubernetes: Kubernetes;
+  let around: Surroundings;
+  let cluster: ClusterPort;
+  let token = '';
+
+  beforeAll(async () => {
+    kubernetes = await startKubernetes(OPTIONS);
+    cluster = kubernetes.port();
+    around = await surround(kubernetes, ['speech']);
+  }, 400_000);
+  afterAll(async () => {
+    await kubernetes?.stop();
+    await around?.close();
+  });
+
+  const install = async (name: string, more: Record<string, unknown> = {}, verb = 'install'): Promise<string> => {
+    const file = join(around.volume, '..', 'values.json');
+    writeFileSync(file, JSON.stringify({ ...around.values, ...more }));
+    return around.helm(verb, name, CHART, '-n', NAMESPACE, '-f', file, '--wait', '--timeout=110s');
+  };
+  const uninstall = (name: string): Promise<string> =>
+    around.helm('uninstall', name, '-n', NAMESPACE, '--wait', '--timeout=110s');
+  const clops = (...args: string[]): Promise<string> => around.clops(args, token);
+  const deployment = (name: string): Promise<ModelDeployment> =>
+    cluster.get<ModelDeployment>(MODELDEPLOYMENTS, name, 'speech');
+  const pausedAt = (weight: number): Promise<void> =>
+    eventually(
+      async () => {
+        const { status } = await deployment('vad');
+        expect([status?.phase, status?.canary?.weight]).toEqual(['Paused', weight]);
+      },
+      { withinMs: 60_000 },
+    );
+  /** Which version answered each of so many requests through the gateway. */
+  async function answers(count: number): Promise<Record<string, number>> {
+    const body = readFileSync('examples/vad/request.json', 'utf8');
+    const counted: Record<string, number> = {};
+    for (let i = 0; i < count; i++) {
+      const response = await request(`${kubernetes.gateway}/speech/vad/v2/models/vad/infer`, { method: 'POST', body });
+      const answer = (await response.body.json()) as { model_version?: string };
+      const who = response.statusCode === 200 ? String(answer.model_version) : `HTTP ${response.statusCode}`;
+      counted[who] = (counted[who] ?? 0) + 1;
+    }
+    return counted;
+  }
+
+  it('is taken by the API server as it is rendered, with every option on', async () => {
+    const flags = ['monitoring.dashboard', 'networkPolicy.enabled'].map((name) => `--set=${name}=true`);
+    const rendered = await around.helm(
+      'template',
+      'clops',
+      CHART,
+      `-n=${NAMESPACE}`,
+      '--kube-version=1.34.0',
+      '--set=database.existingSecret=x,gateway.create=true,gateway.className=traefik,uninstall.models=delete',
+      ...flags,
+    );
+    const said = await kubernetes.kubectl(['apply', '--dry-run=server', '--validate=strict', '-f', '-'], {
+      input: rendered,
+    });
+    expect(said.trim().split('\n').length).toBeGreaterThan(25);
+    expect(said).not.toMatch(/warning/i);
+    expect(await around.helm('lint', CHART, '--set=database.existingSecret=x')).toContain('0 chart(s) failed');
+  });
+
+  it('refuses values that it does not know, and says what is missing', async () => {
+    await expect(around.helm('template', 'x', CHART, '--set=api.replica=3')).rejects.toThrow("'replica' not allowed");
+    await expect(around.helm('template', 'x', CHART, '--kube-version=1.34.0')).rejects.toThrow(
+      'database.existingSecret',
+    );
+  });
+
+  it('installs, and its own test passes', async () => {
+    expect(await install('clops')).toContain('npx clops doctor');
+    expect(await around.helm('test', 'clops', '-n', NAMESPACE, '--logs', '--timeout=100s')).toContain('"serverInfo"');
+    token = Buffer.from(
+      await kubernetes.kubectl(['-n', NAMESPACE, 'get', 'secret', 'clops', '-o', 'jsonpath={.data.token}']),
+      'base64',
+    ).toString();
+    const runtime = await cluster.get(SERVINGRUNTIMES, 'onnx');
+    expect(JSON.stringify(runtime)).toContain(IMAGE);
+  }, 240_000);
+
+  it('serves a model from a pod that fetched and verified it, without a credential in its spec', async () => {
+    await clops('teams', 'create', 'speech');
+    for (const version of ['v5', 'v6'])
+      await clops('models', 'push', `${MODELS}/silero_vad_${version}.onnx`, '--team', 'speech', '--name', 'vad');
+    await clops('deploy', 'vad@1', '--team', 'speech', '--name', 'vad', '--replicas', '2', '--wait');
+    await eventually(async () => expect(await answers(10)).toEqual({ 1: 10 }), { withinMs: 20_000 });
+    const { items } = await cluster.list<Pod>(PODS, { namespace: 'speech' });
+    expect(items).toHaveLength(2);
+    expect(JSON.stringify(items.map(({ spec }) => spec))).not.toMatch(/signature=|expires=|clops_/);
+  }, 180_000);
+
+  it('walks a canary through its weights, also while the platform is being upgraded', async () => {
+    await clops('deploy', 'vad@2', '--team', 'speech', '--name', 'vad', '--canary', '10,pause,50,pause');
+    await pausedAt(10);
+    await eventually(async () => expect(Object.keys(await answers(20))).toHaveLength(2), { withinMs: 20_000 });
+    expect(await answers(100)).toEqual({ 1: 90, 2: 10 });
+    const [during] = await Promise.all([answers(200), install('clops', { logLevel: 'debug' }, 'upgrade')]);
+    expect(during).toEqual({ 1: 180, 2: 20 });
+    expect((await deployment('vad')).status?.phase).toBe('Paused');
+    await clops('promote', 'vad');
+    await pausedAt(50);
+    await eventually(async () => expect(await answers(20)).toEqual({ 1: 10, 2: 10 }), { withinMs: 20_000 });
+    await clops('promote', 'vad');
+    await eventually(async () => expect((await deployment('vad')).status?.stable?.version).toBe(2), {
+      withinMs: 60_000,
+    });
+  }, 300_000);
+
+  it('a pod whose bytes are wrong says so and never becomes ready', async () => {
+    const folder = join(around.volume, 'artifacts', 'sha256');
+    const digest = (await deployment('vad')).spec.model.artifact.digest.slice('sha256:'.length);
+    const wrong =
+      readdirSync(folder, { recursive: true, encoding: 'utf8' }).find((name) => name.endsWith(digest)) ?? '';
+    const file = openSync(join(folder, wrong), 'r+');
+    writeSync(file, 'x', 1000);
+    closeSync(file);
+    await clops('deploy', 'vad@2', '--team', 'speech', '--name', 'bad', '--replicas', '1');
+    const said = await eventually(
+      async () => {
+        const [pod] = (
+          await cluster.list<Pod>(PODS, { namespace: 'speech', labelSelector: 'clops.dev/deployment=bad' })
+        ).items;
+        const message = pod?.status.initContainerStatuses?.[0]?.lastState?.terminated?.message;
+        if (!message) throw new Error('not yet');
+        return message;
+      },
+      { withinMs: 60_000 },
+    );
+    expect(said).toMatch(
+      /^digest of http:\/\/[\d.]+\/artifacts\/sha256:\w+ is sha256:\w+ but sha256:\w+ was expected$/,
+    );
+    const { status } = await deployment('bad');
+    expect(status?.conditions).toContainEqual(expect.objectContaining({ type: 'ArtifactVerified', status: 'False' }));
+  }, 120_000);
+
+  it('used the rights it has, and no others', () => {
+    const refused = kubernetes
+      .audit()
+      .filter(({ user }) => user.username.startsWith(`system:serviceaccount:${NAMESPACE}:clops-`))
+      .filter(({ responseStatus }) => responseStatus?.code === 403)
+      .map(({ user, verb, requestURI }) => `${user.username} ${verb} ${requestURI}`);
+    expect([...new Set(refused)]).toEqual([]);
+  });
+
+  it('goes and leaves the models serving, and comes back under another name', async () => {
+    await uninstall('clops');
+    expect(await answers(20)).toEqual({ 2: 20 });
+    expect((await deployment('vad')).spec.replicas).toBe(2);
+    const again = {
+      gateway: { name: 'clops' },
+      artifacts: { existingClaim: 'clops-artifacts' },
+      uninstall: { models: 'delete' },
+    };
+    await install('again', again);
+    expect(await answers(20)).toEqual({ 2: 20 });
+  }, 240_000);
+
+  it('goes and takes the models with it', async () => {
+    await uninstall('again');
+    const { items } = await cluster.list(PODS, { namespace: 'speech' });
+    expect(items).toEqual([]);
+    expect((await cluster.list(MODELDEPLOYMENTS)).items).toEqual([]);
+    const crds = (await cluster.list(CRDS)).items.map(({ metadata }) => metadata.name);
+    expect(crds).toContain('modeldeployments.serving.clops.dev');
+  }, 180_000);
+});
