@@ -137,21 +137,12 @@ CREATE TABLE "clops"."models" (
 	"created_by" text NOT NULL
 );
 --> statement-breakpoint
-CREATE TABLE "clops"."cluster" (
-	"one" text PRIMARY KEY DEFAULT 'cluster' NOT NULL,
-	"uid" text NOT NULL,
-	"since" timestamp(3) with time zone NOT NULL,
-	"seen_at" timestamp(3) with time zone NOT NULL,
-	"refused_uid" text
-);
---> statement-breakpoint
 CREATE TABLE "clops"."rollout_commands" (
 	"operation_id" text PRIMARY KEY NOT NULL,
 	"deployment_id" text NOT NULL,
 	"rollout_id" text NOT NULL,
 	"verb" text NOT NULL,
 	"to" text,
-	"step_index" integer,
 	"reason" text,
 	"by" text NOT NULL,
 	"state" text NOT NULL,
@@ -177,7 +168,6 @@ CREATE TABLE "clops"."deployments" (
 	"open_operations" text[] NOT NULL,
 	"rollout_id" text,
 	"uid" text,
-	"rollouts_before" integer DEFAULT 0 NOT NULL,
 	"resource_generation" integer,
 	"resource_version" text,
 	"phase" text NOT NULL,
@@ -257,7 +247,6 @@ CREATE INDEX "events_about" ON "clops"."events" USING gin ("about");--> statemen
 CREATE INDEX "events_operation" ON "clops"."events" USING btree ("operation_id","seq");--> statement-breakpoint
 CREATE INDEX "events_team" ON "clops"."events" USING btree ("team_id","seq");--> statement-breakpoint
 CREATE UNIQUE INDEX "operations_idempotency" ON "clops"."operations" USING btree ("actor_id","idempotency_key") WHERE "clops"."operations"."idempotency_key" is not null;--> statement-breakpoint
-CREATE INDEX "operations_at" ON "clops"."operations" USING btree ("at");--> statement-breakpoint
 CREATE INDEX "operations_open" ON "clops"."operations" USING btree ("state") WHERE "clops"."operations"."state" in ('ACCEPTED', 'PUBLISHED');--> statement-breakpoint
 CREATE UNIQUE INDEX "experiments_name" ON "clops"."experiments" USING btree ("team_id","name");--> statement-breakpoint
 CREATE INDEX "experiments_by_name" ON "clops"."experiments" USING btree ("name","id");--> statement-breakpoint
