@@ -9,6 +9,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import Table from 'cli-table3';
 import { readFrames } from '../src/demo/clip.ts';
 import { newPlace, type Place, start } from './start/instance.ts';
@@ -103,18 +104,16 @@ async function idleOf(place: Place): Promise<{ before: Usage[]; after: Usage[]; 
       const { deployment } = await instance.ask<State>(STATE);
       return deployment?.phase === 'PAUSED' && deployment.canary?.weight === 50;
     });
-    await pause(SETTLE_MS);
+    await sleep(SETTLE_MS);
     const postgres = postmasterOf(dataDir);
     const from = instance.now();
     const before = usageOf(instance.pid, postgres);
-    await pause(IDLE_MS);
+    await sleep(IDLE_MS);
     return { before, after: usageOf(instance.pid, postgres), seconds: instance.now() - from };
   } finally {
     await instance.stop();
   }
 }
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Its data may lie elsewhere: the platform tells where it is. */
 function postmasterOf(dataDir: string): number {

@@ -3,6 +3,7 @@
  * client costs a fraction of the fastest server. A process of its own; its answer is one message.
  */
 import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface LoadOrder {
   readonly port: number;
@@ -63,7 +64,7 @@ async function run(order: LoadOrder): Promise<LoadResult> {
       const before = performance.now();
       await ask(get);
       probes.push(performance.now() - before);
-      await new Promise((resolve) => setTimeout(resolve, PROBE_EVERY_MS));
+      await sleep(PROBE_EVERY_MS);
     }
     await ask(undefined);
   };

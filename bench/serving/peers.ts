@@ -8,6 +8,7 @@ import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync,
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 export type PeerName = 'clops' | 'kserve' | 'mlserver';
@@ -72,7 +73,7 @@ export async function start(name: PeerName, file: string, cache: string, pin: re
   while (!(await isReady(ready))) {
     if (child.exitCode !== null || performance.now() - started > 120_000)
       throw new Error(`${name} did not start:\n${output}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await sleep(10);
   }
   const startSeconds = (performance.now() - started) / 1000;
   return { name, port, pid: child.pid!, startSeconds, stop: () => end(child, folder) };

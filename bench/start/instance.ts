@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -79,7 +80,7 @@ export async function start({ dataDir, ports }: Place, settings: Record<string, 
         if (await look()) return now();
         if (now() * 1000 > LONGEST_MS)
           throw new Error(`${what}: not within ${LONGEST_MS / 1000} s. See ${dataDir}/logs`);
-        await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
+        await sleep(EVERY_MS);
       }
     },
     async stop() {

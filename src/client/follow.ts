@@ -3,6 +3,7 @@
  * back-off and for ever, and goes on behind the last message that came: nothing twice, nothing missing. When the server
  * no longer has what came since, it says RESYNC_REQUIRED, and the caller gets that message like any other.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from 'graphql-ws';
 import { createBackoff } from '../lib/backoff.ts';
 import { createStream, type Stream } from '../lib/stream.ts';
@@ -170,7 +171,7 @@ async function connect(
     keepAlive: KEEP_ALIVE_MS,
     retryAttempts: Number.POSITIVE_INFINITY,
     shouldRetry: (error) => !(typeof error === 'object' && error && 'code' in error && error.code === FORBIDDEN),
-    retryWait: () => new Promise((resolve) => setTimeout(resolve, backoff.next())),
+    retryWait: () => sleep(backoff.next()),
     on: {
       connected: () => {
         backoff.reset();

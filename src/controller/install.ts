@@ -4,6 +4,7 @@
  * install changes nothing and an upgrade changes only what it must.
  */
 import { readdir, readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import {
@@ -118,7 +119,7 @@ async function served(write: () => Promise<unknown>): Promise<void> {
       return;
     } catch (error) {
       if (!isNotFound(error) || attempt === 8) throw error;
-      await new Promise((resolve) => setTimeout(resolve, backoff.next()));
+      await sleep(backoff.next());
     }
   }
 }

@@ -1,4 +1,5 @@
 /** The role "node": one agent for each declared node, and the gateway. It reaches the cluster only as a client. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../lib/log.ts';
 import { readCurrentContext } from '../platform/cluster/credentials.ts';
 import type { ClusterPort } from '../platform/cluster/port.ts';
@@ -56,7 +57,7 @@ export async function startNode(options: NodeOptions): Promise<LocalNode> {
     async close(close) {
       const drained = gateway.close();
       // Requests that last longer end with their pod: a stop has seconds, not minutes.
-      await Promise.race([drained, new Promise((resolve) => setTimeout(resolve, DRAIN_MS).unref())]);
+      await Promise.race([drained, sleep(DRAIN_MS, undefined, { ref: false })]);
       await Promise.all(agents.map((agent) => agent.close(close)));
       await drained;
     },

@@ -7,6 +7,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createBackoff } from '../lib/backoff.ts';
 import type { Log } from '../lib/log.ts';
 import { digestOfFile } from './digest.ts';
@@ -140,7 +141,7 @@ async function download(options: FetchArtifactOptions, part: Part, shown: string
         throw new Error(`${shown} could not be fetched in ${failures} tries; the last: ${error.message}`);
       const retryInMs = Math.round(backoff.next());
       log.warn({ bytes: part.size, reason: error.message, retryInMs }, 'the download broke off; it will be resumed');
-      await new Promise((resolve) => setTimeout(resolve, retryInMs));
+      await sleep(retryInMs);
     }
   }
 }

@@ -1,9 +1,10 @@
 /**
  * The built-in model server: one version of one ONNX model over the Open Inference Protocol v2. Answers liveness from
- * the first moment and is ready when exactly the file that was ordered is loaded and, if invented input fits it, has run. Never ends the process: a
- * start that fails rejects with the sentence for the last line on stderr.
+ * the first moment and is ready when exactly the file that was ordered is loaded and, if invented input fits it, has run.
+ * Never ends the process: a start that fails rejects with the sentence for the last line on stderr.
  */
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../lib/log.ts';
 import { digestOfFile } from './digest.ts';
 import { DIGEST, readFlags } from './flags.ts';
@@ -81,11 +82,8 @@ export async function runModelServer(argv: readonly string[], options: ModelServ
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     state.draining = true;
-    await wait(flags.number('linger-ms'));
-    const finished = await Promise.race([
-      queue.idle().then(() => true),
-      wait(flags.number('grace-ms')).then(() => false),
-    ]);
+    await sleep(flags.number('linger-ms'));
+    const finished = await Promise.race([queue.idle().then(() => true), sleep(flags.number('grace-ms'), false)]);
     if (!finished) log.warn({ waiting: queue.depth() }, 'the grace is over; requests are cut off');
     await shutDown(server, model, finished);
   };
@@ -138,6 +136,3 @@ async function verify(file: string, expected: string): Promise<void> {
   }
   if (actual !== expected) throw new Error(`digest of ${file} is ${actual} but ${expected} was expected`);
 }
-
-/** Must not end with the process while it is being waited for, so the timer holds it. */
-const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

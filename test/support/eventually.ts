@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
 /** Waits until a check passes: the test's alternative to sleeping. Fails with the check's last error. */
 export async function eventually<T>(
   check: () => T | Promise<T>,
@@ -10,7 +12,7 @@ export async function eventually<T>(
       return await check();
     } catch (error) {
       if (performance.now() > deadline) throw error;
-      await new Promise((resolve) => setTimeout(resolve, everyMs));
+      await sleep(everyMs);
     }
   }
 }

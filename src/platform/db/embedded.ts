@@ -10,6 +10,7 @@ import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmodSync, closeSync, existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { createBackoff } from '../../lib/backoff.ts';
 import type { Log } from '../../lib/log.ts';
@@ -18,7 +19,7 @@ import { openLogFile } from '../process/logFile.ts';
 import { freePort } from '../process/ports.ts';
 import { initialise, requireSameMajor } from './embedded/initialise.ts';
 import { choosePlace, type Place } from './embedded/place.ts';
-import { disownStalePid, findPostmaster, type Postmaster, pause, stopPostmaster } from './embedded/postmaster.ts';
+import { disownStalePid, findPostmaster, type Postmaster, stopPostmaster } from './embedded/postmaster.ts';
 
 export interface EmbeddedPostgres {
   url: string;
@@ -93,7 +94,7 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
       } catch (error) {
         const inMs = backoff.next();
         log.error({ err: error, inMs }, 'Postgres died and does not start again yet');
-        await pause(inMs);
+        await sleep(inMs);
       }
     }
   }
@@ -128,7 +129,7 @@ async function settled(data: string): Promise<Postmaster | null> {
     const found = findPostmaster(data);
     if (found === null || found.status === 'ready') return found;
     if (performance.now() > until) throw new Error(`Postgres on ${data} has been ${found.status} for two minutes.`);
-    await pause(20);
+    await sleep(20);
   }
 }
 
@@ -144,7 +145,7 @@ async function startOn(
     if ('pid' in answer) return answer;
     const again = /Address already in use|shared memory block .* is still in use/.test(answer.failed);
     if (!again || attempt === 5) throw new Error(`Postgres does not start (${logFile}): ${answer.failed}`);
-    await pause(200);
+    await sleep(200);
   }
 }
 
@@ -177,7 +178,7 @@ async function tryToStart(
       child.kill('SIGQUIT');
       return { failed: 'it was not ready after two minutes' };
     }
-    await pause(10);
+    await sleep(10);
   }
 }
 

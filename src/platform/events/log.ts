@@ -5,6 +5,7 @@
  * when it comes back. NOTIFY only wakes; a poll once a second guarantees. A cursor older than what is kept yields
  * `resync`, never a silent gap.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createBackoff } from '../../lib/backoff.ts';
 import type { Log } from '../../lib/log.ts';
 import { columns, type Db, statement, type Tx } from '../db/db.ts';
@@ -149,6 +150,9 @@ export function createEventLog({ db, log, sequencer = true, retentionDays = 90 }
     else connection?.session.query(`select pg_notify('clops_outbox', '')`).catch(() => {});
   }
 
+  /** Ends early, and without a fault, when the log is closed. */
+  const pause = (ms: number): Promise<void> => sleep(ms, undefined, { signal: closing.signal }).catch(() => undefined);
+
   /** One life of the connection: listen, lead if possible, poll until it breaks. */
   async function live(session: Session): Promise<void> {
     await session.query('listen clops_events');
@@ -162,7 +166,7 @@ export function createEventLog({ db, log, sequencer = true, retentionDays = 90 }
         lastForget = Date.now();
         await forget(session, new Date(lastForget - retentionDays * 86_400_000));
       }
-      await Promise.race([session.lost, pause(POLL_MS, closing.signal)]);
+      await Promise.race([session.lost, pause(POLL_MS)]);
       if (closing.signal.aborted) return;
       if (sequencer && !connection.leads) connection.leads = await tryLead(session);
       await measure(session);
@@ -194,7 +198,7 @@ export function createEventLog({ db, log, sequencer = true, retentionDays = 90 }
         connection = undefined;
         await session?.end();
       }
-      if (!closing.signal.aborted) await pause(backoff.next(), closing.signal);
+      await pause(backoff.next());
     }
   }
 
@@ -256,12 +260,12 @@ export function createEventLog({ db, log, sequencer = true, retentionDays = 90 }
         yield { kind: 'heartbeat', seq: position };
         continue;
       }
-      await sleep(left, signal, position);
+      await untilNewer(left, signal, position);
     }
   }
 
   /** Until something newer than `position` was seen, the signal ends, or the time is over. */
-  function sleep(ms: number, signal: AbortSignal, position: number): Promise<void> {
+  function untilNewer(ms: number, signal: AbortSignal, position: number): Promise<void> {
     return new Promise((resolve) => {
       if (seen > position || signal.aborted || closing.signal.aborted) {
         resolve();
@@ -308,20 +312,4 @@ function matcher(where: EventFilter): (event: EventRow) => boolean {
     (!where.teamId || event.teamId === where.teamId) &&
     (!where.operationId || event.operationId === where.operationId) &&
     (!where.about || event.about.includes(where.about));
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) {
-      resolve();
-      return;
-    }
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done, { once: true });
-    function done(): void {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    }
-  });
 }

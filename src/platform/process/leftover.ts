@@ -5,6 +5,7 @@
  */
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Clock, systemClock } from '../../lib/clock.ts';
 import { identityOf } from './identity.ts';
 
@@ -62,7 +63,7 @@ export async function endLeftover(pidFile: string, graceMs = 8_000): Promise<voi
     process.kill(pid, signal);
     const until = performance.now() + ms;
     while (identityOf(pid) === identity && performance.now() < until) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await sleep(20);
     }
   }
   forgetChild(pidFile);

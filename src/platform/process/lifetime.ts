@@ -2,6 +2,7 @@
  * The end of a process: what was started is stopped in reverse order, each part within its limit and all of it within
  * ten seconds. A second signal hurries. Nothing here ends the process itself: main does, with the code `done` answers.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../../lib/log.ts';
 
 export interface Lifetime {
@@ -79,6 +80,6 @@ export function createLifetime({ log, withinMs = 8_500, onStop }: LifetimeOption
 /** Rejects a while after the signal: long enough for a SIGKILL to be seen to work. */
 async function expiry(signal: AbortSignal): Promise<never> {
   await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
-  await new Promise((resolve) => setTimeout(resolve, GIVE_UP_AFTER_MS));
+  await sleep(GIVE_UP_AFTER_MS);
   throw new Error('it took too long');
 }

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import http from 'node:http';
 import https from 'node:https';
 import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Action, HttpGet } from '../types.ts';
 import type { Command } from './command.ts';
 
@@ -26,7 +27,7 @@ export async function perform(action: Action, target: ActionTarget, timeoutMs: n
   if (action.httpGet) return await httpGet(action.httpGet, target, timeoutMs);
   if (action.tcpSocket) return await tcpSocket(action.tcpSocket, target, timeoutMs);
   if (action.exec) return await exec(action.exec.command ?? [], target, timeoutMs);
-  if (action.sleep) return await sleep(action.sleep.seconds * 1000, timeoutMs);
+  if (action.sleep) return await slept(action.sleep.seconds * 1000, timeoutMs);
   return { ok: false, message: 'only httpGet, tcpSocket and exec are served on this node' };
 }
 
@@ -127,5 +128,5 @@ function endGroup(pid: number): void {
   }
 }
 
-const sleep = (ms: number, timeoutMs: number): Promise<ActionResult> =>
-  new Promise((resolve) => setTimeout(() => resolve({ ok: true, message: '' }), Math.min(ms, timeoutMs)));
+const slept = (ms: number, timeoutMs: number): Promise<ActionResult> =>
+  sleep(Math.min(ms, timeoutMs), { ok: true, message: '' });

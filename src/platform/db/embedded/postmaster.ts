@@ -4,6 +4,7 @@
  */
 import { readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { identityOf, startedAt } from '../../process/identity.ts';
 
 export interface Postmaster {
@@ -15,7 +16,6 @@ export interface Postmaster {
 }
 
 const pidFile = (data: string): string => join(data, 'postmaster.pid');
-export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** The Postgres that runs on this folder, or null. Verified: its start time is the file's, and its folder is this one. */
 export function findPostmaster(data: string): Postmaster | null {
@@ -63,7 +63,7 @@ export async function stopPostmaster({ pid, identity }: Postmaster, fastMs = 6_0
     if (identityOf(pid) !== identity) return;
     process.kill(pid, signal);
     const until = performance.now() + ms;
-    while (identityOf(pid) === identity && performance.now() < until) await pause(20);
+    while (identityOf(pid) === identity && performance.now() < until) await sleep(20);
   }
 }
 
