@@ -7,6 +7,7 @@ import { isProblems, type Problems, problem, type Result } from '../../lib/probl
 import { isForeignKeyViolation, isUniqueViolation, type Tx } from '../../platform/db/db.ts';
 import { runsById } from '../experiments/index.ts';
 import { permit, type TeamRow, teamsByName } from '../identity/index.ts';
+import { withBytes } from './bytes.ts';
 import { NotOnnx, readOnnxSignature } from './onnx.ts';
 import { modelsById, modelsByName, versionsById } from './queries.ts';
 import {
@@ -145,7 +146,7 @@ export const createModelVersion = command('createModelVersion', createVersionRul
       ['run'],
     );
   const { digest } = input.artifact;
-  const info = await ctx.artifacts.touch(digest);
+  const info = await withBytes(ctx.db, digest, () => ctx.artifacts.touch(digest));
   if (!info?.complete) {
     const state = info ? `only ${info.receivedBytes} bytes of ${digest} have come` : `no bytes of ${digest} have come`;
     return problem(

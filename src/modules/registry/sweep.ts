@@ -5,6 +5,7 @@
 
 import type { Services } from '../../graphql/context.ts';
 import { statement } from '../../platform/db/db.ts';
+import { withBytes } from './bytes.ts';
 
 const UNUSED_KEPT_MS = 24 * 3_600_000;
 const SWEEP_EVERY_MS = 3_600_000;
@@ -44,6 +45,7 @@ async function sweepArtifacts({ db, artifacts, clock }: Pick<Services, 'db' | 'a
   const since = clock.now() - UNUSED_KEPT_MS;
   const referenced = async (digests: string[]): Promise<Set<string>> =>
     new Set((await db.read(selectReferenced, [digests])).map(({ digest }) => digest));
+  const remove = (digest: string) => withBytes(db, digest, () => artifacts.removeUnused(digest, since));
   let removed = 0;
   let batch: string[] = [];
   const flush = async () => {
@@ -51,14 +53,14 @@ async function sweepArtifacts({ db, artifacts, clock }: Pick<Services, 'db' | 'a
     for (const digest of batch) {
       // Once more for each: while hundreds are deleted, a version may be registered for one that is still to come.
       if (named.has(digest) || (await referenced([digest])).size > 0) continue;
-      if (await artifacts.removeUnused(digest, since)) removed++;
+      if (await remove(digest)) removed++;
     }
     batch = [];
   };
   for await (const { digest, complete, usedAt } of artifacts.list()) {
     if (usedAt.getTime() >= since) continue;
     if (!complete) {
-      if (await artifacts.removeUnused(digest, since)) removed++;
+      if (await remove(digest)) removed++;
       continue;
     }
     batch.push(digest);
