@@ -20,13 +20,13 @@
  * outside by their addresses, and nothing inside has a way out. `kwok: 20` adds nodes that only pretend, with GPUs.
  */
 import { randomBytes, randomInt } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createClientNodeCluster } from '../../src/platform/cluster/clientNode.ts';
 import type { ClusterPort } from '../../src/platform/cluster/port.ts';
 import { CACHE } from './build/build.ts';
-import { startKwok, startTraefik } from './parts/addons.ts';
+import { startDns, startKwok, startTraefik } from './parts/addons.ts';
 import { writeKubeconfig } from './parts/certificates.ts';
 import { removeCgroups } from './parts/cgroups.ts';
 import {
@@ -55,6 +55,8 @@ export interface KubernetesOptions {
   kwok?: number;
   /** Traefik as implementation of the Gateway API, with its definitions and a GatewayClass `traefik`. */
   traefik?: boolean;
+  /** CoreDNS, for pods that call Services by name; with nodes. */
+  dns?: boolean;
   /** Left running when this process ends. Otherwise the next start of any cluster removes it then. */
   keep?: boolean;
 }
@@ -111,13 +113,13 @@ const runOf = (name: string): string => join(RUNS, name);
 
 /** Starts a cluster, or what of it does not run. */
 export async function startKubernetes(options: KubernetesOptions = {}): Promise<Kubernetes> {
-  const missing = missingFor(options);
-  if (missing) throw new Error(missing);
-  await removeOrphans();
   const name = options.name ?? `test-${randomBytes(3).toString('hex')}`;
   if (!/^[a-z0-9][a-z0-9-]{0,19}$/.test(name))
     throw new Error(`"${name}" is no name for a cluster: use up to 20 small letters, digits and dashes.`);
   const there = read(name);
+  const missing = missingFor(there?.options ?? options);
+  if (missing) throw new Error(missing);
+  await removeOrphans();
   if (!there) claim(name);
   try {
     const saved = there ?? (await create(name, options));
@@ -132,12 +134,14 @@ export async function startKubernetes(options: KubernetesOptions = {}): Promise<
 async function startParts({ name, options: { nodes = 0, kwok = 0, traefik }, plane, network }: Saved): Promise<void> {
   if (network && !(await namespaces()).includes(network.namespace)) await makeNetwork(name, network.number);
   await startControlPlane(plane);
+  if (plane.dns) await startDns(plane);
   for (let node = 1; network && node <= nodes; node++) await startNode(name, plane, network, node);
   if (kwok > 0) await startKwok(plane, kwok);
   if (traefik) await startTraefik(plane);
 }
 
-export const clusters = (): string[] => (existsSync(RUNS) ? readdirSync(RUNS).filter((name) => read(name)) : []);
+/** Names of all, also of those whose start broke off. */
+export const clusters = (): string[] => (existsSync(RUNS) ? readdirSync(RUNS) : []);
 
 /** The handle of a cluster that was started before, by whomever. */
 export function findKubernetes(name: string): Kubernetes | undefined {
@@ -219,25 +223,27 @@ function claim(name: string): void {
 async function create(name: string, options: KubernetesOptions): Promise<Saved> {
   const run = runOf(name);
   const network = (options.nodes ?? 0) > 0 ? await makeNetwork(name) : undefined;
-  const plane = network ? insideOf(run, network) : await onLoopback(run);
+  const plane = network ? insideOf(run, network, options.dns ?? false) : await onLoopback(run);
   const owner = options.keep ? undefined : processOf(process.pid);
   const saved: Saved = { name, options, plane, ...(network ? { network } : {}), ...(owner ? { owner } : {}) };
-  writeFileSync(join(run, 'cluster.json'), JSON.stringify(saved));
+  const file = join(run, 'cluster.json');
+  writeFileSync(`${file}.tmp`, JSON.stringify(saved));
+  renameSync(`${file}.tmp`, file); // others look for orphans at any moment
   return saved;
 }
 
 /** Alone in its namespace, a cluster has the ports that everybody knows. */
-function insideOf(run: string, network: Network): ControlPlane {
+function insideOf(run: string, network: Network, dns: boolean): ControlPlane {
   const [etcd, etcdPeer, controllerManager, scheduler] = [2379, 2380, 10257, 10259];
   const ports = { api: 6443, etcd, etcdPeer, controllerManager, scheduler, gateway: 8000, traefik: 8090 };
   const address = addressOf(network, 1);
-  return { run, address, ports, services: servicesOf(network), enter: into(network.namespace) };
+  return { run, address, ports, services: servicesOf(network), dns, enter: into(network.namespace) };
 }
 
 async function onLoopback(run: string): Promise<ControlPlane> {
   const free = await freePorts(PORTS.length);
   const ports = Object.fromEntries(PORTS.map((name, index) => [name, free[index]])) as ControlPlane['ports'];
-  return { run, address: '127.0.0.1', ports, services: '10.96.0', enter: [] };
+  return { run, address: '127.0.0.1', ports, services: '10.96.0', dns: false, enter: [] };
 }
 
 function read(name: string): Saved | undefined {

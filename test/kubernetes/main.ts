@@ -27,16 +27,20 @@ const COMMANDS: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
         nodes: { type: 'string', default: '0' },
         kwok: { type: 'string', default: '0' },
         traefik: { type: 'boolean', default: false },
+        dns: { type: 'boolean', default: false },
       },
     });
-    const { name, traefik } = values;
+    const { name, traefik, dns } = values;
     const options: KubernetesOptions = {
       name,
       traefik,
+      dns,
       keep: true,
       nodes: count('nodes', values.nodes, 5),
       kwok: count('kwok', values.kwok, 1000),
     };
+    if (findKubernetes(name) && args.some((given) => !given.startsWith('--name')))
+      throw new Error(`Cluster ${name} is there already and keeps its shape: \`npm run kubernetes:down\` first.`);
     const missing = missingOnMachine(options);
     if (missing) throw new Error(missing);
     await build(setsOf(options), say);

@@ -1,4 +1,6 @@
 /** Containers, pretended nodes and a gateway of a real Kubernetes, reached from outside of its network; and its end. */
+
+import { Resolver } from 'node:dns/promises';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { dirname } from 'node:path';
@@ -10,7 +12,7 @@ import { type Kubernetes, missingFor, startKubernetes } from './cluster.ts';
 import { cgroupsOf } from './parts/cgroups.ts';
 import { namespaceOf, namespaces } from './parts/network.ts';
 
-const OPTIONS = { nodes: 2, kwok: 4, traefik: true };
+const OPTIONS = { nodes: 2, kwok: 4, traefik: true, dns: true };
 const missing = missingFor(OPTIONS);
 if (missing) console.warn(`Skipped: ${missing}`);
 
@@ -47,7 +49,7 @@ describe.skipIf(missing)('a Kubernetes with nodes', () => {
     expect(items[0]?.status.capacity['nvidia.com/gpu']).toBe('8');
   });
 
-  it('runs a pod on each real node and answers at its address and at its Service', async () => {
+  it('runs a pod on each real node and answers at its address, at its Service and by its name', async () => {
     const spread = { topologyKey: 'kubernetes.io/hostname', maxSkew: 1, whenUnsatisfiable: 'DoNotSchedule' };
     await apply(...webApp('spread', { replicas: 2, topologySpreadConstraints: [spread] }));
     await available('spread');
@@ -58,6 +60,9 @@ describe.skipIf(missing)('a Kubernetes with nodes', () => {
     for (const { status } of items) expect(await ask(`http://${status.podIP}:8080`)).toBe('spread');
     const { spec } = (await read('service', 'spread')) as { spec: { clusterIP: string } };
     expect(await eventually(() => ask(`http://${spec.clusterIP}`))).toBe('spread');
+    const resolver = new Resolver();
+    resolver.setServers([new URL(kubernetes.url).hostname]);
+    expect(await resolver.resolve4('spread.default.svc.cluster.local')).toEqual([spec.clusterIP]);
     expect(await kubernetes.kubectl(['logs', 'deployment/spread'])).toBe('');
   });
 

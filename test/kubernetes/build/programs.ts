@@ -36,7 +36,7 @@ export const PROGRAMS = {
   loopback: cni('main/loopback'),
   'host-local': cni('ipam/host-local'),
   portmap: cni('meta/portmap'),
-  coredns: { module: 'coredns', package: 'github.com/coredns/coredns', takes: 'some minutes' },
+  coredns: { module: 'coredns', package: '.', takes: 'about a minute' },
   pause: { module: 'images', package: './pause', takes: 'some seconds' },
   web: { module: 'images', package: './web', takes: 'some seconds' },
 } as const satisfies Record<string, Program>;
@@ -56,7 +56,7 @@ export const SETS = {
 export type SetName = keyof typeof SETS;
 
 /** What is built when nothing is named: all that tests run. */
-export const TESTED: readonly SetName[] = ['control-plane', 'kwok', 'nodes', 'traefik', 'chart'];
+export const TESTED: readonly SetName[] = ['control-plane', 'kwok', 'nodes', 'dns', 'traefik', 'chart'];
 
 export const DEFAULT_VERSION = 'v1.34.4';
 /** Its custom resource definitions are applied from the module as it was published. */

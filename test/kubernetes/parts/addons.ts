@@ -1,4 +1,5 @@
 /** What can stand beside a control plane: nodes that pretend (kwok), and Traefik as implementation of the Gateway API. */
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gatewayApiCrds, pathOf, sourcesOf } from '../build/build.ts';
 import { writeKubeconfig } from './certificates.ts';
@@ -58,6 +59,22 @@ function fakeNode(index: number): object {
     spec: { taints: [{ key: FAKE, value: 'fake', effect: 'NoSchedule' }] },
     status: { capacity, allocatable: capacity },
   };
+}
+
+/** Names of Services, for pods; the kubelets tell them where. It may see what anybody with the role `view` sees. */
+export async function startDns(plane: ControlPlane): Promise<void> {
+  const { run, enter, address } = plane;
+  const kubeconfig = await writeKubeconfig(run, urlOf(plane), { file: 'coredns', user: 'coredns' });
+  const role = ['create', 'clusterrolebinding', 'clops-test-coredns', '--clusterrole=view', '--user=coredns'];
+  const binding = await kubectl(run, [...role, '--dry-run=client', '-o', 'json']);
+  await kubectl(run, ['apply', '--server-side', '-f', '-'], { input: binding });
+  const corefile = join(run, 'Corefile');
+  const zones = ['cluster.local', 'in-addr.arpa'].join(' ');
+  writeFileSync(
+    corefile,
+    `.:53 {\n bind ${address}\n errors\n kubernetes ${zones} {\n  kubeconfig ${kubeconfig}\n }\n}\n`,
+  );
+  start(run, 'coredns', [...enter, pathOf('coredns'), '-conf', corefile]);
 }
 
 /** Definitions, rights as Traefik's own manual gives them, a class, and the program. */

@@ -20,6 +20,8 @@ export interface ControlPlane {
   ports: Record<PortName, number>;
   /** Of Services, without the last part: `10.96.0`. */
   services: string;
+  /** Whether pods are told that names are answered at `address`. */
+  dns: boolean;
   /** Put before each command, to enter a network namespace. */
   enter: readonly string[];
 }

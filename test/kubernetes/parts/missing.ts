@@ -24,10 +24,11 @@ const CAPABILITIES: Readonly<Record<string, bigint>> = { CAP_NET_ADMIN: 12n, CAP
 export const isOnPath = (program: string): boolean =>
   (process.env['PATH'] ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)));
 
-export const setsOf = ({ kwok = 0, nodes = 0, traefik = false }: KubernetesOptions): SetName[] => [
+export const setsOf = ({ kwok = 0, nodes = 0, traefik = false, dns = false }: KubernetesOptions): SetName[] => [
   'control-plane',
   ...(kwok > 0 ? (['kwok'] as const) : []),
   ...(nodes > 0 ? (['nodes'] as const) : []),
+  ...(dns && nodes > 0 ? (['dns'] as const) : []),
   ...(traefik ? (['traefik'] as const) : []),
 ];
 

@@ -117,6 +117,8 @@ async function configure(
     failSwapOn: false,
     containerRuntimeEndpoint: `unix://${SOCKET}`,
     resolvConf: join(folder, 'resolv.conf'),
+    clusterDomain: 'cluster.local',
+    ...(plane.dns ? { clusterDNS: [plane.address] } : {}),
     imageGCHighThresholdPercent: 100,
     evictionHard: { 'memory.available': '200Mi', 'nodefs.available': '1Gi', 'imagefs.available': '1Gi' },
   };
