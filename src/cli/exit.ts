@@ -15,6 +15,20 @@ export const EXIT = {
   interrupted: 130,
 } as const;
 
+/** For `--help`, the one place that lists them for people. */
+export const MEANINGS: Readonly<Record<Exit, string>> = {
+  0: 'ok',
+  1: 'failure',
+  2: 'usage',
+  3: 'not signed in',
+  4: 'not found',
+  5: 'conflict',
+  6: 'timeout',
+  7: 'degraded, aborted or gone',
+  8: 'waits for a person',
+  130: 'Ctrl-C',
+};
+
 export type Exit = (typeof EXIT)[keyof typeof EXIT];
 
 /** A reason to stop that is said to the person: what and why in the message, what to do next as commands. */

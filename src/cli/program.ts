@@ -1,7 +1,8 @@
 /** Every command, its arguments and flags, as `--help` tells them. What a command does is loaded when it is called. */
 import { Command, Option } from 'commander';
 import type { Context, GlobalFlags } from './context.ts';
-import type { Exit } from './exit.ts';
+import { EXAMPLES } from './examples.ts';
+import { type Exit, MEANINGS } from './exit.ts';
 import { didYouMean } from './similar.ts';
 
 /** Does the work; answers how it ended. */
@@ -15,14 +16,22 @@ export type Begin = (flags: GlobalFlags, waits: boolean) => Promise<Context>;
 
 const EPILOGUE = `
 Names: vad · speech/vad · vad@2 · vad@champion · an id. Data goes to stdout, progress to stderr.
-Exit codes: 0 ok · 1 failure · 2 usage · 3 not signed in · 4 not found · 5 conflict · 6 timeout · 7 rollout degraded
-            8 waits for a person
+Which API, the first that is there: CLOPS_URL with CLOPS_TOKEN · the instance of CLOPS_DATA_DIR or CLOPS_HTTP_PORT
+                  what login kept · the instance of .clops in this folder
+Exit codes: ${codes()}
 `;
 
-export function createProgram(version: string, begin: Begin, outcome: Outcome): Command {
-  const program = new Command('clops')
+/** `0 ok · 1 failure · …`, a few on a line. */
+function codes(): string {
+  const all = Object.entries(MEANINGS).map(([code, meaning]) => `${code} ${meaning}`);
+  const lines = [all.slice(0, 5), all.slice(5)].map((some) => some.join(' · '));
+  return lines.join(`\n${' '.repeat('Exit codes: '.length)}`);
+}
+
+export function createProgram(name: string, version: string, begin: Begin, outcome: Outcome): Command {
+  const program = new Command(name)
     .description('Serve machine-learning models on Kubernetes: from a file to traffic, and back.')
-    .version(version, '-V, --version')
+    .version(version, '-V, --version', 'version of this program')
     .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
     .showHelpAfterError('(add --help for what this command takes)')
     .addOption(
@@ -53,7 +62,19 @@ export function createProgram(version: string, begin: Begin, outcome: Outcome): 
   serving(program, does);
   rollouts(program, does);
   insight(program, does);
+  exemplify(program);
   return program;
+}
+
+/** Under the help of each command. */
+function exemplify(program: Command): void {
+  for (const one of program.commands)
+    for (const command of [one, ...one.commands]) {
+      const path = command === one ? one.name() : `${one.name()} ${command.name()}`;
+      const example = EXAMPLES[path];
+      if (example !== undefined)
+        command.addHelpText('after', `\nExample:  ${program.name()} ${path} ${example}`.trimEnd());
+    }
 }
 
 /** A group of commands. Its bare name does what is asked of it most: `clops models` lists them. */
@@ -118,6 +139,12 @@ function registry(program: Command, does: Does): void {
     .description('a model with its versions, or one version')
     .argument('<model>', 'vad, vad@2 or vad@champion')
     .action(does(async () => (await import('./commands/models.ts')).get));
+  models
+    .command('alias')
+    .description('let an alias name a version, from now on')
+    .argument('<version>', 'vad@2')
+    .argument('<alias>', 'champion; the one that has it loses it')
+    .action(does(async () => (await import('./commands/alias.ts')).alias));
 }
 
 function serving(program: Command, does: Does): void {

@@ -2,16 +2,18 @@
 import { readFileSync } from 'node:fs';
 import { CommanderError } from 'commander';
 import { type Context, createContext } from './context.ts';
-import { CliError, EXIT, type Exit } from './exit.ts';
+import { EXIT, type Exit } from './exit.ts';
+import { inWords } from './inWords.ts';
 import { type Io, PIPE_CLOSED } from './io.ts';
 import { createProgram } from './program.ts';
-import { asTyped } from './typed.ts';
+import { asTyped, calledAs } from './typed.ts';
 
 /** `argv` without `node` and the name of the script. */
 export async function run(argv: readonly string[], io: Io): Promise<Exit> {
   const outcome: { exit: Exit } = { exit: EXIT.ok };
   let context: Context | undefined;
   const program = createProgram(
+    calledAs(io.script),
     versionOfPackage(),
     async (flags, waits) => (context = await createContext(io, flags, waits)),
     outcome,
@@ -38,31 +40,6 @@ export async function run(argv: readonly string[], io: Io): Promise<Exit> {
     for (const command of next) io.err.write(`  try: ${typed(command)}\n`);
     return exit;
   }
-}
-
-async function inWords(error: unknown, io: Io, context: Context | undefined): Promise<CliError> {
-  if (error instanceof CliError) return error;
-  if (io.interrupt.aborted) return new CliError(EXIT.interrupted, 'Interrupted.');
-  if (context?.signal.aborted)
-    return new CliError(EXIT.timeout, 'The time is up. --timeout gives it more.', 'clops doctor');
-  const { ClopsFault } = await import('../client/index.ts');
-  if (error instanceof ClopsFault) {
-    if (error.code === 'NOT_FOUND' && context) {
-      const known = await (await import('./names.ts')).knownTeam(context).catch((inner: unknown) => inner);
-      if (known instanceof CliError) return known;
-    }
-    return (await import('./answers.ts')).ofFault(error, await context?.place());
-  }
-  const message = error instanceof Error ? error.message : String(error);
-  if (error instanceof Error && error.name === 'ConfigError') return new CliError(EXIT.usage, message);
-  if (error instanceof Error && 'code' in error && 'path' in error) {
-    const path = String(error.path);
-    if (error.code === 'ENOENT') return new CliError(EXIT.usage, `There is no file ${path}.`);
-    if (error.code === 'EACCES') return new CliError(EXIT.usage, `${path} may not be read or written by you.`);
-  }
-  if (error instanceof Error && 'code' in error && error.code === 'EISDIR')
-    return new CliError(EXIT.usage, 'A folder was given where a file is wanted.');
-  return new CliError(EXIT.failure, message);
 }
 
 function versionOfPackage(): string {

@@ -5,9 +5,9 @@
 import { basename } from 'node:path';
 
 /** `script`: argv[1]. `npmCommand`: what npm is doing, `exec` under npx. */
-export function calledAs(script: string | undefined, npmCommand: string | undefined): string {
+export function calledAs(script: string | undefined, npmCommand?: string): string {
   if (script === undefined) return 'clops';
-  if (npmCommand === 'exec') return 'npx clops';
+  if (npmCommand === 'exec' || script.includes('/node_modules/.bin/')) return 'npx clops';
   const name = basename(script);
   // The file itself: by its path. Started by bin/clops.js for the pinned Node it is another one, whose path says nothing.
   if (name === 'clops.js')

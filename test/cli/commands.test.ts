@@ -1,5 +1,7 @@
 /** Commands against the real API without a cluster: registry, names, forms of output, exit codes, who is asking. */
 import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -171,6 +173,41 @@ describe('names', () => {
     for (const ref of ['vision/scale', id])
       expect((await cli('models', 'get', ref, '-o', 'name')).out, ref).toBe('vision/scale@1\n');
     expect(await cli('models', 'push', MODEL, '--name', 'x')).toMatchObject({ exit: 2, err: /several teams/ });
+  });
+});
+
+describe('aliases', () => {
+  test('an alias goes from one version to another', async () => {
+    for (const _ of [1, 2]) await cli('models', 'push', MODEL, '--team', 'speech', '--name', 'moved');
+    expect((await cli('models', 'alias', 'moved@2', 'champion')).out).toBe('speech/moved@champion is speech/moved@2\n');
+    expect((await cli('models', 'alias', 'moved@1', 'champion')).exit).toBe(0);
+    expect(await cli('models', 'alias', 'moved', 'champion')).toMatchObject({
+      exit: 2,
+      err: /moved@1, or moved@alias/,
+    });
+    expect((await cli('models', 'alias', 'moved@9', 'champion')).exit).toBe(4);
+  });
+
+  test('an alias that fails leaves a version, and that is said', async () => {
+    const server = createServer(async (request, response) => {
+      const body = Buffer.concat(await request.toArray());
+      if (body.includes('setAlias')) return response.socket?.destroy();
+      const { method = 'GET', headers, url } = request;
+      const { host: _, ...rest } = headers as Record<string, string>;
+      const answer = await fetch(`${api.api.url}${url}`, { method, headers: rest, ...(body.length > 0 && { body }) });
+      response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? '' });
+      return response.end(Buffer.from(await answer.arrayBuffer()));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const through = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const push = ['models', 'push', MODEL, '--team', 'speech', '--name', 'half', '--alias', 'champion'];
+    const { exit, err } = await clops(push, { env: { ...env, CLOPS_URL: through } });
+    expect({ exit, err }).toMatchObject({
+      exit: 1,
+      err: /speech\/half@1 is registered, and may not have its alias champion\..*\n {2}try: clops models alias speech\/half@1 champion\n/,
+    });
+    expect((await cli('models', 'get', 'half', '-o', 'name')).out).toBe('speech/half@1\n');
+    server.close();
   });
 });
 

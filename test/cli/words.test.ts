@@ -1,9 +1,33 @@
 /** What needs no API: steps, durations, names that are nearly right, made-up inputs, the picture. */
+
+import type { Option } from 'commander';
 import { expect, test } from 'vitest';
+import { EXAMPLES } from '../../src/cli/examples.ts';
+import { createProgram } from '../../src/cli/program.ts';
 import { durationMs, percent, span } from '../../src/cli/shown/text.ts';
 import { similar } from '../../src/cli/similar.ts';
 import { stepsOf } from '../../src/cli/strategy.ts';
 import { inputsOf } from '../../src/cli/tensors.ts';
+
+test('every command shows an example that it would take', () => {
+  const program = createProgram('clops', '0.0.0', () => Promise.reject(new Error('not asked')), { exit: 0 });
+  expect(program.helpInformation()).toContain('--version');
+  for (const command of program.commands.flatMap((one) => [one, ...one.commands])) {
+    const path = command.parent === program ? command.name() : `${command.parent?.name()} ${command.name()}`;
+    if (path === 'help') continue;
+    const example = EXAMPLES[path];
+    expect(example, path).toBeDefined();
+    const flags = command
+      .createHelp()
+      .visibleOptions(command)
+      .concat(program.options as Option[]);
+    for (const flag of example?.match(/(?<= |^)--?[a-z-]+/g) ?? [])
+      expect(
+        flags.some(({ short, long }) => short === flag || long === flag),
+        `${path} ${flag}`,
+      ).toBe(true);
+  }
+});
 
 test('steps of a canary', () => {
   expect(stepsOf('10, pause:30s,50%,pause:2m,pause')).toEqual([

@@ -12,15 +12,16 @@ import {
   type ModelFormat,
   ModelNamesDocument,
   ServerInfoDocument,
-  SetAliasDocument,
 } from '../../client/generated/graphql.ts';
 import { done } from '../answers.ts';
 import type { Context } from '../context.ts';
 import { CliError, EXIT, type Exit } from '../exit.ts';
+import { inWords } from '../inWords.ts';
 import { asName, checkName, full, type Named, oneTeam, split } from '../names.ts';
 import { createBar } from '../shown/bar.ts';
 import { bytes } from '../shown/text.ts';
 import { didYouMean } from '../similar.ts';
+import { checkAlias, setAlias } from './alias.ts';
 
 interface Flags {
   name?: string;
@@ -87,13 +88,29 @@ export async function push(context: Context, [file = '']: string[], flags: Flags
 
   const version = await register(context, { team, name }, { format, artifact: { digest }, ...described });
   const label = `${team}/${name}@${version.number}`;
-  if (flags.alias !== undefined) {
-    const alias = { model: version.model, name: flags.alias, version: { number: version.number } };
-    done((await context.ask(SetAliasDocument, { input: alias })).setAlias);
-  }
+  if (flags.alias !== undefined) await nameIt(context, version, label, flags.alias);
   await context.show({ data: version.data, table: () => label, names: [label] });
   context.note(`Serve it:  clops deploy ${label}`);
   return EXIT.ok;
+}
+
+/** The version is there by now, whatever becomes of its alias: to push again would make another one. */
+async function nameIt(
+  context: Context,
+  { model, number }: { model: string; number: number },
+  label: string,
+  alias: string,
+): Promise<void> {
+  try {
+    await setAlias(context, model, number, alias);
+  } catch (error) {
+    const { exit, message } = await inWords(error, context.io, context);
+    throw new CliError(
+      exit,
+      `${label} is registered, and may not have its alias ${alias}. ${message}`,
+      `clops models alias ${label} ${alias}`,
+    );
+  }
 }
 
 /** The version, of a model that is made when it is new, and taken back when its version is refused. */
@@ -158,16 +175,6 @@ async function checkFile(file: string, format: ModelFormat): Promise<number> {
   } finally {
     await handle.close();
   }
-}
-
-function checkAlias(alias: string): void {
-  if (alias === 'latest')
-    throw new CliError(EXIT.usage, '"latest" is the newest version by itself: choose another alias.');
-  if (!/^[a-z]([a-z0-9_-]{0,61}[a-z0-9])?$/.test(alias))
-    throw new CliError(
-      EXIT.usage,
-      `The alias ${JSON.stringify(alias)} cannot be used: at most 63 lower-case letters, digits, "-" and "_", beginning with a letter and not ending with a sign.`,
-    );
 }
 
 function formatOf(file: string, given: string | undefined): ModelFormat {
