@@ -36,7 +36,7 @@ export const setsOf = ({ kwok = 0, nodes = 0, traefik = false, dns = false }: Ku
 export function missingOnMachine(options: KubernetesOptions): string | undefined {
   if (process.platform !== 'linux') return `A real Kubernetes needs Linux, and this is ${process.platform}.`;
   if (!isOnPath('go') && missingPrograms(setsOf(options)).length > 0)
-    return 'A real Kubernetes is built from Go modules, and there is no `go` (1.25 or newer) on the PATH.';
+    return 'A real Kubernetes is built from Go modules, and there is no `go` (1.26 or newer) on the PATH.';
   if ((options.nodes ?? 0) === 0) return undefined;
   if (process.getuid?.() !== 0) return 'Nodes that run containers need root, and this is not root.';
   const effective = BigInt(`0x${/^CapEff:\s*(\w+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0'}`);
