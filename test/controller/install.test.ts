@@ -7,6 +7,7 @@ import { deleteModels } from '../../src/controller/uninstall.ts';
 import { isNotFound } from '../../src/platform/cluster/port.ts';
 import { GATEWAYS, MODELDEPLOYMENTS, NAMESPACES, SERVINGRUNTIMES } from '../../src/platform/cluster/resources.ts';
 import { startCore, type TestCore } from '../local/apiserver/harness.ts';
+import { eventually } from '../support/eventually.ts';
 import { aModelDeployment } from './lab.ts';
 
 let core: TestCore;
@@ -50,12 +51,10 @@ describe('the end of all models', () => {
     const ending = deleteModels(core.cluster, signal()).finally(() => {
       isOver = true;
     });
-    for await (const { type, object } of core.cluster.watch(MODELDEPLOYMENTS, {
-      resourceVersion: (await core.cluster.list(MODELDEPLOYMENTS)).resourceVersion,
-      signal: signal(),
-    })) {
-      if (type === 'MODIFIED' && object.metadata.namespace === 'vision' && object.metadata.deletionTimestamp) break;
-    }
+    await eventually(async () => {
+      const { metadata } = await core.cluster.get(MODELDEPLOYMENTS, 'vad', 'vision');
+      expect(metadata.deletionTimestamp).toBeDefined();
+    });
     expect(isOver).toBe(false);
     await core.cluster.patch(MODELDEPLOYMENTS, 'vad', 'vision', 'merge', { metadata: { finalizers: [] } });
     expect(await ending).toBe(2);
