@@ -33,11 +33,13 @@ interface Input {
   writer: Writer;
   force: boolean;
   part: 'main' | 'status' | 'all';
+  custom: boolean;
 }
 
 /** Throws 409 with one cause per conflict unless `force`. */
-export function apply({ live, wanted, schema, writer, force, part }: Input): Applied {
-  const config = dropNulls(wanted) as KubeObject;
+export function apply({ live, wanted, schema, writer, force, part, custom }: Input): Applied {
+  // A custom resource's null is a value, which its schema then refuses or takes for absent.
+  const config = custom ? wanted : (dropNulls(wanted) as KubeObject);
   const owners = readOwnership(live);
   const keys = new Set(ownable(config, schema, part).keys());
   const before = live ? ownable(live, schema, part) : new Map<string, unknown>();
@@ -49,7 +51,7 @@ export function apply({ live, wanted, schema, writer, force, part }: Input): App
   const change = compare(before, ownable(object, schema, part));
   const taken = new Set([...change.added, ...change.modified]);
   const conflicts = rest.flatMap((one) =>
-    [...one.keys].filter((key) => taken.has(key)).map((key) => ({ writer: one.writer, time: one.time, key })),
+    [...one.keys].filter((key) => taken.has(key)).map((key) => ({ writer: one.writer, key })),
   );
   if (conflicts.length > 0 && !force) throw refusal(conflicts);
   const left = without(rest, new Set([...taken, ...change.removed]));
@@ -149,19 +151,18 @@ function removeAt(node: unknown, path: Path, schema: StructuralSchema): boolean 
 
 interface Conflict {
   writer: Writer;
-  time: string | undefined;
   key: string;
 }
 
 function refusal(conflicts: readonly Conflict[]): Refusal {
-  const causes = conflicts.map(({ writer, time, key }) => ({
+  const causes = conflicts.map(({ writer, key }) => ({
     reason: 'FieldManagerConflict',
-    message: `conflict with ${nameOf(writer, time)}`,
+    message: `conflict with ${nameOf(writer)}`,
     field: readablePath(pathOfKey(key)),
   }));
   const byManager = new Map<string, string[]>();
-  for (const { writer, time, key } of conflicts) {
-    const name = nameOf(writer, time);
+  for (const { writer, key } of conflicts) {
+    const name = nameOf(writer);
     byManager.set(name, [...(byManager.get(name) ?? []), readablePath(pathOfKey(key))]);
   }
   const lines = [...byManager].flatMap(([name, fields]) => [
@@ -181,8 +182,8 @@ function refusal(conflicts: readonly Conflict[]): Refusal {
   return new Refusal(status);
 }
 
-function nameOf(writer: Writer, time: string | undefined): string {
+function nameOf(writer: Writer): string {
   const sub = writer.subresource ? ` with subresource "${writer.subresource}"` : '';
-  const using = writer.operation === 'Update' ? ` using ${writer.apiVersion}${time ? ` at ${time}` : ''}` : '';
+  const using = writer.operation === 'Update' ? ` using ${writer.apiVersion}` : '';
   return `"${writer.manager}"${sub}${using}`;
 }

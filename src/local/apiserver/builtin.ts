@@ -2,10 +2,10 @@
  * Unknown fields and wrong types in the body of a built-in kind, as Kubernetes' decoder finds them. Only for clients
  * that ask for `fieldValidation` (kubectl does): controllers of this process have their types from the compiler.
  */
-import { apiVersionOf } from '../../platform/cluster/port.ts';
+import { isQuantity } from '../../contract/quantity.ts';
 import { isObject, type Plain } from './json.ts';
 import { attributesOf, modelOf } from './models.ts';
-import { badRequest, Refusal } from './status.ts';
+import { badRequest, type Refusal, unforeseen } from './status.ts';
 import type { ResourceRow } from './types.ts';
 
 export interface Decoded {
@@ -32,10 +32,15 @@ export const strictError = (row: ResourceRow, unknown: readonly string[]): Refus
   cannotHandle(row, `strict decoding error: ${unknown.map((path) => `unknown field "${path}"`).join(', ')}`);
 
 export function undeclared(row: ResourceRow, body: unknown, path: string): Refusal {
-  const metadata = isObject(body) && isObject(body.metadata) ? body.metadata : {};
-  const name = row.namespaced ? `${metadata.namespace ?? 'default'}/${metadata.name}` : String(metadata.name);
-  const message = `failed to create typed patch object (${name}; ${apiVersionOf(row)}, Kind=${row.kind}): .${path}: field not declared in schema`;
-  return new Refusal({ code: 500, reason: 'InternalError', message });
+  return untypable(row, body, `.${path}: field not declared in schema`);
+}
+
+/** What the merge of an apply cannot read; a real server has no reason for it. */
+export function untypable(row: ResourceRow, body: unknown, why: string): Refusal {
+  const { namespace = '', name = '' } = isObject(body) && isObject(body.metadata) ? body.metadata : {};
+  return unforeseen(
+    `failed to create typed patch object (${namespace}/${name}; ${row.group}/${row.version}, Kind=${row.kind}): ${why}`,
+  );
 }
 
 async function decodeModel(
@@ -99,12 +104,17 @@ async function decodeValue(value: unknown, type: string, place: Place): Promise<
     // Quantities are strings in the models and may be numbers in JSON.
     const quantity =
       type === 'string' &&
-      typeof value === 'number' &&
-      /(limits|requests|capacity|allocatable|hard)\.[^.]+$/.test(path);
+      /(limits|requests|capacity|allocatable|hard)$/.test(place.map ?? '') &&
+      ['string', 'number'].includes(typeof value);
+    if (quantity && !isQuantity(String(value)))
+      throw cannotHandle(
+        row,
+        "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
+      );
     if (typeof value !== type && !quantity) throw wrongType(value, goType(type, place.format), place);
     if (place.format === 'byte' && !BASE64.test(String(value)))
       throw cannotHandle(row, `illegal base64 data at input byte ${String(value).search(/[^A-Za-z0-9+/]|$/)}`);
-    return value;
+    return quantity ? String(value) : value;
   }
   if (!/^V\d/.test(type) && !/^(Core|Events)V\d/.test(type)) return value;
   if (type === 'V1MicroTime') {

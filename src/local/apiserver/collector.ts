@@ -4,8 +4,9 @@
  * State is only what the store says, so a restart looks once at everything and goes on.
  */
 import type { KubeObject } from '../../platform/cluster/port.ts';
-import type { Core } from './core.ts';
-import { clone, type Plain } from './json.ts';
+import { type Core, timeOf } from './core.ts';
+import { clone, equal, listAt, type Plain } from './json.ts';
+import { endingConditions } from './namespaceEnd.ts';
 import type { ServedRow } from './registry.ts';
 import { dropOwner, FOREGROUND, type Propagation, remove } from './remove.ts';
 import { persist } from './write.ts';
@@ -127,10 +128,26 @@ export function startCollector(core: Core): Collector {
       .flatMap((storage) => store.list(storage, ref.name).map((object) => refOf(storage, object)));
     const pods = contents.filter(({ storage }) => storage === 'pods');
     for (const one of pods.length > 0 ? pods : contents) deleteRef(one);
-    if (contents.some((one) => live(one))) return;
+    const left = contents.filter((one) => live(one));
+    if (left.length > 0) {
+      sayWhatHolds(found.row, found.object, left);
+      return;
+    }
     const next = clone(found.object);
     next.spec = { ...(next.spec as Plain), finalizers: [] };
     persist(core, found.row, next);
+  }
+
+  function sayWhatHolds(row: ServedRow, space: KubeObject, left: readonly Ref[]): void {
+    const leftovers = left.flatMap((ref) => {
+      const found = live(ref);
+      return found ? [{ resource: `${found.row.plural}.${found.row.group}`, object: found.object }] : [];
+    });
+    const conditions = endingConditions(space, leftovers, timeOf(core.clock.now()));
+    if (equal(conditions, listAt(space.status, 'conditions'))) return;
+    const next = clone(space);
+    next.status = { ...(next.status as Plain), conditions };
+    persist(core, row, next);
   }
 
   function crd(ref: Ref): void {

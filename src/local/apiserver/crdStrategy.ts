@@ -41,7 +41,7 @@ function nameErrors(crd: Plain, spec: Plain): FieldError[] {
       detail: 'supported values: "Cluster", "Namespaced"',
     });
   const name = objectAt(crd, 'metadata').name;
-  if (errors.length === 0 && name !== `${names.plural}.${spec.group}`)
+  if (name !== `${names.plural}.${spec.group}`)
     errors.push({
       type: 'Invalid',
       field: 'metadata.name',
@@ -50,6 +50,9 @@ function nameErrors(crd: Plain, spec: Plain): FieldError[] {
     });
   return errors;
 }
+
+/** What a real server calls the schema of a definition's only version. */
+const ONE_SCHEMA = 'spec.validation.openAPIV3Schema';
 
 function versionErrors(spec: Plain): FieldError[] {
   const versions = listAt(spec, 'versions');
@@ -77,10 +80,12 @@ function versionErrors(spec: Plain): FieldError[] {
     ];
   const path = 'spec.versions[0].schema.openAPIV3Schema';
   const schema = objectAt(version, 'schema').openAPIV3Schema;
-  if (!isObject(schema)) return [{ type: 'Required', field: path, detail: 'schemas are required' }];
+  if (!isObject(schema)) return [{ type: 'Required', field: path, detail: '' }];
   if (schema.type !== 'object')
-    return [{ type: 'Invalid', field: `${path}.type`, value: schema.type ?? '', detail: 'must be object at the root' }];
-  return [...patternErrors(schema, path), ...ruleErrors(schema, path)];
+    return [
+      { type: 'Invalid', field: `${ONE_SCHEMA}.type`, value: schema.type ?? '', detail: 'must be object at the root' },
+    ];
+  return [...patternErrors(schema, ONE_SCHEMA), ...ruleErrors(schema, ONE_SCHEMA)];
 }
 
 function patternErrors(schema: StructuralSchema, path: string): FieldError[] {

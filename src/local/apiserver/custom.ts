@@ -73,7 +73,7 @@ function goTypeOf(value: unknown): string {
 }
 
 /** An apply that names a field which the schema does not know is refused as a whole, in whatever validation mode. */
-export function refuseUndeclared(row: ServedRow, wanted: KubeObject): void {
+export function refuseUndeclared(row: ServedRow, wanted: KubeObject, body: unknown): void {
   const [first] = prune(structuredClone(wanted), row.schema ?? {});
-  if (first !== undefined) throw undeclared(row, wanted, first);
+  if (first !== undefined) throw undeclared(row, body, first);
 }

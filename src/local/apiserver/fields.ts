@@ -63,7 +63,7 @@ function collect(value: unknown, schema: StructuralSchema, path: Path, into: Fie
     return;
   }
   const list = Array.isArray(value) ? listKind(schema) : undefined;
-  if (!Array.isArray(value) || !list || list.kind === 'atomic' || value.length === 0) {
+  if (!Array.isArray(value) || !list || list.kind === 'atomic') {
     into.set(keyOfPath(path), value);
     return;
   }
@@ -106,6 +106,28 @@ export function ownable(object: Plain, schema: StructuralSchema, part: 'main' | 
     if (!mine || nobodys) fields.delete(key);
   }
   return fields;
+}
+
+/** `.spec.ports: duplicate entries for key [port=80,protocol="TCP"]`, or undefined. */
+export function duplicateIn(value: unknown, schema: StructuralSchema, path: Path = []): string | undefined {
+  if (isObject(value)) {
+    for (const [name, inner] of Object.entries(value)) {
+      const found = duplicateIn(inner, fieldSchema(schema, name), [...path, `f:${name}`]);
+      if (found) return found;
+    }
+    return undefined;
+  }
+  const list = Array.isArray(value) ? listKind(schema) : undefined;
+  if (!Array.isArray(value) || !list || list.kind === 'atomic') return undefined;
+  const seen = new Set<string>();
+  for (const item of value) {
+    const element = itemElement(item, list, schema);
+    if (seen.has(element)) return `${readablePath(path)}: duplicate entries for key ${readablePath([element])}`;
+    seen.add(element);
+    const found = duplicateIn(item, itemSchema(schema), [...path, element]);
+    if (found) return found;
+  }
+  return undefined;
 }
 
 export interface Comparison {

@@ -11,7 +11,7 @@ import { type Collector, startCollector } from './collector.ts';
 import type { Core, Item, Target, WriteMode } from './core.ts';
 import { followCrds, refuseTerminating } from './crds.ts';
 import { expireEvents } from './expiry.ts';
-import { isObject, readPath } from './json.ts';
+import { readPath } from './json.ts';
 import { checkApply, isTrue, mediaType, modeOf } from './mode.ts';
 import { bind, patch, patchScale, STRATEGIC, scaleOf, writeScale } from './patch.ts';
 import { createRegistry, type ServedRow } from './registry.ts';
@@ -30,6 +30,7 @@ import {
   pageNotFound,
   Refusal,
   tooLarge,
+  unforeseen,
 } from './status.ts';
 import { createStore } from './store.ts';
 import type { Api, ApiRequest, ApiResponse } from './types.ts';
@@ -114,12 +115,12 @@ async function decoded(core: Core, request: ApiRequest): Promise<Incoming> {
   const { row, subresource } = route(request.path, core.registry);
   if (row.custom || (subresource !== undefined && subresource !== 'status')) return request;
   const { body, unknown } = await decodeBuiltIn(row, request.body, mediaType(request) === STRATEGIC).catch((error) => {
-    throw mediaType(request) === 'application/merge-patch+json' ? wrongPatch(error) : error;
+    throw ofPatch(request, error);
   });
   const [first] = unknown;
-  if (first === undefined) return request;
+  if (first === undefined) return { ...request, body };
   if (mediaType(request).startsWith('application/apply-patch')) throw undeclared(row, request.body, first);
-  if (validation === 'Strict') throw strictError(row, unknown);
+  if (validation === 'Strict') throw ofPatch(request, strictError(row, unknown));
   return {
     ...request,
     body,
@@ -127,9 +128,11 @@ async function decoded(core: Core, request: ApiRequest): Promise<Incoming> {
   };
 }
 
-/** Of a merge patch a real server decodes the outcome, and calls what is wrong with it a wrong patch. */
-function wrongPatch(error: unknown): unknown {
+/** Of a merge patch a real server decodes the outcome, and calls what is wrong with it a wrong patch; an apply it cannot type. */
+function ofPatch(request: ApiRequest, error: unknown): unknown {
   if (!(error instanceof Refusal)) return error;
+  if (mediaType(request).startsWith('application/apply-patch')) return unforeseen(error.status.message);
+  if (mediaType(request) !== 'application/merge-patch+json') return error;
   const why = error.status.message.replace(/^.*? cannot be handled as a \w+: /, '');
   return invalid({ kind: '', group: '' }, '', [{ type: 'Invalid', field: 'patch', value: 'the object', detail: why }]);
 }

@@ -2,8 +2,10 @@
 import jsonpatch from 'fast-json-patch';
 import type { KubeObject } from '../../platform/cluster/port.ts';
 import { apply } from './apply.ts';
+import { untypable } from './builtin.ts';
 import { asObject, type Core, type Item, timeOf, type WriteMode } from './core.ts';
 import { refuseUndeclared } from './custom.ts';
+import { duplicateIn } from './fields.ts';
 import { clone, isObject, mergePatch, type Plain, readPath, writePath } from './json.ts';
 import type { ServedRow } from './registry.ts';
 import {
@@ -14,6 +16,7 @@ import {
   notServed,
   patchRejected,
   Refusal,
+  unforeseen,
   unsupportedMediaType,
 } from './status.ts';
 import { strategicMergePatch } from './strategic.ts';
@@ -77,25 +80,25 @@ function jsonPatched(old: unknown, body: unknown): unknown {
 function serverSideApply(core: Core, item: Item, body: unknown, mode: WriteMode): Patched {
   const { row, name, subresource } = item;
   if (subresource === 'scale') throw unsupportedMediaType('scale takes a merge patch or a JSON patch');
+  if (!isObject(body) || !body.kind || !body.apiVersion) throw badRequest('an apply says its apiVersion and its kind');
   const wanted = objectOf(item, body);
   if (Array.isArray(wanted.metadata.managedFields)) throw badRequest('metadata.managedFields must be nil');
-  if (row.custom) refuseUndeclared(row, wanted);
+  if (row.custom) refuseUndeclared(row, wanted, body);
+  const twice = duplicateIn(wanted, row.shapes);
+  if (twice) throw untypable(row, body, twice);
   const live = core.store.get(row.storage, item.namespace, name);
   if (!live && subresource) existing(core, item);
   const { resourceVersion, uid } = wanted.metadata;
   if (live && resourceVersion && resourceVersion !== live.metadata.resourceVersion) throw modified(row, name);
   if (live && uid && uid !== live.metadata.uid)
-    throw conflict(
-      row,
-      name,
-      `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`,
-    );
+    throw invalid(row, name, [{ type: 'Invalid', field: 'metadata.uid', value: uid, detail: 'field is immutable' }]);
   const { object, owners } = apply({
     live,
     wanted,
     schema: row.shapes,
     writer: writerOf(row, mode, 'Apply', subresource),
     force: mode.force,
+    custom: row.custom,
     part: subresource === 'status' ? 'status' : row.subresources.status ? 'main' : 'all',
   });
   if (!live) return { object: create(core, item, object, mode, owners), created: true };
@@ -108,6 +111,7 @@ export function scaleOf(row: ServedRow, object: KubeObject): Plain {
   const paths = row.subresources.scale;
   if (!paths) throw notServed();
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
+  const replicas = readPath(object, paths.specReplicasPath) ?? 0;
   const selector = row.custom
     ? paths.labelSelectorPath && readPath(object, paths.labelSelectorPath)
     : selectorText(readPath(object, 'spec.selector'));
@@ -115,7 +119,7 @@ export function scaleOf(row: ServedRow, object: KubeObject): Plain {
     kind: 'Scale',
     apiVersion: 'autoscaling/v1',
     metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
-    spec: { replicas: readPath(object, paths.specReplicasPath) ?? 0 },
+    spec: row.custom || replicas !== 0 ? { replicas } : {},
     status: {
       replicas: readPath(object, paths.statusReplicasPath) ?? 0,
       ...(selector ? { selector } : {}),
@@ -160,13 +164,21 @@ export function patchScale(core: Core, item: Item, contentType: string, body: un
 export function bind(core: Core, item: Item, binding: unknown, mode: WriteMode): void {
   const { row, name } = item;
   const node = readPath(binding, 'target.name');
-  if (typeof node !== 'string' || node === '')
-    throw invalid({ kind: 'Binding', group: '' }, name, [{ type: 'Required', field: 'target.name', detail: '' }]);
+  if (typeof node !== 'string' || node === '') throw unforeseen('target.name: Required value');
   const pod = clone(existing(core, item));
   const spec = pod.spec as Plain;
-  if (spec.nodeName) throw conflict(row, name, `pod ${name} is already assigned to node "${spec.nodeName}"`);
+  if (spec.nodeName)
+    throw conflict(
+      { ...row, plural: 'pods/binding' },
+      name,
+      `pod ${name} is already assigned to node "${spec.nodeName}"`,
+    );
   if (pod.metadata.deletionTimestamp)
-    throw conflict(row, name, `pod ${name} is being deleted, cannot be assigned to a host`);
+    throw conflict(
+      { ...row, plural: 'pods/binding' },
+      name,
+      `pod ${name} is being deleted, cannot be assigned to a host`,
+    );
   const annotations = readPath(binding, 'metadata.annotations');
   if (isObject(annotations))
     pod.metadata.annotations = { ...pod.metadata.annotations, ...(annotations as Record<string, string>) };

@@ -1,6 +1,7 @@
 /** Defaults and checks of pods, which the templates of Deployments and ReplicaSets share. */
 import { child, fill, sorted, text } from './defaults.ts';
 import { isObject, listAt, objectAt, type Plain, readPath } from './json.ts';
+import { resourceErrors } from './podResources.ts';
 import type { FieldError, Strategy } from './types.ts';
 
 function defaultProbe(probe: unknown): void {
@@ -64,20 +65,48 @@ export function validatePodSpec(spec: unknown, path: string): FieldError[] {
     const name = text(container, 'name');
     if (name === '') errors.push({ type: 'Required', field: `${at}.name`, detail: '' });
     else if (names.has(name)) errors.push({ type: 'Duplicate', field: `${at}.name`, value: name, detail: '' });
+    else if (name.length > 63 || !LABEL.test(name))
+      errors.push({ type: 'Invalid', field: `${at}.name`, value: name, detail: LABEL_RULE });
     names.add(name);
     if (text(container, 'image') === '') errors.push({ type: 'Required', field: `${at}.image`, detail: '' });
+    errors.push(...resourceErrors(container, at), ...mountErrors(spec, container, at));
     for (const [portIndex, port] of listAt(container, 'ports').entries()) {
       const value = readPath(port, 'containerPort');
-      if (typeof value !== 'number' || value < 1 || value > 65_535)
+      const field = `${at}.ports[${portIndex}].containerPort`;
+      if (value === undefined || value === 0) errors.push({ type: 'Required', field, detail: '' });
+      else if (typeof value !== 'number' || value < 1 || value > 65_535)
         errors.push({
           type: 'Invalid',
-          field: `${at}.ports[${portIndex}].containerPort`,
+          field,
           value,
           detail: 'must be between 1 and 65535, inclusive',
         });
     }
   }
+  const policy = readPath(spec, 'restartPolicy');
+  if (policy !== undefined && !POLICIES.includes(String(policy)))
+    errors.push({
+      type: 'NotSupported',
+      field: `${path}.restartPolicy`,
+      value: policy,
+      detail: `supported values: ${POLICIES.map((one) => `"${one}"`).join(', ')}`,
+    });
   return errors;
+}
+
+const POLICIES = ['Always', 'OnFailure', 'Never'];
+const LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
+const LABEL_RULE =
+  "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
+
+function mountErrors(spec: unknown, container: unknown, at: string): FieldError[] {
+  const volumes = new Set(listAt(spec, 'volumes').map((volume) => text(volume, 'name')));
+  return listAt(container, 'volumeMounts').flatMap((mount, index): FieldError[] => {
+    const value = text(mount, 'name');
+    return volumes.has(value)
+      ? []
+      : [{ type: 'NotFound', field: `${at}.volumeMounts[${index}].name`, value, detail: '' }];
+  });
 }
 
 /** Of a pod's spec only images, deadlines and tolerations may change; binding has a subresource of its own. */

@@ -3,7 +3,7 @@ import type { KubeObject } from '../../platform/cluster/port.ts';
 import { asObject, type Core, type Item, timeOf, type WriteMode } from './core.ts';
 import { clone, isObject, listAt, type Plain, readPath } from './json.ts';
 import type { ServedRow } from './registry.ts';
-import { badRequest, conflict, forbidden } from './status.ts';
+import { badRequest, conflict, forbidden, invalidOptions } from './status.ts';
 import { existing, persist } from './write.ts';
 
 export type Propagation = 'Background' | 'Foreground' | 'Orphan';
@@ -29,7 +29,19 @@ export function deleteOptions(body: unknown, query: URLSearchParams, mode: Pick<
     query.get('propagationPolicy') ??
     (given.orphanDependents === true ? 'Orphan' : 'Background');
   if (policy !== 'Background' && policy !== 'Foreground' && policy !== 'Orphan')
-    throw badRequest(`invalid propagationPolicy "${policy}": must be one of Background, Foreground, Orphan`);
+    throw invalidOptions('DELETE', {
+      type: 'NotSupported',
+      field: 'propagationPolicy',
+      value: policy,
+      detail: 'supported values: "Foreground", "Background", "Orphan", "nil"',
+    });
+  if (given.propagationPolicy && given.orphanDependents !== undefined)
+    throw invalidOptions('DELETE', {
+      type: 'Invalid',
+      field: 'propagationPolicy',
+      value: policy,
+      detail: 'orphanDependents and deletionPropagation cannot be both set',
+    });
   if (grace !== undefined && (typeof grace !== 'number' || !Number.isInteger(grace)))
     throw badRequest(`invalid gracePeriodSeconds "${grace}": must be a whole number of seconds`);
   const uid = readPath(given, 'preconditions.uid');
@@ -49,15 +61,15 @@ export function remove(core: Core, item: Item, options: DeleteOptions): { object
   const old = existing(core, item);
   if (options.uid && options.uid !== old.metadata.uid)
     throw conflict(
-      row,
+      { ...row, plural: row.kind },
       name,
-      `Precondition failed: UID in precondition: ${options.uid}, UID in object meta: ${old.metadata.uid}`,
+      `the UID in the precondition (${options.uid}) does not match the UID in record (${old.metadata.uid}). The object might have been deleted and then recreated`,
     );
   if (options.resourceVersion && options.resourceVersion !== old.metadata.resourceVersion)
     throw conflict(
-      row,
+      { ...row, plural: row.kind },
       name,
-      `Precondition failed: ResourceVersion in precondition: ${options.resourceVersion}, ResourceVersion in object meta: ${old.metadata.resourceVersion}`,
+      `the ResourceVersion in the precondition (${options.resourceVersion}) does not match the ResourceVersion in record (${old.metadata.resourceVersion}). The object might have been modified`,
     );
   if (row.storage === 'namespaces' && PROTECTED_NAMESPACES.has(name))
     throw forbidden(row, name, 'this namespace may not be deleted');
@@ -65,7 +77,11 @@ export function remove(core: Core, item: Item, options: DeleteOptions): { object
 
   const next = marked(core, row, old, options);
   if (options.dryRun) return { object: next ?? old, gone: next === undefined };
-  if (!next) return { object: core.store.remove(row.storage, old), gone: true };
+  if (!next) {
+    const gone = core.store.remove(row.storage, old);
+    if (row.storage !== 'pods') return { object: gone, gone: true };
+    return { object: { ...gone, metadata: { ...gone.metadata, deletionGracePeriodSeconds: 0 } }, gone: true };
+  }
   if (next === old) return { object: old, gone: false };
   return { object: persist(core, row, next), gone: false };
 }

@@ -1,5 +1,5 @@
 /** Refusals in Kubernetes' own words: people read them in kubectl and search for them. */
-import type { Resource, Status } from '../../platform/cluster/port.ts';
+import type { KubeObject, Resource, Status } from '../../platform/cluster/port.ts';
 import type { FieldError } from './types.ts';
 
 /** Thrown anywhere below the handler, answered as its Status. */
@@ -62,11 +62,11 @@ export const patchRejected = (): Refusal =>
     details: {},
   });
 
-export const alreadyExists = (resource: Resource, name: string): Refusal =>
+export const alreadyExists = (resource: Resource, name: string, there?: KubeObject): Refusal =>
   new Refusal({
     code: 409,
     reason: 'AlreadyExists',
-    message: `${qualified(resource)} "${name}" already exists`,
+    message: `${there?.metadata.deletionTimestamp ? 'object is being deleted: ' : ''}${qualified(resource)} "${name}" already exists`,
     details: details(resource, name),
   });
 
@@ -164,6 +164,8 @@ function bodyOf(error: FieldError): string {
       return `Too long: ${error.detail}`;
     case 'TooMany':
       return `Too many: ${quoted(error.value)}: ${error.detail}`;
+    case 'NotFound':
+      return `Not found: ${quoted(error.value)}`;
     case 'Duplicate':
       return `Duplicate value: ${quoted(error.value)}`;
     case 'NotSupported':

@@ -65,6 +65,7 @@ function mergeByKey(before: readonly unknown[], patch: readonly unknown[], key: 
     return patch.filter((one) => !(isObject(one) && one['$patch'] === 'replace'));
   }
   const merged = [...before];
+  const named = patch.map((one) => (isObject(one) ? one[key] : undefined));
   for (const one of patch) {
     if (!isObject(one) || one[key] === undefined) {
       throw badRequest(`${path}: an element does not contain the declared merge key: ${key}`);
@@ -75,7 +76,27 @@ function mergeByKey(before: readonly unknown[], patch: readonly unknown[], key: 
     } else if (at >= 0) merged[at] = mergeMaps(merged[at] as Plain, one, items, path);
     else merged.push(mergeMaps({}, one, items, path));
   }
-  return merged;
+  return inPatchOrder(merged, before, named, key);
+}
+
+/** The patch's elements in its order; one that it does not name stays before one that it followed. */
+function inPatchOrder(
+  merged: readonly unknown[],
+  before: readonly unknown[],
+  named: readonly unknown[],
+  key: string,
+): unknown[] {
+  const nameOf = (one: unknown): unknown => (isObject(one) ? one[key] : undefined);
+  const patched = merged.filter((one) => named.includes(nameOf(one)));
+  patched.sort((a, b) => named.indexOf(nameOf(a)) - named.indexOf(nameOf(b)));
+  const rest = merged.filter((one) => !patched.includes(one));
+  const placeOf = (one: unknown): number => before.findIndex((other) => equal(nameOf(other), nameOf(one)));
+  const result: unknown[] = [];
+  while (rest.length > 0 && patched.length > 0) {
+    const [left, right] = [placeOf(rest[0]), placeOf(patched[0])];
+    result.push(left >= 0 && right >= 0 && left < right ? rest.shift() : patched.shift());
+  }
+  return [...result, ...rest, ...patched];
 }
 
 /** As the order says; an element that it does not name stays behind the one that it followed. */

@@ -147,10 +147,21 @@ const events: Strategy = {
 };
 
 const controllerrevisions: Strategy = {
-  validate: (object, old) =>
-    old && JSON.stringify(sorted(old.data)) !== JSON.stringify(sorted(object.data))
-      ? [{ type: 'Invalid', field: 'data', value: object.data, detail: 'field is immutable' }]
-      : [],
+  validate: (object, old) => [
+    ...(old && JSON.stringify(sorted(old.data)) !== JSON.stringify(sorted(object.data))
+      ? [{ type: 'Invalid' as const, field: 'data', value: object.data, detail: 'field is immutable' }]
+      : []),
+    ...(Number(object.revision) < 0
+      ? [
+          {
+            type: 'Invalid' as const,
+            field: 'revision',
+            value: object.revision,
+            detail: 'must be greater than or equal to 0',
+          },
+        ]
+      : []),
+  ],
 };
 
 const endpointslices: Strategy = {

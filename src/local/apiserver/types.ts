@@ -46,7 +46,16 @@ export interface Strategy {
 }
 
 export interface FieldError {
-  type: 'Required' | 'Invalid' | 'TypeInvalid' | 'NotSupported' | 'Forbidden' | 'TooLong' | 'Duplicate' | 'TooMany';
+  type:
+    | 'Required'
+    | 'Invalid'
+    | 'TypeInvalid'
+    | 'NotSupported'
+    | 'Forbidden'
+    | 'TooLong'
+    | 'Duplicate'
+    | 'TooMany'
+    | 'NotFound';
   field: string;
   detail: string;
   value?: unknown;

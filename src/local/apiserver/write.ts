@@ -101,7 +101,7 @@ export function create(
   if (!metadata.name && metadata.generateName) metadata.name = generatedName(metadata.generateName);
   admitNamespace(core, target, metadata.name);
   if (metadata.name && core.store.get(row.storage, metadata.namespace, metadata.name))
-    throw alreadyExists(row, metadata.name);
+    throw alreadyExists(row, metadata.name, core.store.get(row.storage, metadata.namespace, metadata.name));
   const now = timeOf(core.clock.now());
   for (const key of ['deletionTimestamp', 'deletionGracePeriodSeconds', 'managedFields', 'generation'] as const)
     delete metadata[key];
@@ -201,7 +201,6 @@ function keepIdentity(next: KubeObject, old: KubeObject): void {
     if (old.metadata[key] === undefined) delete metadata[key];
     else metadata[key] = clone(old.metadata[key]);
   }
-  for (const key of ['labels', 'annotations']) if (metadata[key] === null) delete metadata[key];
   next.metadata = asObject({ metadata }).metadata;
 }
 
@@ -211,8 +210,17 @@ function intentChanged(row: ServedRow, next: KubeObject, old: KubeObject): boole
   return !equal(intent(next), intent(old));
 }
 
+const isEmpty = (value: unknown): boolean =>
+  value === null || (typeof value === 'object' && value !== undefined && Object.keys(value).length === 0);
+
+function dropEmptyMetadata({ metadata }: KubeObject): void {
+  for (const key of ['labels', 'annotations', 'finalizers', 'ownerReferences'] as const)
+    if (isEmpty(metadata[key])) delete metadata[key];
+}
+
 /** Defaults and checks; throws 422 with everything that is wrong. */
 function admit(row: ServedRow, object: KubeObject, old: KubeObject | undefined, mode: WriteMode): void {
+  dropEmptyMetadata(object);
   const errors = validateMetadata(row, object, old);
   if (row.custom) errors.push(...admitSchema(row, object, old, mode));
   row.strategy?.default?.(object);

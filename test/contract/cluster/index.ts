@@ -8,6 +8,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Lab, openLab, type Started } from './lab.ts';
 import { TOPICS } from './requests/index.ts';
+import { TALES } from './stories/index.ts';
+import { told } from './stories/story.ts';
 import { transcript } from './transcript.ts';
 
 export interface SuiteOptions {
@@ -24,13 +26,20 @@ export function describeCluster(name: string, start: () => Promise<Started>, { r
     });
     afterAll(() => lab?.close());
 
-    for (const [topic, steps] of Object.entries(TOPICS)) {
-      test(`answers word for word: ${topic}`, async () => {
-        const text = await transcript(lab, await lab.namespace('words'), steps);
-        const file = join(import.meta.dirname, 'recorded', `${topic}.txt`);
-        if (real) await expect(text).toMatchFileSnapshot(file);
-        else expect(text).toBe(readFileSync(file, 'utf8'));
-      });
+    async function compare(name: string, text: string): Promise<void> {
+      const file = join(import.meta.dirname, 'recorded', `${name}.txt`);
+      if (real) await expect(text).toMatchFileSnapshot(file);
+      else expect(text).toBe(readFileSync(file, 'utf8'));
     }
+
+    for (const [topic, steps] of Object.entries(TOPICS))
+      test(`answers word for word: ${topic}`, async () => {
+        await compare(topic, await transcript(lab, await lab.namespace('words'), steps));
+      });
+
+    for (const [topic, tale] of Object.entries(TALES))
+      test(`goes on by itself in the same way: ${topic}`, { timeout: 120_000 }, async () => {
+        await compare(`tale-${topic}`, await told(lab, await lab.namespace('tale'), tale));
+      });
   });
 }

@@ -70,7 +70,11 @@ export function openLab(started: Started): Lab {
   async function ask(method: string, path: string, asked: Asked = {}): Promise<Answer> {
     const { body, type = 'json', accept = 'application/json', agent: name = 'contract/1' } = asked;
     const text = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body);
-    const headers = { accept, 'user-agent': name, ...(text !== undefined && { 'content-type': TYPES[type] }) };
+    const headers = {
+      accept,
+      'user-agent': name,
+      ...(text !== undefined && { 'content-type': TYPES[type], 'content-length': Buffer.byteLength(text) }),
+    };
     const sent = request(`${cluster['server'] ?? ''}${encodeURI(path)}`, { method, agent, headers, timeout: 20_000 });
     sent.end(text);
     const [response] = (await once(sent, 'response')) as [import('node:http').IncomingMessage];

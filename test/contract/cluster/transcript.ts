@@ -64,7 +64,17 @@ export function readAt(value: unknown, path: string): unknown {
 }
 
 const picked = (body: unknown, paths: readonly string[]): unknown =>
-  Object.fromEntries(paths.map((path) => [path, readAt(body, path) ?? null]));
+  Object.fromEntries(paths.map((path) => [path, sorted(readAt(body, path)) ?? null]));
+
+/** Entries of managedFields are ordered by time, in whole seconds. */
+function sorted(value: unknown): unknown {
+  if (!Array.isArray(value) || !value.every((one) => isObject(one) && 'fieldsV1' in one)) return value;
+  const key = (one: Record<string, unknown>): string =>
+    [one['operation'], one['manager'], one['subresource']].join(' ');
+  return (value as Record<string, unknown>[])
+    .map(({ time: _, ...entry }) => entry)
+    .sort((a, b) => (key(a) < key(b) ? -1 : 1));
+}
 
 function withoutOwners(body: unknown): unknown {
   if (!isObject(body) || !isObject(body['metadata'])) return body;
@@ -86,9 +96,9 @@ function ordered(body: unknown): unknown {
   if (!isObject(body) || body['kind'] !== 'Status' || !isObject(body['details'])) return body;
   const { details } = body;
   if (!Array.isArray(details['causes']) || details['causes'].length < 2) return body;
-  const causes = [...(details['causes'] as { field?: string; message?: string }[])].sort((a, b) =>
-    JSON.stringify(a) < JSON.stringify(b) ? -1 : 1,
-  );
+  const texts = new Set(details['causes'].map((cause) => JSON.stringify(cause))); // some are there twice
+  const causes = [...texts].sort().map((text) => JSON.parse(text) as { field?: string; message?: string });
+  if (causes.length < 2) return { ...body, details: { ...details, causes } };
   let message = String(body['message']);
   for (const cause of causes) message = message.replace(`${cause.field}: ${cause.message}`, '…');
   return { ...body, message, details: { ...details, causes } };
@@ -101,5 +111,6 @@ export function normalised(text: string, namespace: string): string {
     .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, 'TIME')
     .replace(/(resourceVersion"?): "?\d+"?/g, '$1: RV')
     .replace(/ current: \d+/, ' current: RV')
+    .replace(/in record \(\d+\)/g, 'in record (RV)')
     .replace(/^ *storageVersionHash: .*\n/gm, '');
 }

@@ -35,8 +35,8 @@ describe('a strategic merge patch', () => {
                 name: 'a',
                 image: 'x:2',
                 env: [
-                  { name: 'A', value: '1' },
                   { name: 'B', value: '2' },
+                  { name: 'A', value: '1' },
                 ],
               },
               { name: 'b', image: 'y' },
@@ -60,7 +60,7 @@ describe('a strategic merge patch', () => {
       ['b', 'c'],
     ],
     ['the list is replaced', [{ $patch: 'replace' }, { name: 'z' }], ['z']],
-    ['an element is added at the end', [{ name: 'z' }], ['a', 'b', 'c', 'z']],
+    ['a new element comes before what the patch does not name', [{ name: 'z' }], ['z', 'a', 'b', 'c']],
   ])('%s', (_what, containers, names) => {
     const result = strategicMergePatch(
       aPod({ name: 'a' }, { name: 'b' }, { name: 'c' }),

@@ -186,7 +186,10 @@ describe('a Deployment', () => {
   });
 
   it('counts a pod as available only after minReadySeconds', async () => {
-    await controllers.cluster.create(DEPLOYMENTS, aDeployment('web', { replicas: 1, minReadySeconds: 3600 }));
+    await controllers.cluster.create(
+      DEPLOYMENTS,
+      aDeployment('web', { replicas: 1, minReadySeconds: 3600, progressDeadlineSeconds: 7200 }),
+    );
     await eventually(async () =>
       expect((await get('web')).status).toMatchObject({ readyReplicas: 1, unavailableReplicas: 1 }),
     );
