@@ -80,15 +80,21 @@ export function createModelServer(options: ServerOptions, state: ServerState): S
       response.setHeader('allow', 'GET, HEAD');
       return sendError(response, 405, `${path} takes GET.`);
     }
-    return look(route.what, response);
+    return look(route.what, route.model !== undefined, response);
   }
 
-  async function look(what: Exclude<Route['what'], 'infer'>, response: ServerResponse): Promise<void> {
+  async function look(
+    what: Exclude<Route['what'], 'infer'>,
+    ofModel: boolean,
+    response: ServerResponse,
+  ): Promise<void> {
     switch (what) {
       case 'live':
-        return state.lost ? sendError(response, 503, state.lost) : send(response, 200, '');
+        return state.lost ? sendError(response, 503, state.lost) : send(response, 200, '{"live":true}');
       case 'ready':
-        return isReady() ? send(response, 200, '') : sendError(response, 503, whyNotReady());
+        return isReady()
+          ? send(response, 200, JSON.stringify({ ...(ofModel && { name }), ready: true }))
+          : sendError(response, 503, whyNotReady());
       case 'server':
         return send(
           response,
@@ -180,10 +186,7 @@ function jsonLengthOf(request: IncomingMessage): number | undefined {
 }
 
 function send(response: ServerResponse, status: number, body: string, contentType = 'application/json'): void {
-  response.writeHead(
-    status,
-    body === '' ? { 'content-length': 0 } : { 'content-type': contentType, 'content-length': Buffer.byteLength(body) },
-  );
+  response.writeHead(status, { 'content-type': contentType, 'content-length': Buffer.byteLength(body) });
   response.end(body);
 }
 
@@ -264,7 +267,7 @@ function metadataOf({ info, warmUp }: PlacedModel): string {
   return JSON.stringify({
     name: info.name,
     versions: [info.version],
-    platform: 'onnxruntime_onnx',
+    platform: 'onnx_onnxv1',
     inputs: tensors(info.inputs),
     outputs: tensors(info.outputs),
     parameters: 'failed' in warmUp ? { warmed_up: false, warm_up_error: warmUp.failed } : { warmed_up: true },
