@@ -69,9 +69,6 @@ const [MAX_LINES, MOST_LINES] = [300, 450];
 const LONG: Readonly<Record<string, string>> = {
   'config.ts': 'declarations and what they mean, which are the manual; the one reader of the environment',
   'local/agent/container/container.ts': 'one life cycle with private state; its parts are files of their own already',
-  'modules/serving/commands.ts': 'the verbs on a deployment share one way to change it',
-  'modules/serving/graphql/resolvers.ts': 'fields of one or two lines each',
-  'modules/serving/graphql/types.ts': 'declarations and their descriptions, which are the manual',
   'platform/events/log.ts': 'one tail with its ring, its wake-up and its streams',
 };
 

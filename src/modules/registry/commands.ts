@@ -1,28 +1,20 @@
-import { and, eq, sql } from 'drizzle-orm';
+/** Models and their versions: what makes, changes and deletes them. */
+import { eq, sql } from 'drizzle-orm';
 import { load } from '../../graphql/batch.ts';
 import { command } from '../../graphql/command.ts';
 import type { Ctx } from '../../graphql/context.ts';
 import { newId } from '../../lib/id.ts';
 import { isProblems, type Problems, problem, type Result } from '../../lib/problem.ts';
-import { isForeignKeyViolation, isUniqueViolation, type Tx } from '../../platform/db/db.ts';
+import { isForeignKeyViolation, isUniqueViolation } from '../../platform/db/db.ts';
 import { runsById } from '../experiments/index.ts';
 import { permit, type TeamRow, teamsByName } from '../identity/index.ts';
 import { withBytes } from './bytes.ts';
 import { NotOnnx, readOnnxSignature } from './onnx.ts';
 import { modelsById, modelsByName, versionsById } from './queries.ts';
-import {
-  createModelRule,
-  createVersionRule,
-  deleteAliasRule,
-  deleteModelRule,
-  setAliasRule,
-  updateModelRule,
-  updateVersionRule,
-} from './rules.ts';
-import { selectVersion } from './selector.ts';
-import { aliases, type ModelRow, models, modelVersions, type SignatureValue } from './tables.ts';
+import { createModelRule, createVersionRule, deleteModelRule, updateModelRule, updateVersionRule } from './rules.ts';
+import { aliases, models, modelVersions, type SignatureValue } from './tables.ts';
 
-const noSuchModel = (id: string): Problems =>
+export const noSuchModel = (id: string): Problems =>
   problem(
     'NOT_FOUND',
     `There is no model with the id ${JSON.stringify(id.slice(0, 60))}. The list \`models\` has those that there are.`,
@@ -246,72 +238,3 @@ export const updateModelVersion = command('updateModelVersion', updateVersionRul
     };
   });
 });
-
-export const setAlias = command('setAlias', setAliasRule, async (ctx, input, run) => {
-  const model = await load(ctx, modelsById, input.model);
-  permit(ctx, 'WRITE_MODEL', model?.teamId ?? null);
-  if (!model) return noSuchModel(input.model);
-  const version = await selectVersion(ctx, model, input.version, ['version']);
-  if (isProblems(version)) return version;
-
-  return run(async (tx) => {
-    const moved = { versionId: version.id, movedAt: new Date(ctx.clock.now()), movedBy: ctx.principal.actorId };
-    const [before] = await lockedAlias(tx, model, input.name);
-    await tx.q
-      .insert(aliases)
-      .values({ modelId: model.id, name: input.name, ...moved })
-      .onConflictDoUpdate({ target: [aliases.modelId, aliases.name], set: moved });
-    const message = `Alias ${input.name} of ${model.name} was moved to version ${version.number}`;
-    const events =
-      before?.versionId === version.id
-        ? []
-        : [
-            {
-              type: 'alias.moved',
-              subject: version.id,
-              team: model.teamId,
-              about: [model.id, ...(before ? [before.versionId] : [])],
-              message,
-              data: { alias: input.name, from: before?.versionId ?? null, to: version.id },
-            },
-          ];
-    return { subjects: [version.id], state: 'SUCCEEDED', events };
-  });
-});
-
-export const deleteAlias = command('deleteAlias', deleteAliasRule, async (ctx, input, run) => {
-  const model = await load(ctx, modelsById, input.model);
-  permit(ctx, 'WRITE_MODEL', model?.teamId ?? null);
-  if (!model) return noSuchModel(input.model);
-
-  return run(async (tx) => {
-    const [before] = await lockedAlias(tx, model, input.name);
-    if (!before)
-      return problem('NOT_FOUND', `Model ${model.name} has no alias "${input.name}": it may be removed already.`, [
-        'name',
-      ]);
-    await tx.q.delete(aliases).where(and(eq(aliases.modelId, model.id), eq(aliases.name, input.name)));
-    const message = `Alias ${input.name} of ${model.name} was removed`;
-    return {
-      subjects: [model.id],
-      state: 'SUCCEEDED',
-      events: [
-        {
-          type: 'alias.deleted',
-          subject: model.id,
-          team: model.teamId,
-          about: [before.versionId],
-          message,
-          data: { alias: input.name, from: before.versionId },
-        },
-      ],
-    };
-  });
-});
-
-const lockedAlias = (tx: Tx, model: ModelRow, name: string) =>
-  tx.q
-    .select()
-    .from(aliases)
-    .where(and(eq(aliases.modelId, model.id), eq(aliases.name, name)))
-    .for('update');

@@ -1,8 +1,5 @@
-/** The verbs on deployments. Each changes what is wanted, in one transaction; the relay tells the cluster afterwards. */
-import { and, eq, inArray, lt, sql } from 'drizzle-orm';
-import { toUpperSnake } from '../../contract/enums.ts';
-import type { CommandVerb } from '../../contract/rolloutcommand.ts';
-import { GOOD } from '../../contract/verbs.ts';
+/** Deploy, change and delete. Each changes what is wanted, in one transaction; the relay tells the cluster afterwards. */
+import { and, eq, inArray, sql } from 'drizzle-orm';
 import { load } from '../../graphql/batch.ts';
 import { command } from '../../graphql/command.ts';
 import { newId } from '../../lib/id.ts';
@@ -21,12 +18,13 @@ import {
   type Who,
 } from './change.ts';
 import { deploymentsById, deploymentsByName } from './queries.ts';
-import { type Change, changeOf, deleteRule, deployRule, rollbackRule, updateRule } from './rules.ts';
+import { type Change, changeOf, deleteRule, deployRule, updateRule } from './rules.ts';
 import { chooseRuntime } from './runtime.ts';
+import { addCommand } from './sentVerbs.ts';
 import { type Changed, isSame, pick, revisionHash } from './spec.ts';
-import { commands, type DeploymentRow, deployments, revisions, rollouts } from './tables.ts';
+import { commands, type DeploymentRow, deployments, rollouts } from './tables.ts';
 
-const noSuch = (id: string): Problems =>
+export const noSuch = (id: string): Problems =>
   problem(
     'NOT_FOUND',
     `There is no deployment with the id ${JSON.stringify(id.slice(0, 60))}. The list \`deployments\` has those that there are.`,
@@ -296,124 +294,3 @@ export const deleteDeployment = command('deleteDeployment', deleteRule, async (c
     };
   });
 });
-
-/** Back to a revision that was stable: the given one, else the last before the present. It is a new revision of the old hash. */
-export const rollbackDeployment = command('rollbackDeployment', rollbackRule, async (ctx, input, run) => {
-  const row = await load(ctx, deploymentsById, input.deployment);
-  permit(ctx, 'DRIVE_ROLLOUT', row?.teamId ?? null);
-
-  return run(async (tx, operationId) => {
-    const now = row && (await lockDeployment(tx, row.id));
-    if (!now || now.goneAt) return noSuch(input.deployment);
-    if (now.deleteRequestedAt) return deletingProblem(now, 'deployment');
-    const target = await rollbackTarget(tx, now, input.toRevision);
-    if (isProblems(target)) return target;
-    const { versionId, runtime, resources, placement } = target;
-    const of = await modelAndVersion(inside(ctx, tx), { ...now, versionId });
-    const who = { actorId: ctx.principal.actorId, operationId, at: new Date(ctx.clock.now()), reason: input.reason };
-    const moved = await moveDeployment(
-      tx,
-      now,
-      { ...pick(now), versionId, runtime, resources, placement, paused: false },
-      of,
-      who,
-      false,
-    );
-    return {
-      subjects: [now.id, ...(moved.rolloutId ? [moved.rolloutId] : [])],
-      state: 'ACCEPTED',
-      events: moved.events,
-    };
-  });
-});
-
-async function rollbackTarget(tx: Tx, now: DeploymentRow, asked: number | undefined) {
-  const newest = await newestRevision(tx, now.id);
-  if (asked !== undefined) {
-    const [revision] = await tx.q
-      .select()
-      .from(revisions)
-      .where(and(eq(revisions.deploymentId, now.id), eq(revisions.number, asked)));
-    if (!revision)
-      return problem('NOT_FOUND', `${now.name} has no revision ${asked}; its newest is ${newest?.number ?? 0}.`, [
-        'toRevision',
-      ]);
-    if (revision.hash !== newest?.hash) return revision;
-    return problem(
-      'NOT_ALLOWED_NOW',
-      `Revision ${asked} is what is wanted already. Name another one.`,
-      ['toRevision'],
-      {
-        phase: now.phase,
-        allowed: [],
-      },
-    );
-  }
-  const [before] = await tx.q
-    .select({ revision: revisions })
-    .from(rollouts)
-    .innerJoin(revisions, eq(revisions.id, rollouts.toRevisionId))
-    .where(
-      and(
-        eq(rollouts.deploymentId, now.id),
-        inArray(rollouts.outcome, GOOD.map(toUpperSnake)),
-        lt(revisions.number, newest?.number ?? 0),
-        sql`${revisions.hash} <> ${newest?.hash ?? ''}`,
-      ),
-    )
-    .orderBy(sql`${rollouts.finishedAt} desc`)
-    .limit(1);
-  return (
-    before?.revision ??
-    problem(
-      'NOT_ALLOWED_NOW',
-      `${now.name} has no earlier revision that was stable. Deploy the version that you want.`,
-      ['deployment'],
-      {
-        phase: now.phase,
-        allowed: [],
-      },
-    )
-  );
-}
-
-/** Verbs that are sent; to skip a step is a way to promote. */
-export type SentVerb = Extract<CommandVerb, 'Promote' | 'Abort' | 'Retry'>;
-
-const REQUESTED: Record<SentVerb, string> = {
-  Promote: 'rollout.promote_requested',
-  Abort: 'rollout.abort_requested',
-  Retry: 'rollout.retry_requested',
-};
-
-/** Puts a verb on its way. Returns the event that says so. */
-export async function addCommand(
-  tx: Tx,
-  deployment: DeploymentRow,
-  rolloutId: string,
-  command: Pick<typeof commands.$inferInsert, 'to' | 'stepIndex' | 'reason'> & { verb: SentVerb },
-  who: Who,
-): Promise<Effect['events'][number]> {
-  if (who.operationId === null) throw new Error('a command needs an operation');
-  await tx.q.insert(commands).values({
-    operationId: who.operationId,
-    deploymentId: deployment.id,
-    rolloutId,
-    ...command,
-    by: who.actorId,
-    state: 'PENDING',
-    createdAt: who.at,
-  });
-  return {
-    type: REQUESTED[command.verb],
-    subject: rolloutId,
-    team: deployment.teamId,
-    about: [deployment.id],
-    message: `${command.verb} of ${deployment.name} was asked for${command.reason ? `: ${command.reason}` : ''}`,
-    data: {
-      verb: command.verb,
-      ...(command.to && { to: command.to }),
-      ...(command.reason && { reason: command.reason }),
-    },
-  };
-}

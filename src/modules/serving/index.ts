@@ -9,14 +9,12 @@ export {
 } from './graphql/edges.ts';
 export { LogSubscriptions } from './graphql/logs.ts';
 export { ServingMutations } from './graphql/mutations.ts';
-export {
-  DeploymentResolver,
-  ReplicaResolver,
-  RevisionResolver,
-  RolloutResolver,
-  servingNodes,
-  TrafficTargetResolver,
-} from './graphql/resolvers.ts';
+export { servingNodes } from './graphql/nodes.ts';
+export { DeploymentResolver } from './graphql/resolvers/deployment.ts';
+export { ReplicaResolver } from './graphql/resolvers/replica.ts';
+export { RevisionResolver } from './graphql/resolvers/revision.ts';
+export { RolloutResolver } from './graphql/resolvers/rollout.ts';
+export { TrafficTargetResolver } from './graphql/resolvers/traffic.ts';
 export { RuntimesResolver, runtimesById } from './graphql/runtimes.ts';
 export { ServingSubscriptions } from './graphql/subscriptions.ts';
 export { relayTrouble } from './relay/heard.ts';

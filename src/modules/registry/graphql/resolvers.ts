@@ -6,15 +6,8 @@ import { answer, payloadOf } from '../../../graphql/payload.ts';
 import { Run, type RunRow, runsById } from '../../experiments/index.ts';
 import type { TeamRow } from '../../identity/index.ts';
 import { Actor, actorsById, Team, teamInWhere, teamsById } from '../../identity/index.ts';
-import {
-  createModel,
-  createModelVersion,
-  deleteAlias,
-  deleteModel,
-  setAlias,
-  updateModel,
-  updateModelVersion,
-} from '../commands.ts';
+import { deleteAlias, setAlias } from '../aliasCommands.ts';
+import { createModel, createModelVersion, deleteModel, updateModel, updateModelVersion } from '../commands.ts';
 import {
   aliasesByModel,
   aliasesByVersion,

@@ -24,7 +24,8 @@ import { deploymentsByModel, deploymentsByTeam, deploymentsByVersion } from '../
 import { asReplicas, type ReplicaValue, replicasOfRevision, requirePods } from '../replicas.ts';
 import { type DeploymentRow, type RevisionRow, revisions } from '../tables.ts';
 import { TeamDeploymentsArgs } from './inputs.ts';
-import { Deployment, DeploymentConnection, Replica, ReplicaConnection } from './types.ts';
+import { Deployment, DeploymentConnection } from './types/deployment.ts';
+import { Replica, ReplicaConnection } from './types/replica.ts';
 
 /** The newest revision of each hash that serves a version in a deployment that is there. */
 const selectRevisionsByVersion = statement<RevisionRow>(

@@ -3,7 +3,8 @@ import { SortDirection, StringFilter } from '../../../graphql/filters.ts';
 import { IntOrPercent, Quantity } from '../../../graphql/scalars.ts';
 import { ListArgs } from '../../identity/index.ts';
 import { VersionSelector } from '../../registry/index.ts';
-import { DeploymentPhase, RolloutPhase } from './types.ts';
+import { DeploymentPhase } from './types/deployment.ts';
+import { RolloutPhase } from './types/rollout.ts';
 
 const KEY = 'Makes the mutation safe to repeat: same key and input, same answer, one effect.';
 const GENERATION = 'Refuse with a ConflictError when the deployment is not at this generation.';

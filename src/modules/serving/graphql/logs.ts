@@ -7,7 +7,7 @@ import { abortable } from '../../../graphql/source.ts';
 import { Fault } from '../../../lib/fault.ts';
 import { ApiError } from '../../../platform/cluster/port.ts';
 import { replicasById } from '../replicas.ts';
-import { Replica } from './types.ts';
+import { Replica } from './types/replica.ts';
 
 @ObjectType({ simpleResolvers: true, description: 'One line of a log.' })
 export class LogLine {

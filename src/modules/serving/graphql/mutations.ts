@@ -6,9 +6,10 @@ import { typeOfId } from '../../../lib/id.ts';
 import type { Result } from '../../../lib/problem.ts';
 import type { Accepted } from '../../../platform/events/operations.ts';
 import { DeletePayload } from '../../registry/index.ts';
-import { deleteDeployment, deployModel, rollbackDeployment, updateDeployment } from '../commands.ts';
+import { deleteDeployment, deployModel, updateDeployment } from '../commands.ts';
+import { abortRollout, pauseRollout, promoteRollout, resumeRollout, retryRollout } from '../drive.ts';
 import { deploymentsById, rolloutsById } from '../queries.ts';
-import { abortRollout, pauseRollout, promoteRollout, resumeRollout, retryRollout } from '../verbs.ts';
+import { rollbackDeployment } from '../rollback.ts';
 import {
   DeleteDeploymentInput,
   DeployModelInput,
@@ -17,7 +18,8 @@ import {
   RolloutInput,
   UpdateDeploymentInput,
 } from './inputs.ts';
-import { Deployment, Rollout } from './types.ts';
+import { Deployment } from './types/deployment.ts';
+import { Rollout } from './types/rollout.ts';
 
 const RolloutPayload = payloadOf('RolloutPayload', { deployment: () => Deployment, rollout: () => Rollout });
 

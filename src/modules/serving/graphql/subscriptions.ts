@@ -8,8 +8,10 @@ import { Event, followLog, isToldUpTo, logCursor, StreamMessageKind, seqOf, stre
 import { metricsIn } from '../metrics.ts';
 import { deploymentsById, rolloutsById } from '../queries.ts';
 import type { DeploymentRow, RolloutRow } from '../tables.ts';
-import { windowOf } from './resolvers.ts';
-import { Deployment, DeploymentMetrics, Rollout } from './types.ts';
+import { Deployment } from './types/deployment.ts';
+import { DeploymentMetrics } from './types/metrics.ts';
+import { Rollout } from './types/rollout.ts';
+import { windowOf } from './window.ts';
 
 @ObjectType({ simpleResolvers: true, description: 'A message of the `rolloutProgress` stream.' })
 export class RolloutMessage {

@@ -12,12 +12,12 @@ import { ROLLOUTCOMMANDS } from '../../../platform/cluster/resources.ts';
 import { columns, statement } from '../../../platform/db/db.ts';
 import { secretName } from '../spec.ts';
 import { type DeploymentRow, deployments } from '../tables.ts';
+import { publishCommands, takeAnswer, unansweredCommands } from './answers.ts';
 import { isUnknown } from './known.ts';
 import { observe } from './observe.ts';
 import { createParts } from './parts.ts';
 import { publishRow } from './publish.ts';
 import { RENEW_EVERY_MS, writeSecret } from './secrets.ts';
-import { publishCommands, takeAnswer, unansweredCommands } from './verbs.ts';
 
 const selectPresent = statement<{ id: string; key: string }>(
   'presentDeployments',

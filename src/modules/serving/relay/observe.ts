@@ -4,7 +4,7 @@ import { type DeploymentRow, deployments } from '../tables.ts';
 import { adopt, takeEdit } from './edits.ts';
 import { markGone } from './gone.ts';
 import { liveResource, type Parts } from './parts.ts';
-import { takeStatus } from './status.ts';
+import { takeStatus } from './takeStatus.ts';
 
 /** By name and never by the annotation: a manifest that was copied carries the id of another. */
 const selectByResource = statement<DeploymentRow>(

@@ -12,9 +12,10 @@ import type { Tx } from '../../platform/db/db.ts';
 import type { Accepted, Effect } from '../../platform/events/operations.ts';
 import { permit } from '../identity/index.ts';
 import { inside, lockDeployment, modelAndVersion, moveDeployment, type Who } from './change.ts';
-import { addCommand, deletingProblem, type SentVerb } from './commands.ts';
+import { deletingProblem } from './commands.ts';
 import { deploymentsById, rolloutsById } from './queries.ts';
 import { promoteRule, rolloutRule } from './rules.ts';
+import { addCommand, type SentVerb } from './sentVerbs.ts';
 import { pick } from './spec.ts';
 import { type DeploymentRow, type RolloutRow, rollouts } from './tables.ts';
 

@@ -1,0 +1,95 @@
+/** Back to a revision that was stable. */
+import { and, eq, inArray, lt, sql } from 'drizzle-orm';
+import { toUpperSnake } from '../../contract/enums.ts';
+import { GOOD } from '../../contract/verbs.ts';
+import { load } from '../../graphql/batch.ts';
+import { command } from '../../graphql/command.ts';
+import { isProblems, problem } from '../../lib/problem.ts';
+import type { Tx } from '../../platform/db/db.ts';
+import { permit } from '../identity/index.ts';
+import { inside, lockDeployment, modelAndVersion, moveDeployment, newestRevision } from './change.ts';
+import { deletingProblem, noSuch } from './commands.ts';
+import { deploymentsById } from './queries.ts';
+import { rollbackRule } from './rules.ts';
+import { pick } from './spec.ts';
+import { type DeploymentRow, revisions, rollouts } from './tables.ts';
+
+/** Back to a revision that was stable: the given one, else the last before the present. It is a new revision of the old hash. */
+export const rollbackDeployment = command('rollbackDeployment', rollbackRule, async (ctx, input, run) => {
+  const row = await load(ctx, deploymentsById, input.deployment);
+  permit(ctx, 'DRIVE_ROLLOUT', row?.teamId ?? null);
+
+  return run(async (tx, operationId) => {
+    const now = row && (await lockDeployment(tx, row.id));
+    if (!now || now.goneAt) return noSuch(input.deployment);
+    if (now.deleteRequestedAt) return deletingProblem(now, 'deployment');
+    const target = await rollbackTarget(tx, now, input.toRevision);
+    if (isProblems(target)) return target;
+    const { versionId, runtime, resources, placement } = target;
+    const of = await modelAndVersion(inside(ctx, tx), { ...now, versionId });
+    const who = { actorId: ctx.principal.actorId, operationId, at: new Date(ctx.clock.now()), reason: input.reason };
+    const moved = await moveDeployment(
+      tx,
+      now,
+      { ...pick(now), versionId, runtime, resources, placement, paused: false },
+      of,
+      who,
+      false,
+    );
+    return {
+      subjects: [now.id, ...(moved.rolloutId ? [moved.rolloutId] : [])],
+      state: 'ACCEPTED',
+      events: moved.events,
+    };
+  });
+});
+
+async function rollbackTarget(tx: Tx, now: DeploymentRow, asked: number | undefined) {
+  const newest = await newestRevision(tx, now.id);
+  if (asked !== undefined) {
+    const [revision] = await tx.q
+      .select()
+      .from(revisions)
+      .where(and(eq(revisions.deploymentId, now.id), eq(revisions.number, asked)));
+    if (!revision)
+      return problem('NOT_FOUND', `${now.name} has no revision ${asked}; its newest is ${newest?.number ?? 0}.`, [
+        'toRevision',
+      ]);
+    if (revision.hash !== newest?.hash) return revision;
+    return problem(
+      'NOT_ALLOWED_NOW',
+      `Revision ${asked} is what is wanted already. Name another one.`,
+      ['toRevision'],
+      {
+        phase: now.phase,
+        allowed: [],
+      },
+    );
+  }
+  const [before] = await tx.q
+    .select({ revision: revisions })
+    .from(rollouts)
+    .innerJoin(revisions, eq(revisions.id, rollouts.toRevisionId))
+    .where(
+      and(
+        eq(rollouts.deploymentId, now.id),
+        inArray(rollouts.outcome, GOOD.map(toUpperSnake)),
+        lt(revisions.number, newest?.number ?? 0),
+        sql`${revisions.hash} <> ${newest?.hash ?? ''}`,
+      ),
+    )
+    .orderBy(sql`${rollouts.finishedAt} desc`)
+    .limit(1);
+  return (
+    before?.revision ??
+    problem(
+      'NOT_ALLOWED_NOW',
+      `${now.name} has no earlier revision that was stable. Deploy the version that you want.`,
+      ['deployment'],
+      {
+        phase: now.phase,
+        allowed: [],
+      },
+    )
+  );
+}
