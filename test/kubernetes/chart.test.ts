@@ -15,7 +15,7 @@ import { type Kubernetes, missingFor, startKubernetes } from './cluster.ts';
 import { IMAGE, NAMESPACE, type Surroundings, surround } from './installation.ts';
 import { isOnPath } from './parts/missing.ts';
 
-const OPTIONS = { nodes: 1, traefik: true };
+const OPTIONS = { nodes: 1, traefik: true, dns: true };
 const CHART = 'deploy/chart';
 const MODELS = 'node_modules/@ricky0123/vad-web/dist';
 const unbuilt =
@@ -42,7 +42,7 @@ describe.skipIf(missing)('the chart on a real cluster', () => {
     kubernetes = await startKubernetes(OPTIONS);
     cluster = kubernetes.port();
     around = await surround(kubernetes, ['speech']);
-  }, 400_000);
+  }, 600_000);
   afterAll(async () => {
     await kubernetes?.stop();
     await around?.close();
@@ -51,10 +51,10 @@ describe.skipIf(missing)('the chart on a real cluster', () => {
   const install = async (name: string, more: Record<string, unknown> = {}, verb = 'install'): Promise<string> => {
     const file = join(around.volume, '..', 'values.json');
     writeFileSync(file, JSON.stringify({ ...around.values, ...more }));
-    return around.helm(verb, name, CHART, '-n', NAMESPACE, '-f', file, '--wait', '--timeout=110s');
+    return around.helm(verb, name, CHART, '-n', NAMESPACE, '-f', file, '--wait', '--timeout=240s');
   };
   const uninstall = (name: string): Promise<string> =>
-    around.helm('uninstall', name, '-n', NAMESPACE, '--wait', '--timeout=110s');
+    around.helm('uninstall', name, '-n', NAMESPACE, '--wait', '--timeout=240s');
   const clops = (...args: string[]): Promise<string> => around.clops(args, token);
   const deployment = (name: string): Promise<ModelDeployment> =>
     cluster.get<ModelDeployment>(MODELDEPLOYMENTS, name, 'speech');
@@ -64,7 +64,7 @@ describe.skipIf(missing)('the chart on a real cluster', () => {
         const { status } = await deployment('vad');
         expect([status?.phase, status?.canary?.weight]).toEqual(['Paused', weight]);
       },
-      { withinMs: 60_000 },
+      { withinMs: 120_000 },
     );
   /** Which version answered each of so many requests through the gateway. */
   async function answers(count: number): Promise<Record<string, number>> {
@@ -107,14 +107,15 @@ describe.skipIf(missing)('the chart on a real cluster', () => {
 
   it('installs, and its own test passes', async () => {
     expect(await install('clops')).toContain('npx clops doctor');
-    expect(await around.helm('test', 'clops', '-n', NAMESPACE, '--logs', '--timeout=100s')).toContain('"serverInfo"');
+    expect(await around.helm('test', 'clops', '-n', NAMESPACE, '--logs', '--timeout=200s')).toContain('"serverInfo"');
     token = Buffer.from(
       await kubernetes.kubectl(['-n', NAMESPACE, 'get', 'secret', 'clops', '-o', 'jsonpath={.data.token}']),
       'base64',
     ).toString();
+    await expect(install('second')).rejects.toThrow('already, as release clops in namespace clops-system');
     const runtime = await cluster.get(SERVINGRUNTIMES, 'onnx');
     expect(JSON.stringify(runtime)).toContain(IMAGE);
-  }, 240_000);
+  }, 500_000);
 
   it('serves a model from a pod that fetched and verified it, without a credential in its spec', async () => {
     await clops('teams', 'create', 'speech');
@@ -125,7 +126,7 @@ describe.skipIf(missing)('the chart on a real cluster', () => {
     const { items } = await cluster.list<Pod>(PODS, { namespace: 'speech' });
     expect(items).toHaveLength(2);
     expect(JSON.stringify(items.map(({ spec }) => spec))).not.toMatch(/signature=|expires=|clops_/);
-  }, 180_000);
+  }, 400_000);
 
   it('walks a canary through its weights, also while the platform is being upgraded', async () => {
     await clops('deploy', 'vad@2', '--team', 'speech', '--name', 'vad', '--canary', '10,pause,50,pause');
@@ -140,9 +141,9 @@ describe.skipIf(missing)('the chart on a real cluster', () => {
     await eventually(async () => expect(await answers(20)).toEqual({ 1: 10, 2: 10 }), { withinMs: 20_000 });
     await clops('promote', 'vad');
     await eventually(async () => expect((await deployment('vad')).status?.stable?.version).toBe(2), {
-      withinMs: 60_000,
+      withinMs: 120_000,
     });
-  }, 300_000);
+  }, 500_000);
 
   it('a pod whose bytes are wrong says so and never becomes ready', async () => {
     const folder = join(around.volume, 'artifacts', 'sha256');
@@ -162,14 +163,14 @@ describe.skipIf(missing)('the chart on a real cluster', () => {
         if (!message) throw new Error('not yet');
         return message;
       },
-      { withinMs: 60_000 },
+      { withinMs: 120_000 },
     );
     expect(said).toMatch(
-      /^digest of http:\/\/[\d.]+\/artifacts\/sha256:\w+ is sha256:\w+ but sha256:\w+ was expected$/,
+      /^digest of http:\/\/clops-api[.]clops-system[.]svc[.]cluster[.]local\/artifacts\/sha256:\w+ is sha256:\w+ but sha256:\w+ was expected$/,
     );
     const { status } = await deployment('bad');
     expect(status?.conditions).toContainEqual(expect.objectContaining({ type: 'ArtifactVerified', status: 'False' }));
-  }, 120_000);
+  }, 200_000);
 
   it('used the rights it has, and no others', () => {
     const refused = kubernetes
@@ -191,7 +192,7 @@ describe.skipIf(missing)('the chart on a real cluster', () => {
     };
     await install('again', again);
     expect(await answers(20)).toEqual({ 2: 20 });
-  }, 240_000);
+  }, 500_000);
 
   it('goes and takes the models with it', async () => {
     await uninstall('again');
@@ -200,5 +201,5 @@ describe.skipIf(missing)('the chart on a real cluster', () => {
     expect((await cluster.list(MODELDEPLOYMENTS)).items).toEqual([]);
     const crds = (await cluster.list(CRDS)).items.map(({ metadata }) => metadata.name);
     expect(crds).toContain('modeldeployments.serving.clops.dev');
-  }, 180_000);
+  }, 400_000);
 });

@@ -9,10 +9,9 @@ import { join } from 'node:path';
 import { assembleImage } from '../../scripts/image.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { startEmbeddedPostgres } from '../../src/platform/db/embedded.ts';
-import { CACHE, pathOf } from './build/build.ts';
+import { pathOf } from './build/build.ts';
 import type { Kubernetes } from './cluster.ts';
 import { buildImage } from './image.ts';
-import { running } from './parts/processes.ts';
 import { run } from './parts/run.ts';
 
 export const NAMESPACE = 'clops-system';
@@ -21,7 +20,7 @@ export const IMAGE = 'clops.invalid/clops:test';
 const USER = 65532;
 
 export interface Surroundings {
-  /** Where the API is reached, from here and from pods. */
+  /** Where the API is reached from here. */
   url: string;
   /** The folder under the API's volume. */
   volume: string;
@@ -86,8 +85,7 @@ export async function surround(kubernetes: Kubernetes, teams: readonly string[])
     values: {
       image: { tag: 'test', pullPolicy: 'Never' },
       database: { existingSecret: 'clops-database' },
-      // There is no DNS in this cluster: the API's Service is named by its address.
-      apiUrl: `http://${service}`,
+      // For us, who are outside; pods find it by its name.
       api: { service: { clusterIP: service } },
       artifacts: { storageClass: 'by-hand' },
       gateway: { create: true, className: 'traefik', port: gatewayPort },
@@ -95,6 +93,7 @@ export async function surround(kubernetes: Kubernetes, teams: readonly string[])
     helm: (...args) =>
       run([pathOf('helm'), ...args], {
         env: { PATH: process.env['PATH'], HOME: folder, KUBECONFIG: kubernetes.kubeconfig },
+        timeoutMs: 250_000,
       }),
     clops: (args, token) =>
       run([join(app, 'node'), join(app, 'bin/clops.js'), ...args], {
@@ -108,16 +107,14 @@ export async function surround(kubernetes: Kubernetes, teams: readonly string[])
   };
 }
 
-export const apply = (kubernetes: Kubernetes, items: readonly object[]): Promise<string> =>
+const apply = (kubernetes: Kubernetes, items: readonly object[]): Promise<string> =>
   kubernetes.kubectl(['apply', '--server-side', '-f', '-'], {
     input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items }),
   });
 
 async function loadImage(kubernetes: Kubernetes, folder: string, app: string): Promise<void> {
   const { file } = await buildImage(IMAGE, folder, app);
-  const node = running(join(CACHE, 'run', kubernetes.name), 'init-1');
-  const enter = ['nsenter', `--target=${node?.pid}`, '--mount', '--pid', '--net', '--'];
-  await run([...enter, 'ctr', '-n', 'k8s.io', 'images', 'import', file]);
+  await kubernetes.importImage(file);
   rmSync(file);
 }
 

@@ -6,11 +6,12 @@ import { pathOf } from '../build/build.ts';
 export interface RunOptions {
   input?: string;
   env?: NodeJS.ProcessEnv;
+  timeoutMs?: number;
 }
 
 export function run([program = '', ...args]: readonly string[], options: RunOptions = {}): Promise<string> {
-  const { input, env = process.env } = options;
-  const limits = { env, timeout: 120_000, maxBuffer: 64 * 1024 * 1024 };
+  const { input, env = process.env, timeoutMs = 120_000 } = options;
+  const limits = { env, timeout: timeoutMs, maxBuffer: 64 * 1024 * 1024 };
   return new Promise((resolve, reject) => {
     const child = execFile(program, args, limits, (error, out, said) => {
       if (error) reject(new Error(`${program} ${args.join(' ')}: ${said.trim() || error.message}`));
