@@ -6,6 +6,7 @@ import { createHealthServer } from '../../src/api/healthServer.ts';
 import { readinessOf } from '../../src/api/readiness.ts';
 import { install } from '../../src/controller/install.ts';
 import { startRelay } from '../../src/modules/serving/index.ts';
+import { missingKinds } from '../../src/platform/cluster/check.ts';
 import { migratedBeyond } from '../../src/platform/db/migrate.ts';
 import { startCore } from '../local/apiserver/harness.ts';
 import { anApi, type TestApi } from '../support/api.ts';
@@ -67,7 +68,9 @@ test('without custom resources it says which, and goes on when they are installe
   const read = await t.ask('{ deployments { nodes { name } } gpuNodes { nodes { name } } }');
   expect(read).toEqual({ deployments: { nodes: [] }, gpuNodes: { nodes: [] } });
 
+  expect((await missingKinds(core.cluster)).join()).toMatch(/^ModelDeployment .*,RolloutCommand .*,ServingRuntime /);
   await install(core.cluster, { gateway: true });
+  expect(await missingKinds(core.cluster)).toEqual([]);
   await eventually(
     async () => {
       const { text } = await look();
