@@ -8,6 +8,7 @@ import type {
   LiveMetricsSubscription,
   TrafficRole,
 } from '../../client/generated/graphql.ts';
+import { asTyped } from '../typed.ts';
 import { type Paint, phase } from './paint.ts';
 import { ladder, outcomeOf, passage, waitsFor } from './rollout.ts';
 import { age, percent, word } from './text.ts';
@@ -83,7 +84,7 @@ function header({ deployment, paint, width, program, now }: PictureOptions): str
   lines.push(line('Replicas', `${deployment.replicas} wanted, ${ready}`));
   if (deployment.endpoint) lines.push(line('Endpoint', deployment.endpoint.url));
   const waiting = waitsFor(deployment);
-  if (waiting) lines.push(line('Waits for you', waiting.next.join(', or ')));
+  if (waiting) lines.push(line('Waits for you', waiting.next.map((one) => asTyped(one, program)).join(', or ')));
   const verbs = rollout ? verbsOf(rollout.allowed) : [];
   if (verbs.length > 0) lines.push(line('You can', `${program} ${verbs.join(' | ')} ${deployment.name}`));
   return lines;
