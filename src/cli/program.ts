@@ -16,8 +16,8 @@ export type Begin = (flags: GlobalFlags, waits: boolean) => Promise<Context>;
 
 const EPILOGUE = `
 Names: vad · speech/vad · vad@2 · vad@champion · an id. Data goes to stdout, progress to stderr.
-Which API, the first that is there: CLOPS_URL with CLOPS_TOKEN · the instance of CLOPS_DATA_DIR or CLOPS_HTTP_PORT
-                  what login kept · the instance of .clops in this folder
+Which API: CLOPS_URL, with CLOPS_TOKEN; else the instance of CLOPS_DATA_DIR or CLOPS_HTTP_PORT;
+           else the one that login kept; else that of .clops in this folder
 Exit codes: ${codes()}
 `;
 
@@ -173,9 +173,7 @@ function serving(program: Command, does: Does): void {
     .action(does(async () => (await import('./commands/predict.ts')).predict));
   program
     .command('status')
-    .description(
-      'wait until a deployment is healthy; 7 when it is degraded or aborted, 8 when it waits for a person, 6 when the time of --timeout is up',
-    )
+    .description('wait until a deployment is healthy, has failed, or waits for a person')
     .argument('<deployment>')
     .action(does(async () => (await import('./commands/status.ts')).status, true));
   program

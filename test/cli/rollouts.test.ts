@@ -1,4 +1,5 @@
 /** The whole way on a real platform, as a person goes it: push, deploy, ask, canary, watch, promote, abort, roll back, delete. */
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
@@ -93,7 +94,23 @@ test('an aborted one: 7 for who waits, 7 for who watched it, and a way back', as
 
 test('nodes, doctor, and the end', async () => {
   expect((await cli('nodes')).out).toMatch(/gpu-1 +✔ Ready +NVIDIA-H200/);
-  expect((await cli('doctor')).exit).toBe(0);
+  const doctor = await cli('doctor');
+  expect(doctor).toMatchObject({ exit: 0, out: /✔ +cluster +answers; 1 of 1 nodes ready\n/ });
+  expect(doctor.out).toMatch(/✔ +gateway +answers at http:\/\/127\.0\.0\.1:\d+\n/);
+  // kubectl is asked of the instance of this folder only.
+  const bin = join(platform.dataDir, 'bin');
+  mkdirSync(bin, { recursive: true });
+  const said = { clientVersion: { gitVersion: 'v1.29.3' }, serverVersion: { gitVersion: 'v1.33.0' } };
+  writeFileSync(join(bin, 'kubectl'), `#!/bin/sh\necho '${JSON.stringify(said)}'\n`, { mode: 0o755 });
+  const path = process.env['PATH'];
+  process.env['PATH'] = `${bin}:${path}`;
+  try {
+    const here = { ...env, CLOPS_HTTP_PORT: new URL(platform.api).port };
+    const local = await clops(['doctor'], { env: here });
+    expect(local.out).toMatch(/✔ +kubectl +v1\.29\.3, the cluster v1\.33\.0: it warns of the difference/);
+  } finally {
+    process.env['PATH'] = path;
+  }
   const deleted = await cli('deployments', 'delete', 'same', '--yes', '--wait');
   expect(deleted).toMatchObject({ exit: 0, out: 'numbers/same is gone\n' });
   expect(deleted.err.match(/is (to be|being) deleted|is gone/g)).toEqual(['is being deleted']);

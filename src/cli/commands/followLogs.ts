@@ -28,7 +28,10 @@ interface Options {
   print: (context: Context, line: Line) => void;
 }
 
-/** The graph has a stream of a deployment's events and none of its pods, which come and go without one: it is asked. */
+/**
+ * Replicas are asked for, though there is `deploymentChanged`: it tells of events, and a pod that comes, starts again or goes
+ * makes none. Heartbeats of that stream are 15 s apart, and a crash's last lines would be gone by then.
+ */
 const LOOK_MS = 1_000;
 
 interface Followed {
