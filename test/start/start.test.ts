@@ -71,6 +71,7 @@ test('starts everything, answers, refuses a second start, and leaves nothing aft
   const [, url = '', token = ''] = /(http:\S+)#token=(\S+)/.exec(one.said()) ?? [];
   expect(token).toBe(readFileSync(join(folder, 'token'), 'utf8').trim());
   expect(statSync(join(folder, 'token')).mode & 0o777).toBe(0o600);
+  expect(`${readFileSync(join(folder, 'url'), 'utf8').trim()}/graphql`).toBe(url);
   expect(await askVersion(url, token)).toEqual({ data: { serverInfo: { version: expect.any(String) } } });
   const page = await fetch(url, { headers: { accept: 'text/html' } });
   expect(page.headers.get('content-type')).toContain('text/html');
