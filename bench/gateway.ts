@@ -16,21 +16,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Table from 'cli-table3';
 import { Pool } from 'undici';
-import { GATEWAY_CONTROLLER } from '../src/contract/names.ts';
-import { systemClock } from '../src/lib/clock.ts';
-import { silentLog } from '../src/lib/log.ts';
-import { createApi } from '../src/local/apiserver/handler.ts';
-import { createInProcessCluster } from '../src/local/apiserver/inProcess.ts';
-import { startGateway } from '../src/local/gateway/index.ts';
-import type { KubeObject, Resource } from '../src/platform/cluster/port.ts';
-import {
-  ENDPOINTSLICES,
-  GATEWAYCLASSES,
-  GATEWAYS,
-  HTTPROUTES,
-  NAMESPACES,
-  SERVICES,
-} from '../src/platform/cluster/resources.ts';
+import { openLab, to } from '../test/local/gateway/lab.ts';
 
 const ROUNDS = 7;
 const CONNECTIONS = 16;
@@ -103,48 +89,18 @@ async function work({ url, kind, requests }: Job, body: string): Promise<void> {
 }
 
 async function ourGateway(ports: readonly string[]): Promise<void> {
-  const dataDir = process.argv[3]!;
-  const cluster = createInProcessCluster(createApi({ dataDir, clock: systemClock, log: silentLog }));
-  const gateway = await startGateway({ cluster, port: 0, bind: '127.0.0.1', log: silentLog });
-  for (const [resource, object] of manifests(Number(new URL(gateway.url).port), ports))
-    await cluster.apply(resource, object, { fieldManager: 'bench' });
-  while ((await fetch(`${gateway.url}/speech/vad/`)).status !== 200) await new Promise(setImmediate);
+  const lab = await openLab();
+  for (const [i, name] of ['stable', 'canary'].entries()) await lab.service(name, [{ port: Number(ports[i]) }]);
+  await lab.route('vad', [
+    {
+      matches: [{ path: { type: 'PathPrefix', value: '/speech/vad' } }],
+      filters: [{ type: 'URLRewrite', urlRewrite: { path: { type: 'ReplacePrefixMatch', replacePrefixMatch: '/' } } }],
+      backendRefs: [to('stable', 90), to('canary', 10)],
+    },
+  ]);
   process.on('message', () => process.send?.({ cpu: process.cpuUsage(), rss: process.memoryUsage.rss() }));
-  process.send?.(gateway.url);
-}
-
-function* manifests(port: number, ports: readonly string[]): Generator<[Resource, KubeObject]> {
-  const namespace = 'speech';
-  const api = 'gateway.networking.k8s.io/v1';
-  yield [NAMESPACES, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } }];
-  const classSpec = { controllerName: GATEWAY_CONTROLLER };
-  yield [GATEWAYCLASSES, { apiVersion: api, kind: 'GatewayClass', metadata: { name: 'clops' }, spec: classSpec }];
-  const listeners = [{ name: 'http', protocol: 'HTTP', port }];
-  const spec = { gatewayClassName: 'clops', listeners };
-  yield [GATEWAYS, { apiVersion: api, kind: 'Gateway', metadata: { name: 'clops', namespace }, spec }];
-  for (const [i, name] of ['stable', 'canary'].entries()) {
-    const service = { ports: [{ name: 'http', port: 80 }] };
-    yield [SERVICES, { apiVersion: 'v1', kind: 'Service', metadata: { name, namespace }, spec: service }];
-    const slice = {
-      apiVersion: 'discovery.k8s.io/v1',
-      kind: 'EndpointSlice',
-      metadata: { name, namespace, labels: { 'kubernetes.io/service-name': name } },
-      addressType: 'IPv4',
-      endpoints: [{ addresses: ['127.0.0.1'], conditions: { ready: true } }],
-      ports: [{ name: 'http', port: Number(ports[i]), protocol: 'TCP' }],
-    };
-    yield [ENDPOINTSLICES, slice];
-  }
-  const rule = {
-    matches: [{ path: { type: 'PathPrefix', value: '/speech/vad' } }],
-    filters: [{ type: 'URLRewrite', urlRewrite: { path: { type: 'ReplacePrefixMatch', replacePrefixMatch: '/' } } }],
-    backendRefs: [
-      { name: 'stable', port: 80, weight: 90 },
-      { name: 'canary', port: 80, weight: 10 },
-    ],
-  };
-  const route = { parentRefs: [{ name: 'clops' }], rules: [rule] };
-  yield [HTTPROUTES, { apiVersion: api, kind: 'HTTPRoute', metadata: { name: 'vad', namespace }, spec: route }];
+  process.once('SIGTERM', () => void lab.close().then(() => process.exit()));
+  process.send?.(lab.gateway.url);
 }
 
 // --- the bench ------------------------------------------------------------------------------------------------------
@@ -164,8 +120,8 @@ async function endOf(child: ChildProcess): Promise<void> {
   await gone;
 }
 
-async function openOurs(folder: string, ports: readonly number[]): Promise<Proxy> {
-  const child = self('gateway', folder, ...ports.map(String));
+async function openOurs(ports: readonly number[]): Promise<Proxy> {
+  const child = self('gateway', ...ports.map(String));
   const url = await answerOf<string>(child);
   const usage = () => answerOf<{ cpu: NodeJS.CpuUsage; rss: number }>(child, {});
   return {
@@ -194,7 +150,10 @@ async function openNginx(binary: string, folder: string, ports: readonly number[
   );
   const child = spawn(binary, ['-p', folder, '-c', conf], { stdio: ['ignore', 'ignore', 'ignore'] });
   const url = `http://127.0.0.1:${port}`;
-  while (!(await fetch(`${url}/speech/vad/`).catch(() => undefined))?.ok) await new Promise(setImmediate);
+  while (!(await fetch(`${url}/speech/vad/`).catch(() => undefined))?.ok) {
+    if (child.exitCode !== null) throw new Error(`nginx ended with ${child.exitCode}: see ${folder}/error.log`);
+    await new Promise(setImmediate);
+  }
   const ticks = 1_000_000 / Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
   return {
     name: 'nginx',
@@ -234,7 +193,7 @@ async function main(): Promise<void> {
   const ports = await answerOf<number[]>(serving);
   const nginx = findNginx();
   if (!nginx) console.log('nginx is not installed (Debian: nginx-light): no peer to compare with.\n');
-  const proxies = [await openOurs(folder, ports), ...(nginx ? [await openNginx(nginx, folder, ports)] : [])];
+  const proxies = [await openOurs(ports), ...(nginx ? [await openNginx(nginx, folder, ports)] : [])];
   const figures = new Map<string, { cpu: number; rate: number; failed: number }[]>();
   for (let round = 0; round <= ROUNDS; round++)
     for (const kind of Object.keys(KINDS) as Kind[])
@@ -275,7 +234,9 @@ async function main(): Promise<void> {
 }
 
 const role = process.argv[2];
+// A bench that was interrupted leaves nothing behind.
+process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
 if (role === 'backends') await backends();
 else if (role === 'load') await load();
-else if (role === 'gateway') await ourGateway(process.argv.slice(4));
+else if (role === 'gateway') await ourGateway(process.argv.slice(3));
 else await main();

@@ -1,4 +1,4 @@
-/** 500 models, 5,000 versions, 2,000 deployments with 10 replicas each: the size of a busy platform. One INSERT a table. */
+/** 1,000 models, half of them with 10 versions, 2,000 deployments with 10 replicas each: the size of a busy platform. One INSERT a table. */
 import type pg from 'pg';
 
 export async function seed(client: pg.Client): Promise<{ actorId: string; versionId: string }> {
