@@ -25,8 +25,14 @@ export function done<T extends { errors: readonly Refusal[] }>(payload: T, label
   const words = payload.errors.map(({ code, message, path }) =>
     code === 'INVALID_INPUT' && path?.length ? `${message} (at ${path.join('.')})` : message,
   );
-  const allowed = first.__typename === 'NotAllowedNowError' && label !== undefined ? verbsOf(first.allowed) : [];
-  throw new CliError(EXIT_OF[first.code], words.join('\n'), ...allowed.map((verb) => `clops ${verb} ${label}`));
+  const next = first.__typename === 'NotAllowedNowError' && label !== undefined ? whatNow(first.allowed, label) : [];
+  throw new CliError(EXIT_OF[first.code], words.join('\n'), ...next);
+}
+
+/** Where nothing can be done, as when somebody else's deploy came in between, there is something to look at. */
+function whatNow(allowed: Parameters<typeof verbsOf>[0], label: string): string[] {
+  const verbs = verbsOf(allowed);
+  return verbs.length > 0 ? verbs.map((verb) => `clops ${verb} ${label}`) : [`clops rollouts get ${label}`];
 }
 
 /** What a fault means to the person at the terminal, who asked at `place`. */

@@ -49,6 +49,7 @@ export async function markGone(
     await events.append(tx, [
       ...open.map((rollout) => ({
         ...endedEvent(name, rollout.number, 'Superseded'),
+        message: `${name}: rollout${rollout.number === null ? '' : ` ${rollout.number}`} has ended with its deployment, which was deleted`,
         ...common,
         subject: rollout.id,
         about: [id],
