@@ -8,6 +8,12 @@ import { isObject, type Plain } from './json.ts';
 import { attributesOf, modelOf } from './models.ts';
 import type { ResourceRow } from './types.ts';
 
+/** As a real server describes them for every kind: people know these sentences from `kubectl explain`. */
+const CONVENTIONS = 'https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md';
+const API_VERSION = `APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: ${CONVENTIONS}#resources`;
+const KIND = `Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: ${CONVENTIONS}#types-kinds`;
+const OBJECT_METADATA = `Standard object's metadata. More info: ${CONVENTIONS}#metadata`;
+
 const METADATA = 'V1ObjectMeta';
 const INT_OR_STRING = 'io.k8s.apimachinery.pkg.util.intstr.IntOrString';
 const UNKNOWN = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
@@ -112,9 +118,9 @@ function customSchema({ schema }: ResourceRow): Plain {
     type: 'object',
     properties: {
       ...properties,
-      apiVersion: { type: 'string', description: 'Group and version of this representation.' },
-      kind: { type: 'string', description: 'The kind of this object.' },
-      metadata: { allOf: [reference(modelSchemaName(METADATA))], description: 'Standard object metadata.' },
+      apiVersion: { type: 'string', description: API_VERSION },
+      kind: { type: 'string', description: KIND },
+      metadata: { allOf: [reference(modelSchemaName(METADATA))], description: OBJECT_METADATA },
     },
   };
 }

@@ -5,6 +5,7 @@ import { apply } from './apply.ts';
 import { untypable } from './builtin.ts';
 import { asObject, type Core, type Item, timeOf, type WriteMode } from './core.ts';
 import { refuseUndeclared } from './custom.ts';
+import { sorted } from './defaults.ts';
 import { duplicateIn } from './fields.ts';
 import { clone, isObject, mergePatch, type Plain, readPath, writePath } from './json.ts';
 import type { ServedRow } from './registry.ts';
@@ -51,7 +52,20 @@ export function patch(core: Core, item: Item, contentType: string, body: unknown
         : merged(shown, body);
   const object = objectOf(item, changed);
   object.metadata.resourceVersion ??= old.metadata.resourceVersion as string;
-  return { object: update(core, item, object, mode), created: false };
+  return { object: patched(() => update(core, item, object, mode), changed), created: false };
+}
+
+/** What a patch makes of an object is decoded as strictly as was asked for; what is wrong then is a wrong patch. */
+function patched(write: () => KubeObject, outcome: unknown): KubeObject {
+  try {
+    return write();
+  } catch (error) {
+    const detail = error instanceof Refusal ? /strict decoding error: .*/s.exec(error.status.message)?.[0] : undefined;
+    if (detail === undefined) throw error;
+    throw invalid({ kind: '', group: '' }, '', [
+      { type: 'Invalid', field: 'patch', value: JSON.stringify(outcome), detail },
+    ]);
+  }
 }
 
 function merged(old: unknown, body: unknown): unknown {
@@ -103,7 +117,19 @@ function serverSideApply(core: Core, item: Item, body: unknown, mode: WriteMode)
   });
   if (!live) return { object: create(core, item, object, mode, owners), created: true };
   object.metadata.resourceVersion = live.metadata.resourceVersion as string;
+  if (mode.manager === 'kubectl') rememberApplied(object, wanted);
   return { object: update(core, item, object, mode, owners), created: false };
+}
+
+const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
+
+/** Where client-side apply has left its note, kubectl's server-side apply brings it up to date: one may follow the other. */
+function rememberApplied(object: KubeObject, wanted: KubeObject): void {
+  if (object.metadata.annotations?.[LAST_APPLIED] === undefined) return;
+  const note = clone(wanted);
+  delete note.metadata.annotations?.[LAST_APPLIED];
+  if (Object.keys(note.metadata.annotations ?? {}).length === 0) delete note.metadata.annotations;
+  object.metadata.annotations = { ...object.metadata.annotations, [LAST_APPLIED]: `${JSON.stringify(sorted(note))}\n` };
 }
 
 /** The Scale of an object, 404 when its kind has none. */

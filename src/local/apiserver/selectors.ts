@@ -46,6 +46,8 @@ function labelTerm(text: string): (labels: Record<string, string>) => boolean {
   if (compare) {
     const [, key = '', operator, value = ''] = compare;
     checkKey(key, text);
+    const end = value.search(/[=!<>]/);
+    if (end >= 0) throw badRequest(`found '${value.slice(end, end + 1)}', expected: ',' or 'end of string'`);
     if (value.length > 63)
       throw badRequest(
         `unable to parse requirement: values[0][${key}]: Invalid value: "${value}": must be no more than 63 characters`,

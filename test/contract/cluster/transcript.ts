@@ -48,7 +48,7 @@ function render(step: Step, answer: Answer, namespace: string): string {
 
 function comparable({ show, words }: Step, { code, body }: Answer): unknown {
   if (code >= 300 && words === false) return picked(body, ['reason']);
-  return show && code < 300 ? picked(body, show) : withoutOwners(tabled(body));
+  return show && code < 300 ? picked(body, show) : withoutOwners(tabled(byName(body)));
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
@@ -89,6 +89,13 @@ function tabled(body: unknown): unknown {
     ({ description: _, ...column }) => column,
   );
   return { ...body, columnDefinitions: columns.map((column) => JSON.stringify(column)) };
+}
+
+/** Kinds of a group by name: a real server names those of definitions in any order. */
+function byName(body: unknown): unknown {
+  if (!isObject(body) || !Array.isArray(body['resources'])) return body;
+  const resources = [...(body['resources'] as { name: string }[])].sort((a, b) => (a.name < b.name ? -1 : 1));
+  return { ...body, resources };
 }
 
 /** Causes by field, and the message's list of them accordingly. */

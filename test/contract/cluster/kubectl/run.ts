@@ -55,12 +55,13 @@ export function normalised(text: string): string[] {
     .replace(/(Resource Version:\s+)\d+/g, '$1RV')
     .replace(/\/(LIVE|MERGED)-\d+/g, '/$1')
     .replace(/web-[a-z0-9]{8,10}-[a-z0-9]{5}\b/g, 'web-SET-POD')
-    .replace(/web-(?=[a-z]*\d)[a-f0-9]{8,10}\b/g, 'web-SET')
+    .replace(/web-[a-z0-9]{8,10}\b/g, 'web-SET')
     .replace(/(pod-template-hash[=:]"?\s?)[a-z0-9]+/g, '$1SET')
     .replace(/web-[a-z0-9]{5}\b/g, 'web-MADE')
+    .replace(/^([-+]{3} \S+)\t.*$/gm, '$1')
+    .replace(/(patch: Invalid value: )"(\\.|[^"\\])*"/g, '$1OBJECT')
     .replace(/(?<=\s)(\d+[smhd]){1,2}(?=\s|$|\))/gm, 'AGE')
-    .replace(/(?<=\s)<(unknown|invalid)>(?=\s+\w+\/)/g, 'AGE')
     .split('\n')
     .map((line) => line.replace(/(\S) {2,}/g, '$1  ').trimEnd())
-    .filter((line) => line !== '');
+    .filter((line, at, all) => line !== '' && line !== all[at - 1]); // an event may have come twice
 }
