@@ -14,6 +14,8 @@ import { full, type Named } from './names.ts';
 
 /** A controller that is there answers within a second or two. */
 const ANSWER_MS = 10_000;
+/** Longer than this, and it is said what is waited for. */
+const PATIENCE_MS = 2_000;
 /** After its answer: the state that it wrote comes on another way, and may be the later one. */
 const STATE_MS = 2_000;
 
@@ -22,17 +24,19 @@ export interface Answered {
   deployment: DeploymentPictureFragment | undefined;
 }
 
-/** @throws CliError when the controller refused, or did not answer in time. */
+/** @throws CliError when the controller refused, or did not answer in time; `withoutLimit`: until somebody interrupts. */
 export async function answered(
   context: Context,
   what: string,
   of: Named,
   operationId: string,
   isSeen: (deployment: DeploymentPictureFragment) => boolean,
+  withoutLimit = false,
 ): Promise<Answered> {
   const label = full(of);
   const enough = new AbortController();
-  let timer = setTimeout(() => enough.abort(), ANSWER_MS);
+  let timer = withoutLimit ? undefined : setTimeout(() => enough.abort(), ANSWER_MS);
+  const hint = setTimeout(() => context.note(`${label}: waits for the controller …`), PATIENCE_MS);
   const signal = AbortSignal.any([context.signal, enough.signal]);
   const known: { operation?: OperationStateQuery['operation']; deployment?: DeploymentPictureFragment } = {};
   const hasEnded = (): boolean => known.operation?.state === 'SUCCEEDED' || known.operation?.state === 'FAILED';
@@ -55,6 +59,7 @@ export async function answered(
   } catch (error) {
     if (!context.signal.aborted) throw error; // else: a question was cut off when the time was up
   } finally {
+    clearTimeout(hint);
     clearTimeout(timer);
   }
   if (!context.signal.aborted) await look();

@@ -1,5 +1,10 @@
 /** Asks for a version to be served, and says what was begun and how to follow it. */
-import { DeployModelDocument, type DeployModelInput } from '../../client/generated/graphql.ts';
+import {
+  DeployModelDocument,
+  type DeployModelInput,
+  type DeploymentPictureFragment,
+} from '../../client/generated/graphql.ts';
+import { answered } from '../answered.ts';
 import { done } from '../answers.ts';
 import type { Context } from '../context.ts';
 import { CliError, EXIT, type Exit } from '../exit.ts';
@@ -48,7 +53,15 @@ export async function deploy(context: Context, [ref = '']: string[], flags: Flag
   const label = full(deployment);
   // The same again: nothing was begun. It is said, because a person who waits for a rollout would wait in vain.
   if (operation?.state === 'SUCCEEDED') context.note(`${label} is as you want it already.`);
-  if (flags.wait) return settle(context, deployment);
+  if (flags.wait) {
+    // Until the controller has looked, what is shown is what was there before: the abort that this deploy is to mend.
+    if (operation && operation.state !== 'SUCCEEDED') {
+      const isSeen = (now: DeploymentPictureFragment): boolean =>
+        !rollout || (now.rollout?.id === rollout.id && now.rollout.outcome !== 'ABORTED');
+      await answered(context, 'the deployment', deployment, operation.id, isSeen, true);
+    }
+    return settle(context, deployment);
+  }
   await context.show({
     data: { deployment, rollout, operation },
     table: () => (rollout ? rolloutLine(paint, deployment, rollout) : label),
