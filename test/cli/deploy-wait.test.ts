@@ -1,0 +1,40 @@
+/** `deploy --wait` waits for what it has asked for, and does not take what was there before for the answer. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { TOKEN } from '../support/api.ts';
+import { eventually } from '../support/eventually.ts';
+import { aServingLab, type ServingLab } from '../support/serving.ts';
+import { start } from './terminal.ts';
+
+let lab: ServingLab;
+let home: string;
+
+beforeAll(async () => {
+  lab = await aServingLab();
+  home = await mkdtemp(join(tmpdir(), 'clops-wait-'));
+  await lab.register('vad', 2);
+}, 60_000);
+afterAll(async () => {
+  await lab.close();
+  await rm(home, { recursive: true });
+});
+
+test('after an abort, with the controller away for a while', async () => {
+  await lab.deploy({ name: 'vad', version: { number: 1 } });
+  await lab.untilPhase('vad', 'HEALTHY');
+  const { rollout } = await lab.deploy({ name: 'vad', version: { number: 2 } });
+  await lab.untilRollout('vad', 'PAUSED', 1);
+  await lab.drive('abortRollout', rollout?.id ?? '');
+  await eventually(async () => expect((await lab.deployment('vad')).rollout.outcome).toBe('ABORTED'));
+  await lab.stopController();
+
+  const env = { CLOPS_URL: lab.api.url, CLOPS_TOKEN: TOKEN, XDG_CONFIG_HOME: home };
+  const waiting = start(['deploy', 'vad@2', '--canary', '10,pause,50,pause', '--wait', '--timeout', '60s'], { env });
+  await eventually(() => expect(waiting.err()).toContain('speech/vad: waits for the controller …'));
+  lab.startController();
+  const { exit, err } = await waiting.done;
+  expect(err).not.toContain('stays as it was');
+  expect(exit, err).toBe(8);
+}, 90_000);
