@@ -1,10 +1,13 @@
 /**
  * Makes the children what they should be: server-side apply, and only where the cache says that it would change something.
  * Every call may be repeated. The order matters: pods before the Services that select them, Services before the route that
- * names them, and what is removed last.
+ * names them, and what is removed last. A child that the cluster refuses (a policy, a kind that is not installed) holds up
+ * no other: the way back must not wait for a pod that may not be made. What is refused is tried again, ever less often.
  */
 import { CONTROLLER_MANAGER, LABELS } from '../contract/names.ts';
+import { type Backoff, createBackoff } from '../lib/backoff.ts';
 import { canonical } from '../lib/canonical.ts';
+import type { Clock } from '../lib/clock.ts';
 import { type ClusterPort, isNotFound, type KubeObject, type Resource } from '../platform/cluster/port.ts';
 import { CONTROLLERREVISIONS, DEPLOYMENTS, HTTPROUTES, SERVICES } from '../platform/cluster/resources.ts';
 import { desiredDeployment } from './desired/deployment.ts';
@@ -12,35 +15,58 @@ import { desiredRevision, firstNumber, snapshotOf } from './desired/revision.ts'
 import { desiredRoute, desiredService, type Role } from './desired/routing.ts';
 import type { ControllerRevision, Snapshot } from './kinds.ts';
 import type { Context } from './observe.ts';
+import { type Refusal, refusalOf } from './refusal.ts';
 import type { Decision } from './rollout/types.ts';
 
 export interface Applier {
-  children(context: Context, decision: Decision): Promise<void>;
+  /** Answers with the first child that the cluster refuses, and when to try again. */
+  children(context: Context, decision: Decision): Promise<Refusal | undefined>;
   /** The ModelDeployment `key` is gone, and its children go by their owner. */
   forget(key: string): void;
 }
 
-export function createApplier(cluster: ClusterPort): Applier {
+interface Applied {
+  wanted: string;
+  resourceVersion?: string | undefined;
+  /** It was refused: what was said, and when to try again. */
+  refused?: { why: Refusal; until: number; backoff: Backoff };
+}
+
+export function createApplier(cluster: ClusterPort, clock: Clock): Applier {
   /**
    * What was applied last and what came of it, by ModelDeployment and child. A server may write a value in another form
    * (1000m as 1): not our change.
    */
-  const applied = new Map<string, Map<string, { wanted: string; resourceVersion: string | undefined }>>();
+  const applied = new Map<string, Map<string, Applied>>();
 
   async function apply(
     { key }: Context,
     resource: Resource,
     wanted: KubeObject,
     present: KubeObject | undefined,
-  ): Promise<void> {
-    if (present && isContained(wanted, present)) return;
+  ): Promise<Refusal | undefined> {
+    if (present && isContained(wanted, present)) return undefined;
     const child = `${resource.plural}/${wanted.metadata.name}`;
     const text = canonical(wanted, 'empty');
-    const children = applied.get(key) ?? new Map();
+    const children = applied.get(key) ?? new Map<string, Applied>();
+    applied.set(key, children);
     const last = children.get(child);
-    if (present && last?.wanted === text && last.resourceVersion === present.metadata.resourceVersion) return;
-    const { metadata } = await cluster.apply(resource, wanted, { fieldManager: CONTROLLER_MANAGER, force: true });
-    applied.set(key, children.set(child, { wanted: text, resourceVersion: metadata.resourceVersion }));
+    const isSame = last?.wanted === text;
+    if (present && isSame && last.resourceVersion === present.metadata.resourceVersion) return undefined;
+    const before = isSame ? last.refused : undefined;
+    const left = (before?.until ?? Number.NEGATIVE_INFINITY) - clock.monotonic();
+    if (before && left > 0) return { ...before.why, retryInMs: left };
+    try {
+      const { metadata } = await cluster.apply(resource, wanted, { fieldManager: CONTROLLER_MANAGER, force: true });
+      children.set(child, { wanted: text, resourceVersion: metadata.resourceVersion });
+      return undefined;
+    } catch (error) {
+      const backoff = before?.backoff ?? createBackoff({ initialMs: 1000, maxMs: 30_000 });
+      const why = refusalOf(error, resource, wanted.metadata.name, backoff);
+      if (!why) throw error;
+      children.set(child, { wanted: text, refused: { why, until: clock.monotonic() + why.retryInMs, backoff } });
+      return why;
+    }
   }
 
   async function remove({ key }: Context, resource: Resource, { metadata }: KubeObject): Promise<void> {
@@ -53,21 +79,23 @@ export function createApplier(cluster: ClusterPort): Applier {
     }
   }
 
-  async function applyRevision(context: Context): Promise<Snapshot | undefined> {
+  async function applyRevision(context: Context): Promise<{ snapshot?: Snapshot; refused?: Refusal | undefined }> {
     const { md, runtime, revisions, observed } = context;
     const { hash, revision } = observed.desired;
     const present = revisions.find((one) => hashLabel(one) === hash);
     const snapshot = present?.data ?? (runtime && snapshotOf(md.spec, runtime));
-    if (!snapshot) return undefined;
+    if (!snapshot) return {};
     const numbers = { revision, first: present ? firstNumber(present) : revision };
-    await apply(context, CONTROLLERREVISIONS, desiredRevision(md, hash, numbers, snapshot), present);
-    return snapshot;
+    const refused = await apply(context, CONTROLLERREVISIONS, desiredRevision(md, hash, numbers, snapshot), present);
+    return { snapshot, refused };
   }
 
   return {
     async children(context, decision) {
       const { md, revisions, deployments, services, route, observed } = context;
-      const newest = await applyRevision(context);
+      const { snapshot: newest, refused } = await applyRevision(context);
+      if (refused) return refused; // pods of a revision that nobody keeps could not be gone back to
+      const all: (Refusal | undefined)[] = [];
       const snapshotFor = (hash: string): Snapshot | undefined =>
         revisions.find((one) => hashLabel(one) === hash)?.data ?? (hash === observed.desired.hash ? newest : undefined);
       const deploymentOf = (hash: string) => deployments.find((one) => hashLabel(one) === hash);
@@ -77,17 +105,18 @@ export function createApplier(cluster: ClusterPort): Applier {
         if (!snapshot) continue; // its revision was deleted by hand: its Deployment stays as it is
         const restartedAt = decision.run.restartedAt;
         const given = { owner: md, hash, snapshot, replicas, ...(restartedAt && { restartedAt }) };
-        await apply(context, DEPLOYMENTS, desiredDeployment(given), deploymentOf(hash));
+        all.push(await apply(context, DEPLOYMENTS, desiredDeployment(given), deploymentOf(hash)));
       }
       for (const role of ['stable', 'canary'] satisfies Role[]) {
-        await apply(context, SERVICES, desiredService(md, role, decision.services[role]), services[role]);
+        all.push(await apply(context, SERVICES, desiredService(md, role, decision.services[role]), services[role]));
       }
-      if (decision.weights) await apply(context, HTTPROUTES, desiredRoute(md, decision.weights), route);
+      if (decision.weights) all.push(await apply(context, HTTPROUTES, desiredRoute(md, decision.weights), route));
       for (const hash of decision.remove) {
         const deployment = deploymentOf(hash);
         if (deployment) await remove(context, DEPLOYMENTS, deployment);
       }
       for (const revision of forgotten(context, decision)) await remove(context, CONTROLLERREVISIONS, revision);
+      return all.find((one) => one !== undefined);
     },
     forget: (key) => void applied.delete(key),
   };

@@ -69,6 +69,15 @@ export function createCaches(cluster: ClusterPort, log: Log): Caches {
   };
 }
 
+/**
+ * Resolves when decisions can be made. A cluster without the Gateway API counts as one without routes: pods run, and the
+ * deployments themselves say what is missing.
+ */
+export async function filled({ routes, gateways, gatewayClasses, ...others }: Caches): Promise<void> {
+  const ofGatewayApi = [routes, gateways, gatewayClasses].map((cache) => cache.answered());
+  await Promise.all([...ofGatewayApi, ...Object.values(others).map((cache) => cache.synced())]);
+}
+
 /** Calls `enqueue` with the key of every ModelDeployment that a change may concern. */
 export function watchCaches(caches: Caches, enqueue: (key: string) => void): void {
   caches.modelDeployments.onChange(({ object }) => enqueue(keyOf(object)));

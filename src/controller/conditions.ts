@@ -23,6 +23,8 @@ export interface ConditionsInput {
   /** Absent when an obstacle kept anything from being decided. */
   decision?: Decision;
   obstacle?: Failure;
+  /** A child that the cluster does not take. */
+  refused?: Failure;
   generation: number;
 }
 
@@ -94,8 +96,9 @@ function isReady(given: ConditionsInput, available: Verdict, route: Verdict, tra
     : verdict('True', 'FirstServing', 'The first revision serves; its rollout has not ended.');
 }
 
-function isProgressing({ decision, obstacle, input }: ConditionsInput): Verdict {
+function isProgressing({ decision, obstacle, refused, input }: ConditionsInput): Verdict {
   if (obstacle) return verdict('False', obstacle.reason, obstacle.message);
+  if (refused) return verdict('False', refused.reason, refused.message);
   const rollout = decision?.run.rollout;
   if (!rollout) return verdict('Unknown', 'NotObserved', 'Not looked at yet.');
   const message = rollout.message ?? '';

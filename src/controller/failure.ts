@@ -1,5 +1,5 @@
-/** Why a pod is not what it should be, in its own last words. Pure. */
-import type { ContainerStatus, Pod } from './kinds.ts';
+/** Why a pod is not what it should be, in its own last words, or why there is none. Pure. */
+import type { ContainerStatus, Deployment, Pod } from './kinds.ts';
 import type { Failure } from './rollout/types.ts';
 
 /** Waiting for these is ordinary life. */
@@ -22,6 +22,12 @@ export function failureOf(pod: Pod): Failure | undefined {
   }
   if (status.phase === 'Failed') return words(status.reason ?? 'Failed', status.message ?? 'The pod failed.');
   return undefined;
+}
+
+/** A quota, a limit range or a policy that lets no pod be made: there is none that could say so itself. */
+export function podsRefused({ status }: Deployment): Failure | undefined {
+  const found = status?.conditions?.find(({ type }) => type === 'ReplicaFailure');
+  return found?.status === 'True' && found.message ? words(found.reason ?? 'FailedCreate', found.message) : undefined;
 }
 
 /** A step before the server is well only when it is over: while it tries again, what it died of still counts. */

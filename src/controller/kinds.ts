@@ -32,7 +32,7 @@ export interface Pod extends KubeObject {
 
 export interface Deployment extends KubeObject {
   spec: { replicas?: number };
-  status?: { replicas?: number };
+  status?: { replicas?: number; conditions?: { type: string; status: string; reason?: string; message?: string }[] };
 }
 
 export interface Service extends KubeObject {
@@ -69,6 +69,7 @@ export interface Gateway extends KubeObject {
 
 export interface GatewayClass extends KubeObject {
   spec: { controllerName: string };
+  status?: { conditions?: { type: string; status: string }[] };
 }
 
 /** What a revision is, whole: enough to run it again when the ServingRuntime has changed or is gone. */

@@ -8,7 +8,7 @@ import { keyOf } from '../platform/cluster/informer.ts';
 import type { Caches } from './caches.ts';
 import { firstNumber } from './desired/revision.ts';
 import { type Role, serviceName } from './desired/routing.ts';
-import { artifactOf, failureOf } from './failure.ts';
+import { artifactOf, failureOf, podsRefused } from './failure.ts';
 import type { ControllerRevision, Deployment, HttpRoute, Pod, Service, Snapshot } from './kinds.ts';
 import type { Prober } from './prober.ts';
 import { NO_SIDE, type Observed, type Ref, type Side, type TrafficState } from './rollout/types.ts';
@@ -70,7 +70,7 @@ export function observe(caches: Caches, prober: Prober, key: string, md: ModelDe
         stable: endpointHashes(caches, namespace, serviceName(name, 'stable')),
         canary: endpointHashes(caches, namespace, serviceName(name, 'canary')),
       },
-      route: routeState(md, route),
+      route: routeState(md, route, caches),
     },
   };
 }
@@ -101,7 +101,9 @@ function sidesOf(
   let isAsking = false;
   for (const deployment of deployments) {
     const hash = hashLabel(deployment);
-    const side = { ...NO_SIDE, exists: true, replicas: deployment.spec.replicas ?? 1 };
+    const refused = podsRefused(deployment);
+    const side: Side = { ...NO_SIDE, exists: true, replicas: deployment.spec.replicas ?? 1 };
+    if (refused) side.failure = refused;
     for (const pod of pods) {
       if (hashLabel(pod) !== hash) continue;
       side.pods++;

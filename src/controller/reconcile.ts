@@ -67,15 +67,15 @@ export function createReconciler(parts: Parts): (key: string) => Promise<Outcome
     }
     const look = back ?? { context, input };
     const decision = decide(look.input);
-    await applier.children(look.context, decision);
+    const refused = await applier.children(look.context, decision);
     const isDone = decision.answer?.state === 'Done' && decision.answer.name;
     const handledCommands = isDone ? [...open.handled, isDone] : open.handled;
-    const done = { md, input: look.input, decision, ...(obstacle && { obstacle }) };
+    const done = { md, input: look.input, decision, ...(obstacle && { obstacle }), ...(refused && { refused }) };
     await report(context, statusFor({ ...done, handledCommands, ...urlFor(md) }));
     await recorder.record(md, decision.events);
     await commands.mark(context, decision);
     if (obstacle) await commands.refuse(context, obstacle.message);
-    return waitFor(context, decision);
+    return waitFor(context, decision, refused?.retryInMs);
   }
 
   function forget(key: string): void {
@@ -127,14 +127,14 @@ export function createReconciler(parts: Parts): (key: string) => Promise<Outcome
   }
 
   /** While weights are not known to be in force, or a paused canary has not been counted, somebody must look. */
-  function waitFor({ observed }: Context, decision: Decision): Outcome {
+  function waitFor({ observed }: Context, decision: Decision, retryInMs?: number): Outcome {
     const { run, traffic: verdict } = decision;
     const isRouted = observed.route.state === 'Programmed' && decision.weights !== undefined;
     const isDrifting = verdict.status === 'False';
     const counting = !isRouted || (verdict.proceed && !isDrifting) ? undefined : isDrifting ? 1000 : COUNT_AGAIN_MS;
     const isShared = run.rollout.outcome === undefined && (decision.weights?.canary ?? 0) > 0;
     const idle = isRouted && isShared && verdict.status === 'Unknown' && verdict.proceed ? 5000 : undefined;
-    const soonest = Math.min(...[decision.after, counting, idle].filter((ms) => ms !== undefined));
+    const soonest = Math.min(...[decision.after, counting, idle, retryInMs].filter((ms) => ms !== undefined));
     return Number.isFinite(soonest) ? after(soonest) : undefined;
   }
 

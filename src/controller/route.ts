@@ -1,16 +1,22 @@
 /** What the Gateways say of our route. Pure. */
 import type { ModelDeployment } from '../contract/modeldeployment.ts';
 import { ROUTE_RULE } from '../contract/names.ts';
+import type { Caches } from './caches.ts';
 import { parentRefsOf, type Role, serviceName } from './desired/routing.ts';
 import type { Gateway, HttpRoute } from './kinds.ts';
 import type { RouteState } from './rollout/types.ts';
 
 type Parent = NonNullable<NonNullable<HttpRoute['status']>['parents']>[number];
 
-export function routeState(md: ModelDeployment, route: HttpRoute | undefined): RouteState {
+type Gateways = Pick<Caches, 'gateways' | 'gatewayClasses'>;
+
+export function routeState(md: ModelDeployment, route: HttpRoute | undefined, gateways: Gateways): RouteState {
   if (!route) return { state: 'Absent', reason: 'NotRouted', message: 'There is no route yet.' };
   const weights = weightsOf(md.metadata.name, route);
-  const said = parentRefsOf(md).map((ref) => verdictOf(route, parentOf(route, ref), ref.name));
+  const said = parentRefsOf(md).map((ref) => {
+    const parent = parentOf(route, ref);
+    return parent ? verdictOf(route, parent, ref.name) : unanswered(ref, route.metadata.namespace, gateways);
+  });
   const worst =
     said.find(({ state }) => state === 'Refused') ?? said.find(({ state }) => state === 'Pending') ?? said[0];
   const verdict = worst ?? { state: 'Pending', reason: 'NoGateway', message: 'The route has no Gateway.' };
@@ -19,9 +25,33 @@ export function routeState(md: ModelDeployment, route: HttpRoute | undefined): R
 
 type Verdict = Pick<RouteState, 'state' | 'reason' | 'message'>;
 
-function verdictOf(route: HttpRoute, parent: Parent | undefined, gateway: string): Verdict {
-  if (!parent)
-    return { state: 'Pending', reason: 'WaitingForGateway', message: `Gateway ${gateway} has not answered yet.` };
+/** Nobody has said anything of the route: because there is nobody, perhaps. */
+function unanswered(
+  ref: { name: string; namespace?: string },
+  home: string | undefined,
+  { gateways, gatewayClasses }: Gateways,
+): Verdict {
+  const pending = (reason: string, message: string): Verdict => ({ state: 'Pending', reason, message });
+  const key = `${ref.namespace ?? home}/${ref.name}`;
+  const gateway = gateways.get(key);
+  if (!gateway)
+    return pending('GatewayNotFound', `There is no Gateway ${key}: make it, or name another in endpoint.parentRefs.`);
+  const { gatewayClassName } = gateway.spec;
+  const gatewayClass = gatewayClasses.get(gatewayClassName);
+  if (!gatewayClass) {
+    const words = `Gateway ${key} is of the class ${gatewayClassName}, and there is no such GatewayClass.`;
+    return pending('GatewayClassNotFound', words);
+  }
+  const accepted = gatewayClass.status?.conditions?.find(({ type }) => type === 'Accepted');
+  if (accepted && accepted.status !== 'True') {
+    const { controllerName } = gatewayClass.spec;
+    const words = `Gateway ${key} is of the class ${gatewayClassName}, which its controller (${controllerName}) has not accepted: is it running?`;
+    return pending('GatewayClassNotAccepted', words);
+  }
+  return pending('WaitingForGateway', `Gateway ${ref.name} has not answered yet.`);
+}
+
+function verdictOf(route: HttpRoute, parent: Parent, gateway: string): Verdict {
   for (const type of ['Accepted', 'ResolvedRefs']) {
     const condition = parent.conditions?.find((one) => one.type === type);
     const isOld = (condition?.observedGeneration ?? 0) < (route.metadata.generation ?? 0);

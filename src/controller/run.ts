@@ -6,12 +6,13 @@ import { GATEWAY_NAME, SYSTEM_NAMESPACE } from '../contract/names.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import { after, createWorkQueue, type WorkQueue } from '../lib/workqueue.ts';
+import { fencedBy, NotHeld } from '../platform/cluster/fenced.ts';
 import { keyOf } from '../platform/cluster/informer.ts';
 import { electLeader } from '../platform/cluster/leader.ts';
-import { type ClusterPort, isConflict } from '../platform/cluster/port.ts';
+import { ApiError, type ClusterPort, isConflict } from '../platform/cluster/port.ts';
 import type { TrafficCounts } from '../platform/metrics/gateway.ts';
 import { createApplier } from './apply.ts';
-import { createCaches, watchCaches } from './caches.ts';
+import { createCaches, filled, watchCaches } from './caches.ts';
 import { createCommands } from './commands.ts';
 import type { GatewayRef } from './desired/routing.ts';
 import { createProber, type Probe } from './prober.ts';
@@ -46,9 +47,10 @@ export interface Controller {
 const LEASE = 'clops-controller';
 
 export function startController(options: ControllerOptions): Controller {
-  const { cluster, traffic, log, clock = systemClock, identity, isDead, probe } = options;
+  const { traffic, log, clock = systemClock, identity, isDead, probe } = options;
   const { namespace = SYSTEM_NAMESPACE, gateway = { namespace: SYSTEM_NAMESPACE, name: GATEWAY_NAME } } = options;
-  const caches = createCaches(cluster, log);
+  const caches = createCaches(options.cluster, log);
+  const cluster = fencedBy(() => leader.holds(), options.cluster);
   const commands = createCommands(cluster, clock);
   let work: Work | undefined;
   const enqueue = (key: string): void => work?.deployments.add(key);
@@ -68,14 +70,16 @@ export function startController(options: ControllerOptions): Controller {
       commands,
       clock,
       traffic: createTrafficWatch({ caches, traffic, enqueue, log, clock }),
-      applier: createApplier(cluster),
+      applier: createApplier(cluster, clock),
       recorder: createRecorder(cluster, clock, log, identity),
     };
     const onError = (error: unknown, key: string, retryInMs: number): void => {
       if (isConflict(error)) log.debug({ key, retryInMs }, 'somebody else was quicker, looking again');
+      else if (error instanceof NotHeld) log.debug({ key }, 'no longer leading, nothing was written');
       else log.warn({ err: error, key, retryInMs }, 'reconcile failed');
     };
-    const deployments = createWorkQueue({ work: createReconciler(parts), onError, clock });
+    const askedToWaitMs = (error: unknown) => (error instanceof ApiError ? error.retryAfterMs : undefined);
+    const deployments = createWorkQueue({ work: createReconciler(parts), onError, askedToWaitMs, clock });
     const answered = createWorkQueue({
       async work(key) {
         const command = caches.commands.get(key);
@@ -83,6 +87,7 @@ export function startController(options: ControllerOptions): Controller {
         return left === undefined ? undefined : after(left);
       },
       onError,
+      askedToWaitMs,
       concurrency: 1,
       clock,
     });
@@ -90,7 +95,7 @@ export function startController(options: ControllerOptions): Controller {
   }
 
   async function begin(): Promise<void> {
-    await Promise.all(Object.values(caches).map((cache) => cache.synced()));
+    await filled(caches);
     if (!leader.isLeader || work) return;
     work = startWork();
     for (const md of caches.modelDeployments.list()) work.deployments.add(keyOf(md));
@@ -108,7 +113,7 @@ export function startController(options: ControllerOptions): Controller {
   }
 
   const leader = electLeader({
-    cluster,
+    cluster: options.cluster,
     namespace,
     name: LEASE,
     identity,

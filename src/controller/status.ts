@@ -16,13 +16,15 @@ export interface StatusInput {
   input: RolloutInput;
   decision?: Decision;
   obstacle?: Failure;
+  /** A child that the cluster does not take. */
+  refused?: Failure;
   /** Names of commands acted on, as far as they are not yet seen as marked. */
   handledCommands: readonly string[];
   url?: string;
 }
 
 export function statusFor(given: StatusInput): ModelDeploymentStatus {
-  const { md, input, decision, obstacle, handledCommands, url } = given;
+  const { md, input, decision, obstacle, refused, handledCommands, url } = given;
   const generation = md.metadata.generation ?? 0;
   const before = input.status;
   const conditions = conditionsFor({
@@ -30,6 +32,7 @@ export function statusFor(given: StatusInput): ModelDeploymentStatus {
     generation,
     ...(decision && { decision }),
     ...(obstacle && { obstacle }),
+    ...(refused && { refused }),
   });
   const run = decision?.run;
   const weights = decision && (decision.weights ?? input.observed.route.weights);
@@ -37,7 +40,8 @@ export function statusFor(given: StatusInput): ModelDeploymentStatus {
     targetOf(ref, input, decision ? shareOf(ref.hash, decision.services, weights) : 0);
   const stable = run ? run.stable && target(run.stable) : before.stable;
   const canary = run ? run.canary && target(run.canary) : before.canary;
-  const rollout = run?.rollout ?? before.rollout;
+  const decided = run?.rollout ?? before.rollout;
+  const rollout = decided && refused ? { ...decided, message: refused.message } : decided;
   const sides = [...input.observed.sides.values()];
   const pods = sides.reduce((sum, side) => sum + side.pods, 0);
   const ready = sides.reduce((sum, side) => sum + side.ready, 0);

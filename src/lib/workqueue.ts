@@ -13,6 +13,8 @@ export interface WorkQueueOptions {
   work: (key: string) => Promise<Outcome>;
   /** Called for every failure; the queue goes on. */
   onError: (error: unknown, key: string, retryInMs: number) => void;
+  /** How long whoever failed was asked to wait: the key is not worked on before that, whatever happens to it. */
+  askedToWaitMs?: (error: unknown) => number | undefined;
   concurrency?: number;
   clock?: Clock;
   initialBackoffMs?: number;
@@ -29,17 +31,25 @@ export interface WorkQueue {
 }
 
 export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
-  const { work, onError, concurrency = 4, clock = systemClock, initialBackoffMs = 50, maxBackoffMs = 30_000 } = options;
+  const { work, onError, askedToWaitMs, concurrency = 4, clock = systemClock } = options;
+  const { initialBackoffMs = 50, maxBackoffMs = 30_000 } = options;
   const ready = new Set<string>();
   const active = new Set<string>();
   const again = new Set<string>();
   const failures = new Map<string, number>();
+  const notBefore = new Map<string, number>();
   const delayed = new Map<string, { at: number; cancel: () => void }>();
   let stopped = false;
   let idle: (() => void) | undefined;
 
   function add(key: string): void {
     if (stopped) return;
+    const left = (notBefore.get(key) ?? Number.NEGATIVE_INFINITY) - clock.monotonic();
+    if (left > 0) {
+      addAfter(key, left);
+      return;
+    }
+    notBefore.delete(key);
     if (active.has(key)) again.add(key);
     else ready.add(key);
     pump();
@@ -79,7 +89,9 @@ export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
     } catch (error) {
       const count = failures.get(key) ?? 0;
       failures.set(key, count + 1);
-      const wait = Math.min(maxBackoffMs, initialBackoffMs * 2 ** Math.min(count, 20));
+      const asked = askedToWaitMs?.(error) ?? 0;
+      const wait = Math.max(asked, Math.min(maxBackoffMs, initialBackoffMs * 2 ** Math.min(count, 20)));
+      if (asked > 0) notBefore.set(key, clock.monotonic() + asked);
       onError(error, key, wait);
       addAfter(key, wait);
     } finally {

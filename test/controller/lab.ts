@@ -6,7 +6,7 @@
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { ModelDeployment, ModelDeploymentStatus, StrategySpec } from '../../src/contract/modeldeployment.ts';
-import { GATEWAY_CONTROLLER, GATEWAY_METRICS_ANNOTATION, LABELS } from '../../src/contract/names.ts';
+import { GATEWAY_CONTROLLER, GATEWAY_METRICS_ANNOTATION, GATEWAY_NAME, LABELS } from '../../src/contract/names.ts';
 import type { RolloutCommand } from '../../src/contract/rolloutcommand.ts';
 import { install } from '../../src/controller/install.ts';
 import { type Controller, startController } from '../../src/controller/run.ts';
@@ -36,7 +36,7 @@ interface Pod extends KubeObject {
 }
 
 interface Route extends KubeObject {
-  spec: { parentRefs: object[]; rules: { backendRefs: { name: string; weight: number }[] }[] };
+  spec: { parentRefs: { name: string }[]; rules: { backendRefs: { name: string; weight: number }[] }[] };
 }
 
 /** What the test may turn. */
@@ -397,7 +397,8 @@ export async function startGateway(cluster: ClusterPort, world: World) {
       observedGeneration,
       lastTransitionTime: '2026-01-01T00:00:00Z',
     });
-    const parents = object.spec.parentRefs.map((parentRef) => ({
+    const own = object.spec.parentRefs.filter((ref) => ref.name === GATEWAY_NAME);
+    const parents = own.map((parentRef) => ({
       parentRef,
       controllerName: GATEWAY_CONTROLLER,
       conditions: [condition('Accepted'), condition('ResolvedRefs')],

@@ -15,6 +15,8 @@ interface Rule {
   answer?: { status: number; body: object; headers?: Record<string, string> };
   /** Cut the connection before an answer. */
   reset?: boolean;
+  /** Pass the request on only after so many milliseconds. */
+  delayMs?: number;
   /** Take the request and never answer. */
   silent?: boolean;
   /** Pass the request on, then write this into the answer's stream, and end it if asked. */
@@ -50,6 +52,19 @@ export async function startFaultProxy(target: { url: string; tls: https.AgentOpt
       response.end(JSON.stringify(body));
       return;
     }
+    if (rule?.delayMs) {
+      setTimeout(() => forward(asked, rule, request, response), rule.delayMs);
+      return;
+    }
+    forward(asked, rule, request, response);
+  });
+
+  function forward(
+    asked: { method: string; url: string },
+    rule: Rule | undefined,
+    request: http.IncomingMessage,
+    response: http.ServerResponse,
+  ): void {
     const { host: _host, connection: _connection, ...headers } = request.headers;
     const upstream = https.request(
       new URL(asked.url, target.url),
@@ -70,7 +85,7 @@ export async function startFaultProxy(target: { url: string; tls: https.AgentOpt
     upstream.on('error', () => response.destroy());
     response.on('close', () => upstream.destroy());
     request.pipe(upstream);
-  });
+  }
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const sockets = new Set<import('node:net').Socket>();
   server.on('connection', (socket) => {

@@ -242,8 +242,10 @@ function judge({ observed }: RolloutInput, wanted: Decision['weights']): Decisio
   if (!route.weights || !wanted) {
     return { status: 'Unknown', reason: 'NotRouted', message: 'Nothing is routed yet: no pod serves.', proceed: false };
   }
+  if (route.state !== 'Programmed')
+    return { status: 'Unknown', reason: 'NotProgrammed', message: route.message, proceed: false };
   const isWanted = route.weights.canary === wanted.canary && route.weights.stable === wanted.stable;
-  return judgeTraffic(wanted, route.state === 'Programmed' && isWanted, traffic);
+  return judgeTraffic(wanted, isWanted, traffic);
 }
 
 /** When to look again without anything having changed: a pause that ends, a deadline, requests to be counted. */

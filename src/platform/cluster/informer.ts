@@ -33,6 +33,8 @@ export interface Informer<T extends KubeObject> {
   stop(): Promise<void>;
   /** Resolves after the first complete list. */
   synced(): Promise<void>;
+  /** Resolves when the server has listed them, or has said that it does not know this kind. */
+  answered(): Promise<void>;
   readonly isSynced: boolean;
   /** The server does not know this kind, as it was last asked: the custom resource is not installed. */
   readonly isMissing: boolean;
@@ -75,6 +77,7 @@ export function createInformer<T extends KubeObject>(options: InformerOptions<T>
   const handlers = new Set<(change: Change<T>) => void>();
   const backoff = createBackoff({ random });
   const first = Promise.withResolvers<void>();
+  const answer = Promise.withResolvers<void>();
   let isSynced = false;
   let isMissing = false;
   let lastHeard = Number.NEGATIVE_INFINITY;
@@ -134,6 +137,7 @@ export function createInformer<T extends KubeObject>(options: InformerOptions<T>
     if (!isSynced) {
       isSynced = true;
       first.resolve();
+      answer.resolve();
     }
     return resourceVersion;
   }
@@ -175,6 +179,7 @@ export function createInformer<T extends KubeObject>(options: InformerOptions<T>
       } catch (error) {
         if (signal.aborted) return;
         isMissing = isNotFound(error);
+        if (isMissing) answer.resolve();
         if (isExpired(error)) {
           log.debug({ kind: resource.kind }, 'watch expired, listing again');
           from = undefined;
@@ -218,6 +223,7 @@ export function createInformer<T extends KubeObject>(options: InformerOptions<T>
       run = undefined;
     },
     synced: () => first.promise,
+    answered: () => answer.promise,
     get isSynced() {
       return isSynced;
     },

@@ -2,8 +2,10 @@
  * Leader election on a Lease, with client-go's semantics: 15 s lease, renewed every 2 s, given up after 10 s without a
  * renewal. Only times observed here are compared, never the times written in the lease, so that clocks may differ.
  *
- * It gives no fencing: for a moment two may believe that they lead. So everything a leader does must be harmless when
- * done twice (deterministic names, server-side apply, resourceVersion on status).
+ * A leader that was frozen (SIGSTOP, a paused machine) wakes up and believes that it leads: `holds` says whether it may,
+ * by the time of its last renewal, and what writes asks it before each request. What is on its way when the lease ends
+ * still arrives, so everything a leader does must be harmless when done twice (deterministic names, server-side apply,
+ * resourceVersion on status).
  */
 import { type Clock, systemClock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
@@ -31,6 +33,8 @@ export interface LeaderOptions {
 
 export interface Leader {
   readonly isLeader: boolean;
+  /** The lease was renewed so short a while ago that nobody else can have it. */
+  holds(): boolean;
   /** Ends the work and gives the lease back, so that the next one need not wait. */
   close(): Promise<void>;
 }
@@ -50,6 +54,8 @@ export function electLeader(options: LeaderOptions): Leader {
   const { leaseMs = 15_000, renewMs = 10_000, retryMs = 2000, onStart, onStop } = options;
   const abort = new AbortController();
   let leading = false;
+  /** When the last renewal that succeeded was begun: from then on others wait. */
+  let renewedAt = Number.NEGATIVE_INFINITY;
   /** The lease as last seen, and when it was seen to change. */
   let seen: { resourceVersion: string | undefined; at: number } | undefined;
   /** As written last: while nobody else writes it, one request keeps it. */
@@ -61,8 +67,7 @@ export function electLeader(options: LeaderOptions): Leader {
     const signal = AbortSignal.any([abort.signal, AbortSignal.timeout(renewMs)]);
     const kept = own;
     own = undefined;
-    if (kept && (await write(() => cluster.replace<Lease>(LEASES, { ...kept, spec: held(kept) }, { signal }))))
-      return true;
+    if (kept && (await keep(kept, signal))) return true;
     let lease: Lease;
     try {
       lease = await cluster.get<Lease>(LEASES, name, namespace, { signal });
@@ -79,7 +84,16 @@ export function electLeader(options: LeaderOptions): Leader {
       const duration = (lease.spec?.leaseDurationSeconds ?? leaseMs / 1000) * 1000;
       if (clock.monotonic() - seen.at < duration) return false;
     }
-    return write(() => cluster.replace<Lease>(LEASES, { ...lease, spec: held(lease) }, { signal }));
+    return keep(lease, signal);
+  }
+
+  async function keep(lease: Lease, signal: AbortSignal): Promise<boolean> {
+    try {
+      return await write(() => cluster.replace<Lease>(LEASES, { ...lease, spec: held(lease) }, { signal }));
+    } catch (error) {
+      if (isNotFound(error)) return false; // deleted by somebody; the next try makes it anew
+      throw error;
+    }
   }
 
   async function write(put: () => Promise<Lease>): Promise<boolean> {
@@ -89,7 +103,7 @@ export function electLeader(options: LeaderOptions): Leader {
       seen = { resourceVersion: lease.metadata.resourceVersion, at: clock.monotonic() };
       return true;
     } catch (error) {
-      if (isConflict(error) || isAlreadyExists(error) || isNotFound(error)) return false; // somebody else was quicker
+      if (isConflict(error) || isAlreadyExists(error)) return false; // somebody else was quicker
       throw error;
     }
   }
@@ -107,16 +121,19 @@ export function electLeader(options: LeaderOptions): Leader {
   }
 
   async function loop(): Promise<void> {
-    let renewedAt = Number.NEGATIVE_INFINITY;
     while (!abort.signal.aborted) {
       try {
+        const begunAt = clock.monotonic();
         const mine = await tryAcquire();
-        if (mine) renewedAt = clock.monotonic();
+        if (mine) renewedAt = begunAt;
         if (mine && !leading) {
           leading = true;
           log.info({ lease: name }, 'leading');
           onStart();
-        } else if (!mine && leading) await stopLeading('another process holds the lease');
+        } else if (!mine && leading) {
+          renewedAt = Number.NEGATIVE_INFINITY;
+          await stopLeading('another process holds the lease');
+        }
       } catch (error) {
         if (abort.signal.aborted) break;
         log.warn({ err: error, lease: name }, 'the lease could not be renewed');
@@ -161,6 +178,7 @@ export function electLeader(options: LeaderOptions): Leader {
     get isLeader() {
       return leading;
     },
+    holds: () => clock.monotonic() - renewedAt < leaseMs - retryMs,
     async close() {
       abort.abort();
       await done;

@@ -1,10 +1,12 @@
 /** Two processes, one lease. */
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { type Clock, systemClock } from '../../../src/lib/clock.ts';
 import { silentLog } from '../../../src/lib/log.ts';
+import { fencedBy, NotHeld } from '../../../src/platform/cluster/fenced.ts';
 import { electLeader, type Leader } from '../../../src/platform/cluster/leader.ts';
 import type { KubeObject } from '../../../src/platform/cluster/port.ts';
-import { LEASES } from '../../../src/platform/cluster/resources.ts';
-import { startCore, type TestCore } from '../../local/apiserver/harness.ts';
+import { CONFIGMAPS, LEASES } from '../../../src/platform/cluster/resources.ts';
+import { aConfigMap, startCore, type TestCore } from '../../local/apiserver/harness.ts';
 import { eventually } from '../../support/eventually.ts';
 
 let core: TestCore;
@@ -17,7 +19,7 @@ afterEach(async () => {
   await core.close();
 });
 
-function elect(identity: string, more: { leaseMs?: number; isDead?: (holder: string) => boolean } = {}) {
+function elect(identity: string, more: { leaseMs?: number; isDead?: (holder: string) => boolean; clock?: Clock } = {}) {
   const log: string[] = [];
   const leader = electLeader({
     cluster: core.cluster,
@@ -69,4 +71,17 @@ it('the lease of a process that is known to be dead is taken at once', async () 
   await core.cluster.create(LEASES, { ...deadLease, spec: { ...deadLease.spec, leaseDurationSeconds: 60 } });
   const { leader } = elect('a', { isDead: (holder) => holder === 'dead' });
   await eventually(() => expect(leader.isLeader).toBe(true), { withinMs: 1000 });
+});
+
+it('holds the lease no longer than others wait for it, whatever it believes', async () => {
+  let now = 0;
+  const clock = { ...systemClock, monotonic: () => now };
+  const { leader } = elect('a', { clock, leaseMs: 60_000 });
+  await eventually(() => expect(leader.isLeader).toBe(true));
+  const cluster = fencedBy(() => leader.holds(), core.cluster);
+  await cluster.create(CONFIGMAPS, aConfigMap('while-it-leads'));
+  await core.api.close(); // what it believes stays as it is
+  now += 60_000; // frozen, and woken up
+  expect(leader.isLeader).toBe(true);
+  await expect(cluster.create(CONFIGMAPS, aConfigMap('after-it-slept'))).rejects.toBeInstanceOf(NotHeld);
 });
