@@ -61,6 +61,7 @@ export function createTrafficWatch(options: {
       const controller = caches.gatewayClasses.get(gateway.spec.gatewayClassName)?.spec.controllerName;
       const { window } = entry;
       const counts = await traffic.sample(gateway, controller);
+      if (entry.window !== window) return; // The weights were changed meanwhile: it was counted under the old ones.
       const at = clock.monotonic();
       entry.sample = { at, ...(counts && backendsOf(md, counts, at, window)) };
     } catch (error) {

@@ -369,6 +369,18 @@ describe('going back, and forward again', () => {
     expect(stable).toBeGreaterThan(other ?? 0);
   });
 
+  it('one on its way back stays past the steps when they are edited meanwhile', () => {
+    const world = begin(2);
+    world.spec = { ...world.spec, model: specOf(1, []).model };
+    pass(world);
+    expect(world.status.rollout).toMatchObject({ fast: true });
+    world.spec = specOf(1, [{ setWeight: 10 }, { pause: {} }, { setWeight: 50 }, { pause: {} }]);
+    world.shares.length = 0;
+    settle(world, 60);
+    expect(last(world)).toEqual(fast);
+    expect(world.status.rollout).toMatchObject({ phase: 'Healthy', stepIndex: 4 });
+  });
+
   it('from the oldest, the one between is forward; an older one than the window is back, step by step', () => {
     const world = begin(5);
     deploy(world, 3);

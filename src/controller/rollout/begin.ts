@@ -39,7 +39,9 @@ export function currentRun(input: RolloutInput, events: Happening[]): Run {
     ...(status.restartedAt && { restartedAt: status.restartedAt }),
   };
   const stepHash = stepHashOf(strategy.steps);
-  if (!isActive(rollout) || rollout.fast || rollout.stepHash === stepHash) return run;
+  if (!isActive(rollout) || rollout.stepHash === stepHash) return run;
+  // Fast stays past the steps, however many there are now: it must not fall back into them and halve the traffic.
+  if (rollout.fast) return { ...run, rollout: { ...rollout, stepHash, stepIndex: strategy.steps.length } };
   const stepIndex = firstIndex(run.stable !== undefined, strategy);
   events.push({ type: 'Normal', reason: 'StepsChanged', message: 'The steps were changed, the walk begins again.' });
   return { ...run, rollout: { ...rollout, stepHash, stepIndex, stepStartedAt: iso(now), progressedAt: iso(now) } };
