@@ -85,6 +85,12 @@ export function ruleErrors(schema: StructuralSchema, path: string): FieldError[]
     const field = `${path}.x-kubernetes-validations[${index}].rule`;
     if (!isObject(rule) || typeof rule.rule !== 'string') errors.push({ type: 'Required', field, detail: '' });
     else {
+      if (rule.optionalOldSelf === true)
+        errors.push({
+          type: 'Forbidden',
+          field: `${path}.x-kubernetes-validations[${index}].optionalOldSelf`,
+          detail: 'is not served by the local cluster',
+        });
       const problem = problemOf(rule);
       if (problem) errors.push({ type: 'Invalid', field, value: rule.rule, detail: `compilation failed: ${problem}` });
     }

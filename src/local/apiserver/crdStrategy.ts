@@ -20,6 +20,7 @@ export const CRD_STRATEGY: Strategy = {
     return [
       ...nameErrors(crd, spec),
       ...versionErrors(spec),
+      ...unservedErrors(spec),
       ...(old ? changeErrors(spec, objectAt(old, 'spec')) : []),
     ];
   },
@@ -86,6 +87,22 @@ function versionErrors(spec: Plain): FieldError[] {
       { type: 'Invalid', field: `${ONE_SCHEMA}.type`, value: schema.type ?? '', detail: 'must be object at the root' },
     ];
   return [...patternErrors(schema, ONE_SCHEMA), ...ruleErrors(schema, ONE_SCHEMA)];
+}
+
+/** What would be skipped without a word: better refused. */
+function unservedErrors(spec: Plain): FieldError[] {
+  const refused = (field: string): FieldError => ({
+    type: 'Forbidden',
+    field,
+    detail: 'is not served by the local cluster',
+  });
+  const conversion = objectAt(spec, 'conversion').strategy;
+  return [
+    ...(conversion === undefined || conversion === 'None' ? [] : [refused('spec.conversion.strategy')]),
+    ...listAt(spec, 'versions').flatMap((version, index) =>
+      listAt(version, 'selectableFields').length > 0 ? [refused(`spec.versions[${index}].selectableFields`)] : [],
+    ),
+  ];
 }
 
 function patternErrors(schema: StructuralSchema, path: string): FieldError[] {

@@ -9,7 +9,7 @@ import { NAMESPACES } from '../../platform/cluster/resources.ts';
 import { asObject, type Core, type Item, type Target, timeOf, type WriteMode } from './core.ts';
 import { admitSchema } from './custom.ts';
 import { compare, ownable } from './fields.ts';
-import { clone, equal, isObject, type Plain } from './json.ts';
+import { clone, equal, isObject, type Plain, readPath } from './json.ts';
 import { afterUpdate, type Ownership, readOwnership, type Writer, writeOwnership } from './managed.ts';
 import { generatedName, validateMetadata } from './metadata.ts';
 import type { ServedRow } from './registry.ts';
@@ -102,6 +102,7 @@ export function create(
   admitNamespace(core, target, metadata.name);
   if (metadata.name && core.store.get(row.storage, metadata.namespace, metadata.name))
     throw alreadyExists(row, metadata.name, core.store.get(row.storage, metadata.namespace, metadata.name));
+  if (row.storage === 'pods') admitPriority(row, object);
   const now = timeOf(core.clock.now());
   for (const key of ['deletionTimestamp', 'deletionGracePeriodSeconds', 'managedFields', 'generation'] as const)
     delete metadata[key];
@@ -226,6 +227,15 @@ function admit(row: ServedRow, object: KubeObject, old: KubeObject | undefined, 
   row.strategy?.default?.(object);
   errors.push(...(row.strategy?.validate?.(object, old) ?? []));
   if (errors.length > 0) throw invalid(row, object.metadata.name ?? '', errors);
+}
+
+const SYSTEM_PRIORITIES = new Set(['system-node-critical', 'system-cluster-critical']);
+
+/** There are no PriorityClasses here but those that every cluster has. */
+function admitPriority(row: ServedRow, pod: KubeObject): void {
+  const name = readPath(pod.spec, 'priorityClassName');
+  if (typeof name !== 'string' || name === '' || SYSTEM_PRIORITIES.has(name)) return;
+  throw forbidden(row, pod.metadata.name, `no PriorityClass with name ${name} was found`);
 }
 
 function admitNamespace(core: Core, { row, namespace }: Target, name: string): void {

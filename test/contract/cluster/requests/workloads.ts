@@ -66,6 +66,7 @@ export const pods: readonly Step[] = [
   pod('half a GPU', { containers: [container({ resources: { limits: { 'nvidia.com/gpu': '500m' } } })] }),
   pod('a port out of range', { containers: [container({ ports: [{ containerPort: 0 }] })] }),
   pod('a mount of no volume', { containers: [container({ volumeMounts: [{ name: 'v', mountPath: '/v' }] })] }),
+  pod('a priority that is not there', { priorityClassName: 'contract' }),
   pod('an unknown policy', { restartPolicy: 'Sometimes' }),
   {
     note: 'an image may change',
