@@ -1,5 +1,6 @@
 /** Deployments through the API and down to the pods: canaries step by step, every verb, every operation to its end. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { eventually } from '../support/eventually.ts';
 import { aServingLab, type ServingLab } from '../support/serving.ts';
 
 let lab: ServingLab;
@@ -51,17 +52,20 @@ test('a canary goes its steps when it is promoted, and tells each of them once a
     rollout: { outcome: 'PROMOTED' },
     generation: before.generation + 1,
   });
-  const told = (await lab.told(id)).filter((type) => !/weight|requested|resumed/.test(type));
-  expect(told).toEqual([
+  // Answers come by another resource than steps: either may be seen first, and the last one after the end.
+  const told = await eventually(async () => {
+    const all = (await lab.told(id)).filter((type) => !/weight|requested|resumed/.test(type));
+    expect(all.filter((type) => type === 'rollout.command_done')).toHaveLength(2);
+    return all;
+  });
+  expect(told.filter((type) => type !== 'rollout.command_done')).toEqual([
     'rollout.started',
     'rollout.step_completed',
     'rollout.paused',
     'rollout.step_completed',
-    'rollout.command_done',
     'rollout.step_completed',
     'rollout.paused',
     'rollout.step_completed',
-    'rollout.command_done',
     'rollout.promoted',
   ]);
   const { node } = await lab.ask<{ node: object }>(
@@ -212,4 +216,23 @@ test('scaling starts no rollout', async () => {
   });
   await lab.untilOperation(operation?.id ?? '', 'SUCCEEDED');
   expect(await lab.untilPhase('first', 'HEALTHY')).toMatchObject({ replicas: 1, generation: deployment?.generation });
+});
+
+test('scaling after an abort leaves the canary where it is', async () => {
+  const { deployment } = await lab.deploy({ name: 'scaled', ...version(1) });
+  await lab.untilPhase('scaled', 'HEALTHY');
+  const { rollout } = await lab.deploy({ name: 'scaled', ...version(2) });
+  await lab.untilRollout('scaled', 'PAUSED', 1);
+  await lab.drive('abortRollout', rollout?.id ?? '');
+  await lab.untilRollout('scaled', 'ABORTED');
+  const { operation, errors } = await lab.drive('updateDeployment', deployment?.id ?? '', { replicas: 3 });
+  expect(errors).toEqual([]);
+  await lab.untilOperation(operation?.id ?? '', 'SUCCEEDED');
+  const scaled = await eventually(async () => {
+    const found = await lab.deployment('scaled');
+    expect(found.stable).toMatchObject({ weight: 100, version: { number: 1 }, replicas: 3 });
+    return found;
+  });
+  expect(scaled.rollout).toMatchObject({ id: rollout?.id, phase: 'ABORTED', outcome: 'ABORTED' });
+  expect(await lab.told(rollout?.id ?? '')).not.toContain('rollout.retry_requested');
 });

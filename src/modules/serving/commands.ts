@@ -170,6 +170,7 @@ async function redeploy(
   change: Change,
   expectedGeneration: number | undefined,
   who: Who,
+  /** Where the input names it: `name` of deployModel, `deployment` of updateDeployment. */
   field: 'name' | 'deployment',
 ): Promise<Result<Effect>> {
   if (now.deleteRequestedAt) return deletingProblem(now, field);
@@ -192,7 +193,8 @@ async function redeploy(
     resources: next.resources,
     placement: next.placement,
   });
-  if (newest?.hash === hash && now.rolloutId && (await mayStartOver(tx, now.rolloutId))) {
+  // Only who deploys asks for the version: scaling after an abort once brought the bad canary back.
+  if (field === 'name' && newest?.hash === hash && now.rolloutId && (await mayStartOver(tx, now.rolloutId))) {
     // Asked for again after an abort: the same rollout starts over, which is what the verb Retry does.
     const command = await addCommand(tx, now, now.rolloutId, { verb: 'Retry', reason: 'deployed again' }, who);
     const moved = isSame(pick(now), next)

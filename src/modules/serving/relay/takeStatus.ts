@@ -11,6 +11,7 @@ import type {
   RolloutStatus,
 } from '../../../contract/modeldeployment.ts';
 import { ANNOTATIONS, CONDITIONS } from '../../../contract/names.ts';
+import { OBSTACLES } from '../../../contract/verbs.ts';
 import type { Tx } from '../../../platform/db/db.ts';
 import { lockDeployment, newestRevision } from '../change.ts';
 import { phaseUntilSeen } from '../phase.ts';
@@ -178,9 +179,6 @@ function endOf({ message }: RolloutRow, outcome: RolloutOutcome): Pick<RolloutRo
   return { outcome: ended, phase: 'HEALTHY', message: 'What it brought became stable.' };
 }
 
-/** What keeps the controller from acting on a spec at all. */
-const OBSTACLES: readonly string[] = ['InvalidSpec', 'RuntimeNotFound', 'FormatNotServed'];
-
 /** The controller has looked at what these operations wanted, or at what a later one wanted on top. */
 async function settleOperations(tx: Tx, row: DeploymentRow, md: ModelDeployment): Promise<void> {
   const { generation, annotations = {} } = md.metadata;
@@ -188,7 +186,7 @@ async function settleOperations(tx: Tx, row: DeploymentRow, md: ModelDeployment)
   const reached = row.openOperations.indexOf(annotations[ANNOTATIONS.operation] ?? '');
   if (reached < 0) return;
   const progress = md.status?.conditions?.find(({ type }) => type === CONDITIONS.progressing);
-  const obstacle = progress && OBSTACLES.includes(progress.reason) ? progress.message : undefined;
+  const obstacle = OBSTACLES.some((one) => one === progress?.reason) ? progress?.message : undefined;
   const done = row.openOperations.slice(0, reached + 1);
   await closeOperations(tx, row, done, obstacle);
   row.openOperations = row.openOperations.slice(reached + 1);
