@@ -80,6 +80,8 @@ export interface Kubernetes {
   url: string;
   /** Where Traefik listens for requests, when it was asked for. */
   gateway: string | undefined;
+  /** What Traefik has counted, as Prometheus text. */
+  gatewayMetrics: string | undefined;
   /** A cluster port by a kubeconfig (the admin's), closed by `stop`. */
   port(kubeconfig?: string): ClusterPort;
   /** Runs kubectl of the same version; what it printed, or an error with what it said. */
@@ -179,6 +181,7 @@ function handleOf({ name, plane, options: { traefik } }: Saved): Kubernetes {
     kubeconfig,
     url: urlOf(plane),
     gateway: traefik ? `http://${plane.address}:${plane.ports.gateway}` : undefined,
+    gatewayMetrics: traefik ? `http://${plane.address}:${plane.ports.traefik}/metrics` : undefined,
     as: (user, groups = []) => {
       const file = `user-${Buffer.from(JSON.stringify([user, ...groups])).toString('hex')}`.slice(0, 200);
       return writeKubeconfig(run, urlOf(plane), { file, user, groups });

@@ -116,7 +116,8 @@ export async function startTraefik(plane: ControlPlane): Promise<void> {
     ping: true,
     api: false,
     'entrypoints.web.address': `${address}:${ports.gateway}`,
-    'entrypoints.traefik.address': `127.0.0.1:${ports.traefik}`,
+    'entrypoints.traefik.address': `${address}:${ports.traefik}`,
+    'metrics.prometheus': true,
     'providers.kubernetesgateway': true,
     'providers.kubernetesgateway.statusaddress.ip': address,
   };
