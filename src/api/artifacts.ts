@@ -1,4 +1,5 @@
 /** `PUT`, `HEAD`, `GET /artifacts/<digest>`: bytes in and out, verified while they stream, resumable in both directions. */
+import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { DIGEST_PATTERN } from '../contract/names.ts';
 import type { ArtifactStore } from '../platform/artifacts/port.ts';
@@ -53,7 +54,7 @@ export function registerArtifacts(app: FastifyInstance, options: ArtifactRoutes)
       return reply.code(400).send({ error: 'Content-Range must be `bytes <first>-<last>/<total>` and fit the body.' });
     if ((part.total ?? 0) > maxBytes)
       return reply.code(413).send({ error: `An artifact may have at most ${maxBytes} bytes.` });
-    const outcome = await artifacts.put(digest, request.raw, part);
+    const outcome = await patiently(request, (body) => artifacts.put(digest, body, part));
     switch (outcome.state) {
       case 'complete':
         return reply.code(201).send({ digest, sizeBytes: outcome.sizeBytes });
@@ -71,13 +72,14 @@ export function registerArtifacts(app: FastifyInstance, options: ArtifactRoutes)
       case 'too_large':
         return reply.code(413).send({ error: `An artifact may have at most ${outcome.maxBytes} bytes.` });
       case 'no_space': {
-        const [{ receivedBytes }, { total }] = [outcome, part];
-        const missing = total === null ? '' : ` for the ${total - receivedBytes} bytes that are missing`;
+        const { receivedBytes, reservedBytes } = outcome;
+        const missing = part.total === null ? '' : ` for the ${part.total - receivedBytes} bytes that are missing`;
+        const room = `has no room${missing} besides the ${reservedBytes} bytes that stay free for the database`;
         return reply
           .code(507)
           .headers({ 'upload-offset': receivedBytes, connection: 'close' })
           .send({
-            error: `The disk of the artifact store has no room${missing}. Make room there, then go on at byte ${receivedBytes}.`,
+            error: `The disk of the artifact store ${room}. Make room there, then go on at byte ${receivedBytes}.`,
             receivedBytes,
           });
       }
@@ -116,6 +118,31 @@ export function registerArtifacts(app: FastifyInstance, options: ArtifactRoutes)
     return found
       ? reply.send(found.body)
       : reply.code(404).send({ error: 'No complete artifact of this digest is here.' });
+  }
+}
+
+/**
+ * The limit on silence is for a client that does not send. While the store reads again what came before, waits for another
+ * upload of the same bytes or flushes them, nobody asks the client for anything: ten gigabytes took longer than a minute.
+ * A store that stops early leaves the connection as it is, so that the answer gets through.
+ */
+async function patiently<T>({ raw }: Request, work: (body: Readable) => Promise<T>): Promise<T> {
+  const { socket } = raw;
+  const silenceMs = socket.timeout ?? 0;
+  let isOver = false;
+  async function* read() {
+    socket.setTimeout(silenceMs);
+    yield* raw.iterator({ destroyOnReturn: false });
+    if (!isOver) socket.setTimeout(0);
+  }
+  const body = Readable.from(read(), { objectMode: false });
+  body.on('error', () => {}); // What nobody wants any more may break off.
+  socket.setTimeout(0);
+  try {
+    return await work(body);
+  } finally {
+    isOver = true;
+    socket.setTimeout(silenceMs);
   }
 }
 

@@ -5,14 +5,31 @@
  */
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, open, readdir, rename, rm, stat, statfs, utimes } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Readable, Transform } from 'node:stream';
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ArtifactInfo, ArtifactStore, PutOutcome } from './port.ts';
+import { type Claim, createRoom } from './room.ts';
+
+interface Part {
+  offset: number;
+  total: number | null;
+}
+
+/** An upload that goes no further. */
+class Stopped extends Error {
+  readonly why: 'too_large' | 'no_space';
+
+  constructor(why: 'too_large' | 'no_space') {
+    super(why);
+    this.why = why;
+  }
+}
 
 export function createFileArtifacts(options: { dir: string; maxBytes: number }): ArtifactStore {
   const { dir, maxBytes } = options;
+  const room = createRoom(dir);
   const hexOf = (digest: string) => digest.slice('sha256:'.length);
   const finalPath = (digest: string) => join(dir, 'sha256', hexOf(digest).slice(0, 2), hexOf(digest));
   const uploadPath = (digest: string) => join(dir, 'uploads', hexOf(digest));
@@ -50,11 +67,7 @@ export function createFileArtifacts(options: { dir: string; maxBytes: number }):
     await utimes(finalPath(digest), now, now);
   }
 
-  async function write(
-    digest: string,
-    body: Readable,
-    part: { offset: number; total: number | null },
-  ): Promise<PutOutcome> {
+  async function write(digest: string, body: Readable, part: Part): Promise<PutOutcome> {
     const present = await head(digest);
     if (present?.complete) {
       await refresh(digest);
@@ -65,41 +78,43 @@ export function createFileArtifacts(options: { dir: string; maxBytes: number }):
     if (part.offset !== received) return { state: 'wrong_offset', receivedBytes: present?.receivedBytes ?? 0 };
     if ((part.total ?? 0) > maxBytes) return { state: 'too_large', maxBytes };
 
-    const path = uploadPath(digest);
     await mkdir(join(dir, 'uploads'), { recursive: true, mode: 0o700 });
-    // Before a byte is written: others may live on this disk, Postgres among them.
-    const { bavail, bsize } = await statfs(dir);
-    if (part.total !== null && part.total - received > bavail * bsize) {
-      return { state: 'no_space', receivedBytes: present?.receivedBytes ?? 0 };
+    const claim = await room.claim(part.total === null ? null : part.total - received);
+    if (!claim) return noSpace(present?.receivedBytes ?? 0);
+    try {
+      return await receive(digest, body, { ...part, received, claim });
+    } finally {
+      claim.release();
     }
+  }
+
+  /** Appends to what was received, and gives it its name when it is all there. */
+  async function receive(
+    digest: string,
+    body: Readable,
+    { total, received, claim }: Part & { received: number; claim: Claim },
+  ): Promise<PutOutcome> {
+    const path = uploadPath(digest);
     const hash = createHash('sha256');
     if (received > 0) await pipeline(createReadStream(path), hash, { end: false });
     let size = received;
-    let tooLarge = false;
-    const meter = new Transform({
-      transform(chunk: Buffer, _encoding, done) {
+    async function* metered() {
+      for await (const chunk of body as AsyncIterable<Buffer>) {
         size += chunk.length;
-        if (size > maxBytes) {
-          tooLarge = true;
-          done(new Error('too large'));
-          return;
-        }
+        if (size > maxBytes) throw new Stopped('too_large');
+        if (!(await claim.write(chunk.length))) throw new Stopped('no_space');
         hash.update(chunk);
-        done(null, chunk);
-      },
-    });
-    try {
-      await pipeline(body, meter, createWriteStream(path, { flags: received > 0 ? 'a' : 'w', mode: 0o600 }));
-    } catch (error) {
-      if (tooLarge) {
-        await rm(path, { force: true });
-        return { state: 'too_large', maxBytes };
+        yield chunk;
       }
-      throw error; // the client went away: what came stays and can be resumed
     }
-    if (part.total !== null && size < part.total) return { state: 'partial', receivedBytes: size };
+    try {
+      await pipeline(metered, createWriteStream(path, { flags: received > 0 ? 'a' : 'w', mode: 0o600 }));
+    } catch (error) {
+      return await stopped(path, total, error);
+    }
+    if (total !== null && size < total) return { state: 'partial', receivedBytes: size };
     const actual = `sha256:${hash.digest('hex')}`;
-    if (actual !== digest || (part.total !== null && size !== part.total)) {
+    if (actual !== digest || (total !== null && size !== total)) {
       await rm(path, { force: true });
       return { state: 'mismatch', actual };
     }
@@ -109,12 +124,28 @@ export function createFileArtifacts(options: { dir: string; maxBytes: number }):
     return { state: 'complete', sizeBytes: size };
   }
 
-  async function put(digest: string, ...given: [Readable, { offset: number; total: number | null }]) {
+  /** @throws what is neither: when the client went away, what came stays and can be resumed */
+  async function stopped(path: string, total: number | null, error: unknown): Promise<PutOutcome> {
+    const tooLarge = error instanceof Stopped && error.why === 'too_large';
+    const full = isFull(error);
+    if (!tooLarge && !full) throw error;
+    // Of what has no known end nobody can tell whether it will ever fit: it does not keep the disk full meanwhile.
+    if (tooLarge || total === null) await rm(path, { force: true });
+    return tooLarge ? { state: 'too_large', maxBytes } : noSpace((await sizeOf(path)) ?? 0);
+  }
+
+  const noSpace = async (receivedBytes: number): Promise<PutOutcome> => ({
+    state: 'no_space',
+    receivedBytes,
+    reservedBytes: await room.reserve(),
+  });
+
+  async function put(digest: string, body: Readable, part: Part): Promise<PutOutcome> {
     try {
-      return await write(digest, ...given);
+      return await write(digest, body, part);
     } catch (error) {
       if (!isFull(error)) throw error;
-      return { state: 'no_space' as const, receivedBytes: (await sizeOf(uploadPath(digest))) ?? 0 };
+      return noSpace((await sizeOf(uploadPath(digest))) ?? 0);
     }
   }
 
@@ -161,8 +192,10 @@ export function createFileArtifacts(options: { dir: string; maxBytes: number }):
   };
 }
 
-const isFull = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
+function isFull(error: unknown): boolean {
+  if (error instanceof Stopped) return error.why === 'no_space';
+  return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
+}
 
 /** What a disk has not taken may be lost from memory as well: then nobody may go on from it. */
 async function synced(path: string): Promise<void> {

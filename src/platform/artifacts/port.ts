@@ -16,8 +16,11 @@ export type PutOutcome =
   /** All bytes came but they are something else. Nothing was kept. */
   | { state: 'mismatch'; actual: string }
   | { state: 'too_large'; maxBytes: number }
-  /** The disk is full, or would be. What came before stays: go on at `receivedBytes` when there is room. */
-  | { state: 'no_space'; receivedBytes: number }
+  /**
+   * The disk is full, but for what is kept free for others, or would be. What came of a body of known size stays: go on at
+   * `receivedBytes` when there is room.
+   */
+  | { state: 'no_space'; receivedBytes: number; reservedBytes: number }
   /** The offset is not where the upload stands. */
   | { state: 'wrong_offset'; receivedBytes: number };
 

@@ -2,12 +2,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { type IncomingMessage, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { ClopsFault, createClopsClient } from '../../../src/client/index.ts';
+import { eventually } from '../../support/eventually.ts';
 
 const STORE = join(import.meta.dirname, 'store.ts');
 /** 4 MiB of disk, of which 1 MiB is free. */
@@ -15,6 +17,8 @@ const SCRIPT =
   'mount -t tmpfs -o size=4m tmpfs "$1" && dd if=/dev/zero of="$1/ballast" bs=64k count=48 2>/dev/null && exec "$2" "$3" "$1" token';
 const BYTES = randomBytes(2 * 1024 * 1024);
 const DIGEST = `sha256:${createHash('sha256').update(BYTES).digest('hex')}`;
+/** A twentieth of the disk. */
+const RESERVE = Math.floor(4 * 1024 * 1024 * 0.05);
 const headers = { authorization: 'Bearer token' };
 
 let mount: string;
@@ -59,7 +63,7 @@ test.runIf(isRoot)('what does not fit is refused before a byte of it is kept', a
     expect(fault).toMatchObject({
       code: 'STORE_UNAVAILABLE',
       retryable: false,
-      message: `The disk of the artifact store has no room for the ${BYTES.length} bytes that are missing. Make room there, then go on at byte 0.`,
+      message: `The disk of the artifact store has no room for the ${BYTES.length} bytes that are missing besides the ${RESERVE} bytes that stay free for the database. Make room there, then go on at byte 0.`,
     });
     expect(await offset()).toBeNull();
     await makeRoom();
@@ -70,10 +74,18 @@ test.runIf(isRoot)('what does not fit is refused before a byte of it is kept', a
   }
 });
 
+/** The disk as the store sees it. */
+const disk = (): string => `/proc/${store.pid}/root${mount}`;
+const free = (): number => {
+  const { bavail, bsize } = statfsSync(disk());
+  return bavail * bsize;
+};
+
 test.runIf(isRoot)(
-  'what outgrows the disk unannounced stays as far as it came, and goes on from there',
+  'what outgrows the disk unannounced leaves nothing behind, and the reserve free',
   async ({ skip }) => {
     if (!url) skip('this container may not mount');
+    const before = free();
     const body = new ReadableStream({
       start(controller) {
         controller.enqueue(new Uint8Array(BYTES));
@@ -81,21 +93,65 @@ test.runIf(isRoot)(
       },
     });
     const full = await fetch(at(), { method: 'PUT', headers, body, duplex: 'half' });
-    const answer = (await full.json()) as { error: string; receivedBytes: number };
-    expect([full.status, answer.error]).toEqual([
+    expect([full.status, await full.json()]).toEqual([
       507,
-      `The disk of the artifact store has no room. Make room there, then go on at byte ${answer.receivedBytes}.`,
+      {
+        error: `The disk of the artifact store has no room besides the ${RESERVE} bytes that stay free for the database. Make room there, then go on at byte 0.`,
+        receivedBytes: 0,
+      },
     ]);
-    expect(answer.receivedBytes).toBeGreaterThan(0);
-    expect((await fetch(at(), { headers })).status).toBe(404);
-    expect(await offset()).toBe(String(answer.receivedBytes));
+    expect(await offset()).toBeNull();
+    expect(free()).toBe(before);
     await makeRoom();
-    const range = `bytes ${answer.receivedBytes}-${BYTES.length - 1}/${BYTES.length}`;
-    const rest = await fetch(at(), {
-      method: 'PUT',
-      headers: { ...headers, 'content-range': range },
-      body: new Uint8Array(BYTES.subarray(answer.receivedBytes)),
-    });
-    expect(rest.status).toBe(201);
+    expect((await fetch(at(), { method: 'PUT', headers, body: new Uint8Array(BYTES) })).status).toBe(201);
   },
 );
+
+test.runIf(isRoot)('the reserve is for others, and what uploads in flight were promised is taken', async ({ skip }) => {
+  if (!url) skip('this container may not mount');
+  const put = (sizeBytes: number) => upload(sizeBytes);
+  const [tight, half] = [free() - Math.floor(RESERVE / 2), Math.floor((free() - RESERVE) * 0.6)];
+  expect((await put(tight).answer()).status).toBe(507);
+  const first = put(half);
+  first.send(1000);
+  await eventually(async () => expect(await first.received()).toBe(1000));
+  expect((await put(half + 1).answer()).status).toBe(507);
+
+  // Somebody else fills the disk meanwhile: what came stays, and goes on when there is room.
+  writeFileSync(join(disk(), 'others'), Buffer.alloc(free() - RESERVE));
+  first.send(half - 1000);
+  expect((await first.answer()).status).toBe(507);
+  expect(free()).toBeGreaterThan(RESERVE / 2);
+  expect(await first.received()).toBeGreaterThanOrEqual(1000);
+  rmSync(join(disk(), 'others'));
+  expect((await put(half).end()).status).toBe(201);
+});
+
+/** An upload of known size that is sent as it is told. */
+function upload(sizeBytes: number) {
+  const bytes = BYTES.subarray(0, sizeBytes);
+  const path = `${url}/artifacts/sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+  const sent = request(path, { method: 'PUT', headers: { ...headers, 'content-length': sizeBytes } });
+  const answered = new Promise<IncomingMessage>((resolve, reject) => sent.on('response', resolve).on('error', reject));
+  answered.catch(() => {});
+  let at = 0;
+  const send = (count: number): void => {
+    sent.write(bytes.subarray(at, at + count));
+    at += count;
+  };
+  const answer = async (): Promise<{ status: number | undefined }> => {
+    sent.flushHeaders();
+    const response = await answered;
+    sent.destroy();
+    return { status: response.statusCode };
+  };
+  return {
+    send,
+    answer,
+    end: async () => {
+      send(sizeBytes - at);
+      return answer();
+    },
+    received: async () => Number((await fetch(path, { method: 'HEAD', headers })).headers.get('upload-offset')),
+  };
+}

@@ -1,4 +1,7 @@
-/** The artifact routes as a process, for a test that puts them on a disk of its own. Prints its port; a line on stdin makes room. */
+/**
+ * The artifact routes as a process, for a test that puts them on a disk of its own, or is impatient with silence. Prints its
+ * port; a line on stdin makes room.
+ */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fastify } from 'fastify';
@@ -6,9 +9,9 @@ import { registerArtifacts } from '../../../src/api/artifacts.ts';
 import { createFileArtifacts } from '../../../src/platform/artifacts/files.ts';
 import { createUrlSigner } from '../../../src/platform/artifacts/sign.ts';
 
-const [dir = '', token = ''] = process.argv.slice(2);
+const [dir = '', token = '', silenceMs = '0'] = process.argv.slice(2);
 const maxBytes = 1024 ** 3;
-const app = fastify();
+const app = fastify({ connectionTimeout: Number(silenceMs) });
 registerArtifacts(app, {
   artifacts: createFileArtifacts({ dir: join(dir, 'artifacts'), maxBytes }),
   signer: createUrlSigner({ key: 'test', artifactsUrl: 'http://127.0.0.1/artifacts' }),
