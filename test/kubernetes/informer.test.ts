@@ -121,8 +121,6 @@ for (const { name, start, missing } of CASES) {
       );
 
     const model = (at: number): KubeObject => ({
-      apiVersion: 'serving.clops.dev/v1alpha1',
-      kind: 'ModelDeployment',
       ...aModel(`m-${at}`, {}, namespace),
       metadata: { name: `m-${at}`, namespace },
     });

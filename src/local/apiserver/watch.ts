@@ -8,7 +8,7 @@ import { apiVersionOf } from '../../platform/cluster/port.ts';
 import type { Core, Target } from './core.ts';
 import type { ServedRow } from './registry.ts';
 import { predicateOf } from './selectors.ts';
-import { badRequest, expired, invalid, unforeseen } from './status.ts';
+import { badRequest, expired, invalid, type Refusal, unforeseen } from './status.ts';
 import type { StoreEvent } from './store.ts';
 
 const BUFFERED_EVENTS = 1000;
@@ -68,6 +68,7 @@ export function watch(
 
   const asked = query.get('resourceVersion') ?? '';
   const begin = past(core, row, namespace, asked);
+  if (!begin) return refusedInStream(expired(asked, store.oldest(row.storage)));
   const initial = begin.flatMap((event) => lineFor(row, event, inScope));
   let sent = Number(asked) || store.revision;
   const stream = createStream<Uint8Array>({ capacity: initial.length + BUFFERED_EVENTS, onEnd: stop });
@@ -117,8 +118,13 @@ export function watch(
   return stream;
 }
 
-/** What a watch begins with: everything there is, or the events after a revision; 410 when some of them are gone. */
-function past(core: Core, row: ServedRow, namespace: string | undefined, asked: string): StoreEvent[] {
+/** A watch that has begun cannot be answered with a status of HTTP any more: a real server says it in the stream. */
+async function* refusedInStream({ status }: Refusal): AsyncGenerator<Uint8Array> {
+  yield encode({ type: 'ERROR', object: { metadata: {}, ...status } });
+}
+
+/** What a watch begins with: everything there is, or the events after a revision; undefined when some of them are gone. */
+function past(core: Core, row: ServedRow, namespace: string | undefined, asked: string): StoreEvent[] | undefined {
   const { store } = core;
   if (asked === '' || asked === '0') {
     const revisionOf = (object: KubeObject): number => Number(object.metadata.resourceVersion);
@@ -130,17 +136,14 @@ function past(core: Core, row: ServedRow, namespace: string | undefined, asked: 
     throw unforeseen(
       `resourceVersion: Invalid value: "${asked}": strconv.ParseUint: parsing "${asked}": invalid syntax`,
     );
-  const events = store.since(row.storage, Number(asked));
-  if (!events) throw expired(asked, store.oldest(row.storage));
-  return events;
+  return store.since(row.storage, Number(asked));
 }
 
 function timeoutOf(query: URLSearchParams): number {
   const given = query.get('timeoutSeconds');
   if (given === null) return DEFAULT_TIMEOUT_S;
-  const seconds = Number(given);
-  if (!Number.isInteger(seconds) || seconds < 0)
-    throw badRequest(`invalid timeoutSeconds "${given}": must be a whole number of seconds`);
+  if (!/^-?\d+$/.test(given)) throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(given)}: invalid syntax`);
+  const seconds = Math.max(0, Number(given));
   return seconds === 0 ? DEFAULT_TIMEOUT_S : Math.min(seconds, 24 * 3600);
 }
 

@@ -16,6 +16,8 @@ import { eventually } from '../../support/eventually.ts';
 export interface Started {
   port: ClusterPort;
   kubeconfig: string;
+  /** A version of ModelDeployments whose past is gone. */
+  tooOld(): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -49,6 +51,7 @@ export interface Lab {
   namespace(topic: string): Promise<string>;
   /** Our own kinds are served. */
   installCrds(): Promise<void>;
+  tooOld(): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -56,7 +59,7 @@ export const OWN_CRDS = ['modeldeployments', 'rolloutcommands', 'servingruntimes
   (plural) => parse(readFileSync(`deploy/crds/${plural}.yaml`, 'utf8')) as KubeObject,
 );
 
-export function openLab(started: Started): Lab {
+export function openLab(started: Omit<Started, 'tooOld'> & Partial<Started>): Lab {
   const { port, kubeconfig } = started;
   const { cluster = {}, user = {} } = readCurrentContext(kubeconfig);
   const data = (text: string | undefined): Buffer => Buffer.from(text ?? '', 'base64');
@@ -108,6 +111,7 @@ export function openLab(started: Started): Lab {
         });
       }
     },
+    tooOld: () => started.tooOld?.() ?? Promise.reject(new Error('this lab has no version that is too old')),
     async close() {
       agent.destroy();
       await started.stop();

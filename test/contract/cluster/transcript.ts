@@ -118,6 +118,7 @@ export function normalised(text: string, namespace: string): string {
     .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, 'TIME')
     .replace(/(resourceVersion"?): "?\d+"?/g, '$1: RV')
     .replace(/ current: \d+/, ' current: RV')
+    .replace(/too old resource version: \d+ \(\d+\)/g, 'too old resource version: RV (RV)')
     .replace(/in record \(\d+\)/g, 'in record (RV)')
     .replace(/^ *storageVersionHash: .*\n/gm, '');
 }

@@ -82,6 +82,7 @@ const ROWS: Readonly<Record<string, readonly Example[]>> = {
       code: 422,
       says: 'sendInitialEvents is forbidden',
     },
+    { line: `GET ${PODS}?watch=true&resourceVersion=99999999`, code: 200, says: '"code":410' },
   ],
   CRDs: [
     refusedCrd(crd([version(), version({}, { name: 'v2', storage: false })]), 'serves one version'),

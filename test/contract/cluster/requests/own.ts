@@ -1,4 +1,5 @@
 /** Our own kinds: each rule of their schemas broken once, defaults, pruning, generations, status and scale. */
+import type { KubeObject } from '../../../../src/platform/cluster/port.ts';
 import type { Step } from '../transcript.ts';
 
 const DIGEST = `sha256:${'2c8f'.repeat(16)}`;
@@ -8,7 +9,7 @@ const RUNTIMES = '/apis/serving.clops.dev/v1alpha1/servingruntimes';
 
 type Fields = Record<string, unknown>;
 
-export const aModel = (name: string, spec: Fields = {}, namespace = 'NS'): Fields => ({
+export const aModel = (name: string, spec: Fields = {}, namespace = 'NS'): KubeObject => ({
   apiVersion: 'serving.clops.dev/v1alpha1',
   kind: 'ModelDeployment',
   metadata: { name, namespace },

@@ -82,7 +82,7 @@ export const garbage: Tale = async (story) => {
   await gone(story, 'blocking', 'front');
   tell('and goes last', await there(story));
 
-  const model = await lab.port.create(MODELDEPLOYMENTS, aModel('owner', {}, namespace) as unknown as KubeObject);
+  const model = await lab.port.create(MODELDEPLOYMENTS, aModel('owner', {}, namespace));
   await made(story, 'of-model', { ownerReferences: [owned(model, { controller: true, blockOwnerDeletion: true })] });
   await lab.port.delete(MODELDEPLOYMENTS, 'owner', namespace);
   await gone(story, 'of-model');
@@ -93,7 +93,7 @@ export const namespaces: Tale = async (story) => {
   const { lab, namespace, tell, until } = story;
   await made(story, 'plain');
   await made(story, 'held', { finalizers: [HOLD] });
-  await lab.port.create(MODELDEPLOYMENTS, aModel('vad', {}, namespace) as unknown as KubeObject);
+  await lab.port.create(MODELDEPLOYMENTS, aModel('vad', {}, namespace));
   await lab.port.delete(NAMESPACES, namespace);
   tell('nothing new', await refusalOf(made(story, 'late')));
   await gone(story, 'plain');

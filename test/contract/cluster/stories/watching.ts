@@ -1,6 +1,6 @@
 /** One watch request: what it sends, where it can be taken up again, and how it ends. */
 import type { KubeObject, WatchEvent, WatchOptions } from '../../../../src/platform/cluster/port.ts';
-import { CONFIGMAPS } from '../../../../src/platform/cluster/resources.ts';
+import { CONFIGMAPS, MODELDEPLOYMENTS } from '../../../../src/platform/cluster/resources.ts';
 import type { Lab } from '../lab.ts';
 import { refusalOf, type Tale } from './story.ts';
 
@@ -82,6 +82,9 @@ export const watching: Tale = async ({ lab, namespace, tell }) => {
     isNewer: Number(bookmarks.at(-1)?.version) >= Number(elsewhere.metadata.resourceVersion),
   });
 
+  const ancient = await lab.tooOld();
+  const late = port.watch(MODELDEPLOYMENTS, { namespace, resourceVersion: ancient })[Symbol.asyncIterator]();
+  tell('too old', await refusalOf(late.next()));
   const unknown = { ...CONFIGMAPS, plural: 'nopes' };
   tell('no such kind', await refusalOf(port.watch(unknown, { resourceVersion: '' })[Symbol.asyncIterator]().next()));
   const abort = new AbortController();
