@@ -397,7 +397,7 @@ describe.skipIf(missing)('two controllers', () => {
     const timed = (version: number) =>
       lab.deploy('vad', version, {
         replicas: 1,
-        strategy: { canary: { steps: [{ setWeight: 50 }, { pause: { seconds: 8 } }], scaleDownDelaySeconds: 0 } },
+        strategy: { canary: { steps: [{ setWeight: 50 }, { pause: { seconds: 10 } }], scaleDownDelaySeconds: 0 } },
       });
     start('one');
     await leads('one');
@@ -406,6 +406,8 @@ describe.skipIf(missing)('two controllers', () => {
     await lab.until('vad', isHealthy(1));
     await timed(2);
     await lab.until('vad', isPaused);
+    // What is on its way when the process is frozen arrives later: nobody can call it back.
+    await eventually(async () => expect((await lab.askedWithin('one', 1000)).filter(isWrite)).toEqual([]));
     processes.get('one')?.kill('SIGSTOP');
     await leads('two');
     await lab.until('vad', isHealthy(2), 40_000);
