@@ -3,7 +3,8 @@
  * CLOPS_HTTP_PORT) names in this shell, then what `clops login` kept, then the instance of this folder. What is said in
  * the shell is nearer than what was kept some day: with the login first, two instances on one machine were mixed up.
  * A token is never sent to a place that it was not given for: one that was kept goes to the address it was kept with, and
- * CLOPS_TOKEN without CLOPS_URL to the instance of this machine, as the server's setting of that name.
+ * CLOPS_TOKEN without CLOPS_URL to the instance of this machine, as the server's setting of that name. This folder's own
+ * goes where its instance says that it listens: at its end it takes that back, and another may listen by default.
  */
 import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -20,6 +21,11 @@ export interface Place {
   /** It is the instance of this folder, which `npm start` starts. */
   isLocal: boolean;
 }
+
+type LocalPlace = Pick<Place, 'url' | 'from' | 'isLocal'> & {
+  /** Nobody said so: no instance of this folder is running. */
+  isGuess?: true;
+};
 
 const KEPT = 'clops login';
 
@@ -53,17 +59,18 @@ export async function findPlace(config: ClientConfig): Promise<Place> {
     const from = `${credentialsFile} (${KEPT})`;
     return { ...kept, from, tokenFrom: from, isLocal: kept.url === local.url };
   }
-  const own = await localToken(config);
+  const own = local.isGuess ? { token: undefined, tokenFrom: undefined } : await localToken(config);
   if (own.token === undefined && kept?.url === local.url)
     return { ...local, token: kept.token, tokenFrom: `${credentialsFile} (${KEPT})` };
   return { ...local, ...own };
 }
 
 /** Where the instance of this folder listens: it writes that beside its token. CLOPS_HTTP_PORT overrules it. */
-export async function findLocal({ local }: ClientConfig): Promise<Pick<Place, 'url' | 'from' | 'isLocal'>> {
+export async function findLocal({ local }: ClientConfig): Promise<LocalPlace> {
   if (local.urlFile === undefined) return { url: local.url, from: 'CLOPS_HTTP_PORT', isLocal: true };
   const said = await readText(local.urlFile);
-  if (said === undefined) return { url: local.url, from: `the default (there is no ${local.urlFile})`, isLocal: true };
+  if (said === undefined)
+    return { url: local.url, from: `the default (there is no ${local.urlFile})`, isLocal: true, isGuess: true };
   if (!URL.canParse(said) || !/^https?:/.test(said))
     throw new CliError(
       EXIT.usage,

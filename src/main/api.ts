@@ -31,7 +31,7 @@ export async function serveApi({ config, lifetime }: Parts, { services, signer, 
     { registerGraphiql },
     { ensureActor },
     { startSweeping },
-    { adminToken, rememberUrl },
+    { adminToken, forgetUrl, rememberUrl },
   ] = await apiCode();
   const admin = await ensureActor(services.db, 'PERSON', 'admin', true);
   const principal = { actorId: admin.id, name: admin.name, isPlatformAdmin: true };
@@ -48,5 +48,6 @@ export async function serveApi({ config, lifetime }: Parts, { services, signer, 
   lifetime.atEnd('api', () => running.close());
   lifetime.atEnd('artifact sweep', startSweeping(services));
   rememberUrl(config.dataDir, running.url);
+  lifetime.atEnd('address', () => forgetUrl(config.dataDir));
   return running.url;
 }

@@ -58,7 +58,7 @@ test('an artifact address that the relay signed is accepted by the API, and the 
   const secrets = join(folder, 'secrets');
   mkdirSync(secrets);
   writeFileSync(join(secrets, 'token'), `${token}\n`);
-  writeFileSync(join(secrets, 'signing.key'), 'a key that both have\n');
+  writeFileSync(join(secrets, 'signing.key'), 'a key that both have, and long enough\n');
   const url = `http://127.0.0.1:${http}`;
   const env = {
     NODE_ENV: 'production',

@@ -8,6 +8,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -104,6 +105,23 @@ test('a killed Postgres is started again at the same address with what was commi
     expect(findPostmaster(realData(folder))?.pid).not.toBe(before?.pid);
   });
 });
+
+test.runIf(process.platform === 'linux')(
+  'a running Postgres is known by its folder: after the clock was set, and by another path',
+  async () => {
+    const folder = aFolder();
+    await start(folder);
+    const pidFile = join(realData(folder), 'postmaster.pid');
+    const lines = readFileSync(pidFile, 'utf8').split('\n');
+    const pid = Number(lines[0]);
+    const link = join(aFolder(), 'link');
+    symlinkSync(realData(folder), link);
+    expect(findPostmaster(link)?.pid).toBe(pid);
+    lines[2] = `${Number(lines[2]) + 3_600}`;
+    writeFileSync(pidFile, lines.join('\n'));
+    expect(findPostmaster(realData(folder))?.pid).toBe(pid);
+  },
+);
 
 test('a pid file that names somebody else, and an initdb that was killed, are no obstacle', async () => {
   const folder = aFolder();

@@ -91,7 +91,7 @@ test('starts everything, answers, refuses a second start, and leaves nothing aft
   expect(pids.map(identityOf)).toEqual([null, null]);
   expect(findPostmaster(join(folder, 'postgres', 'data'))).toBeNull();
   expect(readdirSync(join(folder, 'run'))).toEqual([]);
-  expect(existsSync(join(folder, 'lock'))).toBe(false);
+  for (const taken of ['lock', 'url']) expect(existsSync(join(folder, taken))).toBe(false);
 });
 
 test('after a kill -9 the models are served on, and the next start takes everything over; a killed child comes back', {

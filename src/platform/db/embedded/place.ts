@@ -12,6 +12,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   renameSync,
   rmSync,
   statSync,
@@ -158,17 +159,20 @@ function reachableCopy(native: string): string {
  */
 async function outsideHome(home: string): Promise<string> {
   const pointer = join(home, 'outside');
-  const known = existsSync(pointer) ? readFileSync(pointer, 'utf8') : null;
+  const said = existsSync(pointer) ? readFileSync(pointer, 'utf8') : null;
+  const known = said !== null && existsSync(said) ? realpathSync(said) : null;
   openFolder(OUTSIDE);
-  for (const name of readdirSync(OUTSIDE).filter((entry) => entry.startsWith('data-'))) {
-    const folder = join(OUTSIDE, name);
+  // It may be a link to a larger disk: then a pointer written before and a folder found here must be the same.
+  const outside = realpathSync(OUTSIDE);
+  for (const name of readdirSync(outside).filter((entry) => entry.startsWith('data-'))) {
+    const folder = join(outside, name);
     const owner = join(folder, 'owner');
     if (folder === known || !existsSync(owner) || readFileSync(owner, 'utf8') !== home) continue;
     await stopLeftover(join(folder, 'data'));
     rmSync(folder, { recursive: true, force: true });
   }
-  if (known !== null && existsSync(known)) return known;
-  const made = mkdtempSync(join(OUTSIDE, 'data-'));
+  if (known !== null) return known;
+  const made = mkdtempSync(join(outside, 'data-'));
   chmodSync(made, 0o755);
   writeFileSync(join(made, 'owner'), home);
   writeFileSync(pointer, made);

@@ -2,7 +2,7 @@
  * Finding, waiting for and stopping a Postgres by its data folder. After a kill -9 of the platform, Postgres lives on and
  * its postmaster.pid tells the truth; after a power cut the file is there and the pid in it may be anybody's.
  */
-import { readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { readFileSync, readlinkSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { identityOf, startedAt } from '../../process/identity.ts';
@@ -17,24 +17,27 @@ export interface Postmaster {
 
 const pidFile = (data: string): string => join(data, 'postmaster.pid');
 
-/** The Postgres that runs on this folder, or null. Verified: its start time is the file's, and its folder is this one. */
+/** The Postgres that runs on this folder, or null. Verified: a pid in a file may be anybody's. */
 export function findPostmaster(data: string): Postmaster | null {
   const lines = readOrNull(pidFile(data))?.split('\n') ?? [];
   const pid = Number(lines[0]);
   if (!(pid > 1)) return null;
   const identity = identityOf(pid);
-  const started = startedAt(pid);
-  if (identity === null || started === null || !isOn(pid, data)) return null;
-  // Postgres writes the time a moment after its start; the clock may have been set by a little since.
-  if (Math.abs(started - Number(lines[2])) > 10) return null;
+  if (identity === null || !isOn(pid, data, Number(lines[2]))) return null;
   return { pid, identity, port: Number(lines[3]), status: lines[7]?.trim() ?? 'starting' };
 }
 
-/** Postgres works in its data folder. Where that cannot be seen (macOS), the start time has to do. */
-function isOn(pid: number, data: string): boolean {
-  if (process.platform !== 'linux') return true;
+/**
+ * Postgres works in its data folder. Only where that cannot be seen (macOS) the time that it wrote a moment after its start
+ * has to do: with a clock that was set since, a running Postgres was taken for none.
+ */
+function isOn(pid: number, data: string, writtenAt: number): boolean {
+  if (process.platform !== 'linux') {
+    const started = startedAt(pid);
+    return started !== null && Math.abs(started - writtenAt) <= 10;
+  }
   try {
-    return readlinkSync(`/proc/${pid}/cwd`) === data;
+    return readlinkSync(`/proc/${pid}/cwd`) === realpathSync(data);
   } catch {
     return false;
   }
