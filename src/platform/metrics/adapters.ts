@@ -97,8 +97,8 @@ function byName(
 
 /**
  * Traefik's Kubernetes Gateway provider names the leaf of a weighted service by namespace, Service and port (3.4 to 3.7.0),
- * so that all routes to one Service are one, and by route, rule and backend since (3.7.9). Services are counted unless
- * `--metrics.prometheus.addServicesLabels=false`.
+ * so that all routes to one Service are one, and by route, rule and backend since (3.7.9). Held against 3.6.12 by a test.
+ * Services are counted unless `--metrics.prometheus.addServicesLabels=false`.
  */
 const traefik = byName(
   'traefik_service_',
