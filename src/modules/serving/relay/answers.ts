@@ -31,7 +31,9 @@ const CREATED_WITHIN_MS = COMMAND_KEPT_MS - 5 * 60_000;
 export async function publishCommands(parts: Parts, deployment: DeploymentRow): Promise<string[]> {
   const { db } = parts.services;
   const keys: string[] = [];
-  for (const command of await db.read(selectPendingCommands, [deployment.id])) {
+  const pending = await db.read(selectPendingCommands, [deployment.id]);
+  if (pending.length === 0 || (await parts.home.check()) === 'foreign') return keys;
+  for (const command of pending) {
     const { operationId } = command;
     try {
       if (!(await create(parts, deployment, command))) {

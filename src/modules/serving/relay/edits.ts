@@ -25,14 +25,14 @@ const wantedBy = (md: ModelDeployment, { version }: Known): Changed => ({
 
 /** Made with kubectl: a row of its own when its model version is known, else it runs without a node in the graph. */
 export async function adopt(parts: Parts, md: ModelDeployment): Promise<void> {
-  const known = await knownVersion(parts.ctx, md);
-  if (typeof known === 'string') return tellUnknown(parts, md, known);
   const { db, events, clock } = parts.services;
   const { namespace = '', name, uid = null, generation = 1 } = md.metadata;
   // A cache that is behind still shows what was just deleted.
   const live = await liveResource(parts, { namespace, name });
   if (live?.metadata.uid !== uid || live?.metadata.deletionTimestamp) return;
   if ((await parts.home.check()) === 'foreign') return;
+  const known = await knownVersion(parts.ctx, md);
+  if (typeof known === 'string') return tellUnknown(parts, md, known);
   const { team, model, version } = known;
   const { name: editor } = lastEditor(md);
   const who = { actorId: await parts.actor(editor), operationId: null, at: new Date(clock.now()) };
@@ -83,13 +83,13 @@ export async function adopt(parts: Parts, md: ModelDeployment): Promise<void> {
 /** Takes an edit, unless the row has moved too: then the publisher finds out which of the two was written later. */
 export async function takeEdit(parts: Parts, row: DeploymentRow, md: ModelDeployment): Promise<void> {
   if (row.deleteRequestedAt || row.publishedGeneration < row.generation) return;
-  if (isEdited(row, md)) {
-    const known = await knownVersion(parts.ctx, md);
-    if (typeof known === 'string') await tellUnknown(parts, md, known);
-    else await take(parts, row.id, md, known);
-  } else if (md.metadata.generation === row.resourceGeneration && !isNoted(row, md)) {
-    await note(parts, row, md);
-  }
+  const edited = isEdited(row, md);
+  if (!edited && (md.metadata.generation !== row.resourceGeneration || isNoted(row, md))) return;
+  if ((await parts.home.check()) === 'foreign') return;
+  if (!edited) return note(parts, row, md);
+  const known = await knownVersion(parts.ctx, md);
+  if (typeof known === 'string') await tellUnknown(parts, md, known);
+  else await take(parts, row.id, md, known);
 }
 
 /** Both have moved and the edit was the later one. False when the registry does not know what the edit names. */

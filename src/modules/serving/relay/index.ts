@@ -88,7 +88,8 @@ export async function startRelay({ services, signer, newCluster }: RelayOptions)
     async (id) => {
       const [row] = await db.read(selectDeployment, [id]);
       const md = row && cluster.deployments.get(`${row.namespace}/${row.name}`);
-      if (row && md?.spec.model.artifact.secretName === secretName(row.name)) await writeSecret(parts, row);
+      if (!row || md?.spec.model.artifact.secretName !== secretName(row.name)) return undefined;
+      if ((await parts.home.check()) !== 'foreign') await writeSecret(parts, row);
       return undefined;
     },
     1,
@@ -169,6 +170,7 @@ export async function startRelay({ services, signer, newCluster }: RelayOptions)
         ...[meeting, passing, publishing, observing, answering, renewing].map((one) => one.stop()),
         following,
       ]);
+      await parts.home.close();
     },
   };
 }
