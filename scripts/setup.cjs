@@ -340,4 +340,4 @@ if (require.main === module) {
   });
 }
 
-module.exports = { refusalOf, installIsDue, buildIsDue, setUp };
+module.exports = { refusalOf, installIsDue, buildIsDue, newestIn, setUp };

@@ -1,22 +1,21 @@
 /** The data folder and the ports: ours alone, before anything is started. */
 import { join } from 'node:path';
-import { endLeftover, findChild } from '../platform/process/leftover.ts';
-import { takeLock } from '../platform/process/lock.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { endLeftover, findChild, isChild } from '../platform/process/leftover.ts';
+import { type Lock, takeLock } from '../platform/process/lock.ts';
 import { refusedPorts, type WantedPort } from '../platform/process/ports.ts';
 import { Refusal } from '../start/report.ts';
 import { type Parts, pidFile } from '../start/run.ts';
 import { stampOf } from './children.ts';
 
+/** A child that nobody looks after has 8.5 s to end, and stops Postgres meanwhile with the lock in its hand. */
+const CHILD_ENDS_WITHIN_MS = 10_000;
+
 /** Makes sure that the data folder and the ports are ours before anything is started. */
 export async function claim({ config, lifetime, report }: Parts): Promise<void> {
   const { dataDir, bind, httpPort, gatewayPort, clusterPort } = config;
   report.line(`Starting CLOps in ${dataDir}`);
-  const lock = takeLock(join(dataDir, 'lock'));
-  if ('heldBy' in lock) {
-    throw new Refusal(
-      `CLOps is already running on ${dataDir} (process ${lock.heldBy}): stop that one, or choose another folder with CLOPS_DATA_DIR.`,
-    );
-  }
+  const lock = await ownLock({ config, lifetime, report });
   lifetime.atEnd('lock', () => lock.release());
   const stamp = stampOf(config);
   const local = config.cluster === 'local';
@@ -35,4 +34,25 @@ export async function claim({ config, lifetime, report }: Parts): Promise<void> 
   }
   const refusals = await refusedPorts(wanted);
   if (refusals.length > 0) throw new Refusal(refusals.join('\n'));
+}
+
+/** @throws Refusal when a platform lives on this folder, or the rest of one does not end */
+async function ownLock({ config: { dataDir }, lifetime, report }: Omit<Parts, 'log'>): Promise<Lock> {
+  const until = performance.now() + CHILD_ENDS_WITHIN_MS;
+  const isOurs = (pid: number): boolean => ['node', 'cluster'].some((name) => isChild(pidFile(dataDir, name), pid));
+  for (let told = false; ; told = true) {
+    const lock = takeLock(join(dataDir, 'lock'));
+    if (!('heldBy' in lock)) return lock;
+    const { heldBy } = lock;
+    if (!isOurs(heldBy))
+      throw new Refusal(
+        `CLOps is already running on ${dataDir} (process ${heldBy}): stop that one, or choose another folder with CLOPS_DATA_DIR.`,
+      );
+    if (performance.now() > until || lifetime.signal.aborted)
+      throw new Refusal(
+        `Process ${heldBy}, which a start that was killed has left on ${dataDir}, does not end: end it by \`kill -9 ${heldBy}\`, and start again.`,
+      );
+    if (!told) report.note(`Process ${heldBy} of an earlier start is just ending, with its Postgres: waiting for it.`);
+    await sleep(100, undefined, { signal: lifetime.signal }).catch(() => {});
+  }
 }

@@ -12,8 +12,8 @@ import { SECRETS } from '../../src/platform/cluster/resources.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/platform/db/embedded.ts';
 import { freePort } from '../../src/platform/process/ports.ts';
 import { eventually } from '../support/eventually.ts';
+import { MAIN } from '../support/program.ts';
 
-const MAIN = join(import.meta.dirname, '..', '..', 'dist', 'main.js');
 const MODEL = join(import.meta.dirname, '..', 'modelserver', 'models');
 const token = newToken();
 let folder: string;

@@ -10,8 +10,8 @@ import { silentLog } from '../../src/lib/log.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/platform/db/embedded.ts';
 import { freePort } from '../../src/platform/process/ports.ts';
 import { eventually } from '../support/eventually.ts';
+import { MAIN } from '../support/program.ts';
 
-const MAIN = join(import.meta.dirname, '..', '..', 'dist', 'main.js');
 const isRoot = process.getuid?.() === 0;
 let folder: string;
 let postgres: EmbeddedPostgres;

@@ -9,8 +9,7 @@ import { findPostmaster, stopLeftover } from '../../src/platform/db/embedded/pos
 import { identityOf } from '../../src/platform/process/identity.ts';
 import { freePort } from '../../src/platform/process/ports.ts';
 import { eventually } from '../support/eventually.ts';
-
-const MAIN = join(import.meta.dirname, '..', '..', 'dist', 'main.js');
+import { MAIN } from '../support/program.ts';
 
 interface Running {
   process: ChildProcess;

@@ -6,8 +6,7 @@ import { join } from 'node:path';
 import { stopLeftover } from '../../src/platform/db/embedded/postmaster.ts';
 import { freePort } from '../../src/platform/process/ports.ts';
 import { eventually } from './eventually.ts';
-
-const MAIN = join(import.meta.dirname, '..', '..', 'dist', 'main.js');
+import { MAIN } from './program.ts';
 
 export interface Platform {
   process: ChildProcess;

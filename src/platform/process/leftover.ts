@@ -53,6 +53,12 @@ export function findChild(pidFile: string, stamp: string): Child | undefined {
   return { pid: found.pid, identity: found.identity, info: note.info };
 }
 
+/** Whether it is the process that the file remembers, whatever it was started as. */
+export function isChild(pidFile: string, pid: number): boolean {
+  const found = read(pidFile);
+  return found?.pid === pid && identityOf(pid) === found.identity;
+}
+
 /** SIGTERM, and after `graceMs` no more asking. */
 export async function endLeftover(pidFile: string, graceMs = 8_000): Promise<void> {
   const found = read(pidFile);
