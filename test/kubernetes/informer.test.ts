@@ -3,7 +3,6 @@
  * version that is too old, a server that is started again. The store ends as the server's, and client-go has no cause
  * to complain.
  */
-import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,6 +19,7 @@ import { aModel } from '../contract/cluster/requests/own.ts';
 import { eventually } from '../support/eventually.ts';
 import { type FaultProxy, startFaultProxy } from '../support/faultProxy.ts';
 import { missingFor, startKubernetes } from './cluster.ts';
+import { isOnPath } from './parts/missing.ts';
 
 interface Restartable {
   port: ClusterPort;
@@ -60,16 +60,7 @@ async function startReal(): Promise<Restartable> {
   };
 }
 
-function hasGo(): boolean {
-  try {
-    execFileSync('go', ['version'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-const noGo = hasGo() ? undefined : 'there is no `go` on the PATH, and client-go is built from its module';
+const noGo = isOnPath('go') ? undefined : 'there is no `go` on the PATH, and client-go is built from its module';
 const CASES = [
   { name: 'the local cluster', start: startLocal, missing: noGo },
   { name: 'a real Kubernetes', start: startReal, missing: noGo ?? missingFor({}) },

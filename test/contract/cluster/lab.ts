@@ -55,7 +55,7 @@ export interface Lab {
   close(): Promise<void>;
 }
 
-export const OWN_CRDS = ['modeldeployments', 'rolloutcommands', 'servingruntimes'].map(
+const OWN_CRDS = ['modeldeployments', 'rolloutcommands', 'servingruntimes'].map(
   (plural) => parse(readFileSync(`deploy/crds/${plural}.yaml`, 'utf8')) as KubeObject,
 );
 

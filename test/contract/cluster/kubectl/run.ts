@@ -46,7 +46,7 @@ function call({ program, kubeconfig, home }: Kubectl, { line, more = [], input =
   });
 }
 
-export function normalised(text: string): string[] {
+function normalised(text: string): string[] {
   return text
     .replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, 'UID')
     .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)/g, 'TIME')
