@@ -3,8 +3,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { findPlace } from '../../src/cli/connection.ts';
 import { asTyped, calledAs } from '../../src/cli/typed.ts';
-import { rememberUrl } from '../../src/start/secrets.ts';
+import { readClientConfig } from '../../src/config.ts';
+import { forgetUrl, rememberUrl } from '../../src/start/secrets.ts';
 import { anApi, type TestApi, TOKEN } from '../support/api.ts';
 import { clops, type Ran } from './terminal.ts';
 
@@ -105,6 +107,17 @@ test('what the shell says is nearer than what login kept', async () => {
   // A folder without a token of its own: the one that was kept for this very address.
   rememberUrl(other, api.api.url);
   expect((await clops(['teams'], { env: both })).exit).toBe(0);
+});
+
+test('the token of an instance that has ended is sent to nobody who listens by default', async () => {
+  const ended = join(home, 'ended');
+  mkdirSync(ended);
+  writeFileSync(join(ended, 'token'), `${TOKEN}\n`);
+  const config = readClientConfig({ CLOPS_DATA_DIR: ended, XDG_CONFIG_HOME: ended });
+  rememberUrl(ended, api.api.url);
+  expect(await findPlace(config)).toMatchObject({ url: api.api.url, token: TOKEN });
+  forgetUrl(ended);
+  expect(await findPlace(config)).toMatchObject({ from: expect.stringContaining('the default'), token: undefined });
 });
 
 test('a token that is refused is named by where it came from', async () => {
