@@ -287,3 +287,29 @@ test('each refusal says what is wrong, where, and what to do', async () => {
     expect(answer).toEqual({ [mutation]: { errors: [{ message, path }] } });
   }
 });
+
+test('a model that is deleted only if it is empty stays with the version that somebody gave it meanwhile', async () => {
+  const { createModel } = await t.ask<{ createModel: { model: { id: string } } }>(
+    'mutation { createModel(input: { team: "speech", name: "shared" }) { model { id } } }',
+  );
+  const { id } = createModel.model;
+  const bytes = Buffer.from('a good version');
+  const artifact = { digest: digestOf(bytes) };
+  expect((await put(artifact.digest, bytes)).status).toBe(201);
+  await t.ask('mutation ($input: CreateModelVersionInput!) { createModelVersion(input: $input) { errors { code } } }', {
+    input: { model: id, artifact, format: 'CUSTOM' },
+  });
+  const remove = (model: string) =>
+    t.ask('mutation ($input: DeleteModelInput!) { deleteModel(input: $input) { errors { code path } } }', {
+      input: { model, onlyIfEmpty: true },
+    });
+  expect(await remove(id)).toEqual({ deleteModel: { errors: [{ code: 'CONFLICT', path: ['onlyIfEmpty'] }] } });
+  const { model } = await t.ask<{ model: object }>(
+    '{ model(team: "speech", name: "shared") { versions(first: 5) { nodes { number } } } }',
+  );
+  expect(model).toEqual({ versions: { nodes: [{ number: 1 }] } });
+  const empty = await t.ask<{ createModel: { model: { id: string } } }>(
+    'mutation { createModel(input: { team: "speech", name: "unused" }) { model { id } } }',
+  );
+  expect(await remove(empty.createModel.model.id)).toEqual({ deleteModel: { errors: [] } });
+});

@@ -41,11 +41,17 @@ test('a canary goes its steps when it is promoted, and tells each of them once a
     canary: { weight: 10, version: { number: 2 } },
   });
   expect(paused.rollout.allowed).toEqual(['PROMOTE', 'PROMOTE_FULL', 'SKIP_STEP', 'PAUSE', 'ABORT', 'ROLLBACK']);
-  const promoted = await lab.drive('promoteRollout', id);
+  const late = await lab.drive('promoteRollout', id, { step: 0 });
+  expect(late).toMatchObject({
+    operation: null,
+    errors: [{ code: 'NOT_ALLOWED_NOW', path: ['step'], allowed: expect.arrayContaining(['PROMOTE']) }],
+  });
+  expect(late.errors[0]?.message).toContain('has left step 1 that was seen, and stands at step 2 (`step: 1`)');
+  const promoted = await lab.drive('promoteRollout', id, { step: 1 });
   expect(promoted.errors).toEqual([]);
   await lab.untilOperation(promoted.operation?.id ?? '', 'SUCCEEDED');
   await lab.untilRollout('first', 'PAUSED', 3);
-  await lab.drive('promoteRollout', id, { to: 'END' });
+  await lab.drive('promoteRollout', id, { to: 'END', step: 3 });
   const done = await lab.untilPhase('first', 'HEALTHY');
   expect(done).toMatchObject({
     stable: { version: { number: 2 } },

@@ -147,6 +147,9 @@ export async function aServingLab(
     return eventually(async () => {
       last = await view(name);
       check(last);
+      // Again: a deployment and its rollout are two reads, and the first may have been of the moment before.
+      last = await view(name);
+      check(last);
       return last;
     }).catch((error: Error) => {
       throw new Error(`${error.message}\nlast: ${JSON.stringify(last, null, 1)}`);

@@ -127,8 +127,10 @@ async function register(
     if (isNew) context.note(`Made the model ${full(model)}.`);
     return { model: model.id, number: version.number, data: version };
   } catch (error) {
-    // After a refusal nothing of it is there. After a lost answer the version may be: then the model stays.
-    if (isNew && error instanceof CliError) await context.ask(DeleteModelDocument, { input: { model: model.id } });
+    // After a refusal nothing of it is there, unless somebody else has found the model meanwhile and given it a version.
+    // After a lost answer the version may be: then the model stays.
+    if (isNew && error instanceof CliError)
+      await context.ask(DeleteModelDocument, { input: { model: model.id, onlyIfEmpty: true } });
     throw error;
   }
 }
@@ -183,7 +185,7 @@ function formatOf(file: string, given: string | undefined): ModelFormat {
     if (found) return found;
     throw new CliError(
       EXIT.usage,
-      `The ending of ${basename(file)} does not tell its format: give --format (${FORMATS.join(', ')}).`,
+      `The ending of ${basename(file)} does not tell its format: give --format. Only ONNX can be served today, by the built-in server; the others are kept, for a ServingRuntime of your own: ${FORMATS.filter((one) => one !== 'ONNX').join(', ')}.`,
     );
   }
   const name = given.toUpperCase().replaceAll('-', '_');

@@ -32,11 +32,17 @@ interface Input {
   reason?: string;
 }
 
-type Ask = (context: Context, input: Input, flags: Flags) => Promise<RolloutAnswerFragment>;
+interface Seen {
+  rollout: string;
+  /** Where it stood when it was looked at. */
+  step?: number;
+}
 
-export const promote = verb('promoted', async (context, input, flags) => {
-  const to = flags.full ? 'FULL' : 'NEXT_STEP';
-  return (await context.ask(PromoteRolloutDocument, { input: { ...input, to } })).promoteRollout;
+type Ask = (context: Context, input: Input, flags: Flags, step?: number) => Promise<RolloutAnswerFragment>;
+
+export const promote = verb('promoted', async (context, input, flags, step) => {
+  const to = flags.full ? { to: 'FULL' as const } : { to: 'NEXT_STEP' as const, ...(step !== undefined && { step }) };
+  return (await context.ask(PromoteRolloutDocument, { input: { ...input, ...to } })).promoteRollout;
 });
 export const pause = verb(
   'paused',
@@ -57,9 +63,11 @@ export const retry = verb(
 
 function verb(past: Past, act: Ask) {
   return async (context: Context, [ref = '']: string[], flags: Flags): Promise<Exit> => {
-    const { deployment, rollout = await presentRollout(context, ref) } = await findRollout(context, ref);
+    const { deployment, rollout: named } = await findRollout(context, ref);
+    const { rollout, step }: Seen =
+      named === undefined ? await presentRollout(context, deployment) : { rollout: named };
     const reason = flags.reason === undefined ? {} : { reason: flags.reason };
-    const answer = done(await act(context, { rollout, ...reason }, flags), full(deployment));
+    const answer = done(await act(context, { rollout, ...reason }, flags, step), full(deployment));
     return say(context, deployment, past, answer, flags);
   };
 }
@@ -75,11 +83,11 @@ export async function rollback(context: Context, [ref = '']: string[], flags: Fl
   return say(context, deployment, 'rolling back', answer, flags);
 }
 
-async function presentRollout(context: Context, ref: string): Promise<string> {
-  const { id } = await findDeployment(context, ref);
-  const { node } = await context.ask(DeploymentDocument, { id });
-  if (node?.__typename === 'Deployment' && node.rollout) return node.rollout.id;
-  throw new CliError(EXIT.notFound, `${ref} has no rollout.`, `clops rollouts list ${ref}`);
+async function presentRollout(context: Context, of: Named): Promise<Seen> {
+  const { node } = await context.ask(DeploymentDocument, { id: of.id });
+  if (node?.__typename === 'Deployment' && node.rollout)
+    return { rollout: node.rollout.id, step: node.rollout.stepIndex };
+  throw new CliError(EXIT.notFound, `${full(of)} has no rollout.`, `clops rollouts list ${full(of)}`);
 }
 
 type Past = 'promoted' | 'paused' | 'resumed' | 'aborted' | 'retried' | 'rolling back';

@@ -100,6 +100,8 @@ export type DeleteModelInput = {
   idempotencyKey?: string | null | undefined;
   /** The model. */
   model: string;
+  /** CONFLICT when it has a version. Default false. */
+  onlyIfEmpty?: boolean | null | undefined;
 };
 
 /** What is to be served where. What is not given stays as it is, or has its default the first time. */
@@ -231,6 +233,8 @@ export type PromoteRolloutInput = {
   reason?: string | null | undefined;
   /** The rollout. */
   rollout: string;
+  /** The step that was seen, from 0: NOT_ALLOWED_NOW when the rollout stands elsewhere by now. */
+  step?: number | null | undefined;
   /** How far. Default NEXT_STEP. */
   to?: PromoteTo | null | undefined;
 };

@@ -103,8 +103,18 @@ export const deleteModel = command('deleteModel', deleteModelRule, async (ctx, i
   try {
     return await run(async (tx) => {
       if (!model) return noSuchModel(input.model);
+      // Who registers a version holds this row.
+      await tx.q.select({ id: models.id }).from(models).where(eq(models.id, model.id)).for('update');
+      const ofModel = eq(modelVersions.modelId, model.id);
+      if (input.onlyIfEmpty && (await tx.q.select().from(modelVersions).where(ofModel).limit(1)).length > 0)
+        return problem(
+          'CONFLICT',
+          `Model ${model.name} has a version, and was to be deleted only if it has none.`,
+          ['onlyIfEmpty'],
+          { current: model },
+        );
       await tx.q.delete(aliases).where(eq(aliases.modelId, model.id));
-      await tx.q.delete(modelVersions).where(eq(modelVersions.modelId, model.id));
+      await tx.q.delete(modelVersions).where(ofModel);
       await tx.q.delete(models).where(eq(models.id, model.id));
       return {
         subjects: [model.id],

@@ -58,7 +58,11 @@ export const updateModelRule = z.object({
   idempotencyKey: keyRule,
 });
 
-export const deleteModelRule = z.object({ model: z.string().max(100), idempotencyKey: keyRule });
+export const deleteModelRule = z.object({
+  model: z.string().max(100),
+  onlyIfEmpty: z.boolean().default(false),
+  idempotencyKey: keyRule,
+});
 
 export const createVersionRule = z.object({
   model: z.string().max(100),

@@ -40,18 +40,21 @@ interface Verb {
 }
 
 const send =
-  (verb: SentVerb, to?: PromoteTo): Verb['act'] =>
+  (verb: SentVerb, to?: PromoteTo, isOfStep = to === 'NextStep'): Verb['act'] =>
   async (tx, now, rollout, who) => [
     await addCommand(
       tx,
       now,
       rollout.id,
-      { verb, ...(to && { to }), stepIndex: to === 'NextStep' ? seenStep(now) : null, reason: who.reason ?? null },
+      { verb, ...(to && { to }), stepIndex: isOfStep ? seenStep(now) : null, reason: who.reason ?? null },
       who,
     ),
   ];
 
-/** Two who promote at the same pause mean that pause: without it the second would end the next one. */
+/**
+ * Two who promote at the same pause mean that pause: without it the second would end the next one. Who says which step they
+ * saw has been refused by now if this is another.
+ */
 const seenStep = (now: DeploymentRow): number | null => now.status.rollout?.stepIndex ?? null;
 
 const hold =
@@ -61,8 +64,10 @@ const hold =
       .events;
 
 export const promoteRollout = command('promoteRollout', promoteRule, (ctx, input, run) => {
-  if (input.to === 'FULL') return drive(ctx, input, run, { verb: 'PromoteFull', act: send('Promote', 'Full') });
-  if (input.to === 'END') return drive(ctx, input, run, { verb: 'SkipStep', act: send('Promote', 'End') });
+  const isOfStep = input.step !== undefined;
+  if (input.to === 'FULL')
+    return drive(ctx, input, run, { verb: 'PromoteFull', act: send('Promote', 'Full', isOfStep) });
+  if (input.to === 'END') return drive(ctx, input, run, { verb: 'SkipStep', act: send('Promote', 'End', isOfStep) });
   return drive(ctx, input, run, { verb: 'Promote', act: send('Promote', 'NextStep') });
 });
 
@@ -76,7 +81,7 @@ export const retryRollout = verbCommand('retryRollout', () => ({ verb: 'Retry', 
 
 async function drive(
   ctx: Ctx,
-  input: { rollout: string; reason?: string | undefined },
+  input: { rollout: string; reason?: string | undefined; step?: number | undefined },
   run: Run,
   { verb, act }: Verb,
 ): Promise<Result<Accepted>> {
@@ -97,6 +102,8 @@ async function drive(
     const [fresh] = await tx.q.select().from(rollouts).where(eq(rollouts.id, rollout.id));
     const allowed = current(now, fresh ?? rollout);
     if (!allowed.includes(verb)) return notAllowed(now, fresh ?? rollout, verb, allowed);
+    if (input.step !== undefined && input.step !== seenStep(now))
+      return elsewhere(now, fresh ?? rollout, input.step, allowed);
     const who = { actorId: ctx.principal.actorId, operationId, at: new Date(ctx.clock.now()), reason: input.reason };
     return { subjects: [now.id, rollout.id], state: 'ACCEPTED', events: await act(tx, now, rollout, who) };
   });
@@ -109,7 +116,7 @@ function stateOf(deployment: DeploymentRow, rollout: RolloutRow): string {
   if (deployment.rolloutId !== rollout.id) return 'a newer rollout has taken its place';
   const outcome = deployment.status.rollout?.number === rollout.number && deployment.status.rollout?.outcome;
   if (outcome && outcome !== 'Superseded') return `its rollout ${outcomeWords(outcome)}`;
-  if (deployment.paused) return 'it is held by spec.paused';
+  if (deployment.paused) return 'it is paused';
   return `its rollout is ${rollout.phase.toLowerCase()}`;
 }
 
@@ -124,4 +131,15 @@ function notAllowed(
     verbs.length > 0 ? `Possible now: ${allowed.map(asWords).join(', ')}.` : 'Nothing can be done to it now.';
   const words = `${deployment.name}: ${asWords(verb)} is not possible now, ${stateOf(deployment, rollout)}. ${what}`;
   return problem('NOT_ALLOWED_NOW', words, ['rollout'], { phase: rollout.phase, allowed: verbs });
+}
+
+function elsewhere(
+  deployment: DeploymentRow,
+  rollout: RolloutRow,
+  step: number,
+  allowed: RolloutVerb[],
+): Result<never> {
+  const at = deployment.status.rollout?.stepIndex ?? 0;
+  const words = `${deployment.name}: its rollout has left step ${step + 1} that was seen, and stands at step ${at + 1} (\`step: ${at}\`). Look at it, and ask again if that one is meant.`;
+  return problem('NOT_ALLOWED_NOW', words, ['step'], { phase: rollout.phase, allowed: allowed.map(toUpperSnake) });
 }

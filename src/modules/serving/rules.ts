@@ -67,7 +67,10 @@ export const deleteRule = z.object({
   idempotencyKey: keyRule,
 });
 export const rolloutRule = z.object({ rollout: id, reason: textRule(1000).optional(), idempotencyKey: keyRule });
-export const promoteRule = rolloutRule.extend({ to: z.enum(['NEXT_STEP', 'END', 'FULL']).default('NEXT_STEP') });
+export const promoteRule = rolloutRule.extend({
+  to: z.enum(['NEXT_STEP', 'END', 'FULL']).default('NEXT_STEP'),
+  step: z.number().int().min(0).optional(),
+});
 export const rollbackRule = z.object({
   deployment: id,
   toRevision: z.number().int().min(1).optional(),

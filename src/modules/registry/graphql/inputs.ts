@@ -106,6 +106,8 @@ export class UpdateModelInput {
 export class DeleteModelInput {
   @Field(() => ID, { description: 'The model.' })
   model!: string;
+  @Field(() => Boolean, { nullable: true, description: 'CONFLICT when it has a version. Default false.' })
+  onlyIfEmpty?: boolean | null;
   @Field(() => String, { nullable: true, description: KEY })
   idempotencyKey?: string | null;
 }

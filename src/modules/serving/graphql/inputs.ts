@@ -163,6 +163,11 @@ registerEnumType(PromoteTo, {
 export class PromoteRolloutInput extends RolloutInput {
   @Field(() => PromoteTo, { nullable: true, description: 'How far. Default NEXT_STEP.' })
   to?: string | null;
+  @Field(() => Int, {
+    nullable: true,
+    description: 'The step that was seen, from 0: NOT_ALLOWED_NOW when the rollout stands elsewhere by now.',
+  })
+  step?: number | null;
 }
 
 @InputType({ description: 'A deployment to take back.' })
