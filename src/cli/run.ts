@@ -36,6 +36,8 @@ export async function run(argv: readonly string[], io: Io): Promise<Exit> {
     if (io.interrupt.reason === PIPE_CLOSED) return EXIT.ok;
     const { exit, message, next } = await inWords(error, io, context);
     const typed = (text: string): string => asTyped(text, context?.program ?? 'clops');
+    // A terminal has echoed ^C where the cursor stood.
+    if (exit === EXIT.interrupted && io.err.isTTY) io.err.write('\n');
     io.err.write(`${exit === EXIT.interrupted ? '' : 'error: '}${typed(message)}\n`);
     for (const command of next) io.err.write(`  try: ${typed(command)}\n`);
     return exit;

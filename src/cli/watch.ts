@@ -8,7 +8,7 @@ import type { Context } from './context.ts';
 import { CliError, EXIT, type Exit } from './exit.ts';
 import { full, type Named } from './names.ts';
 import { verdict } from './settle.ts';
-import { eventLine } from './shown/event.ts';
+import { eventLine, isShown } from './shown/event.ts';
 import type { Metrics } from './shown/picture.ts';
 import { rolloutLine } from './shown/rollout.ts';
 
@@ -22,6 +22,10 @@ export interface Change {
 const REDRAW_MS = 1_000;
 const IDLE = 'Nothing is rolling out. The next rollout shows here by itself; Ctrl-C ends.';
 
+/** Where nobody looks it ends when nothing rolls out, as `kubectl rollout status` does. */
+const isOver = (io: Context['io'], { rollout }: DeploymentPictureFragment): boolean =>
+  !io.out.isTTY && rollout?.outcome !== null;
+
 export async function watchChanges(context: Context, of: Named, changes: AsyncIterable<Change>): Promise<Exit> {
   const { io, format, signal } = context;
   const screen = format === 'table' && io.out.isTTY ? await createScreen(context, of) : createLines(context);
@@ -30,6 +34,7 @@ export async function watchChanges(context: Context, of: Named, changes: AsyncIt
     for await (const change of changes) {
       last = change.deployment;
       screen.change(change);
+      if (isOver(io, last)) break;
     }
   } finally {
     await screen.end();
@@ -47,8 +52,14 @@ interface Screen {
 
 /** One line for each event; with `-o json` each message as it came. */
 function createLines(context: Context): Screen {
-  const { format, paint } = context;
+  const { format, io, paint } = context;
   let idle = false;
+  const stands = (deployment: DeploymentPictureFragment): void =>
+    context.print(
+      deployment.rollout
+        ? rolloutLine(paint, deployment, deployment.rollout)
+        : `${full(deployment)}: ${deployment.phase}`,
+    );
   context.onConnection = (connected) => !connected && context.note('connection lost, connecting again …');
   return {
     change(change) {
@@ -57,11 +68,13 @@ function createLines(context: Context): Screen {
       if (format === 'json') context.print(JSON.stringify(change));
       else if (format === 'yaml') context.print(`--- # ${kind}\n${JSON.stringify(change)}`);
       else if (format === 'name') context.print(event?.id ?? deployment.id);
-      else if (event) context.print(eventLine(paint, event));
-      else if (deployment.rollout) context.print(rolloutLine(paint, deployment, deployment.rollout));
-      else context.print(`${full(deployment)}: ${deployment.phase}`);
+      else {
+        if (event && isShown(event)) context.print(eventLine(paint, event));
+        if (!event || isOver(io, deployment)) stands(deployment);
+      }
       const isIdle = deployment.rollout?.outcome !== null;
-      if (isIdle && !idle && kind === 'SNAPSHOT') context.note(IDLE);
+      if (isIdle && !idle && kind === 'SNAPSHOT')
+        context.note(isOver(io, deployment) ? 'Nothing is rolling out.' : IDLE);
       idle = isIdle;
     },
     async end() {},
@@ -90,8 +103,14 @@ async function createScreen(context: Context, of: Named): Promise<Screen> {
       ...(lines.length > room ? [...lines.slice(0, room - 1), `… ${lines.length - room + 1} more lines`] : lines),
     ];
   };
+  let height = 0;
   const redraw = (): void => {
-    if (deployment) draw(frame().join('\n'));
+    if (!deployment) return;
+    const lines = frame();
+    // Another height moves the lines below, which log-update takes for unchanged and leaves where they were.
+    if (lines.length !== height) draw.clear();
+    height = lines.length;
+    draw(lines.join('\n'));
   };
   const timer = setInterval(redraw, REDRAW_MS);
   io.out.on('resize', redraw);

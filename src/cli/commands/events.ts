@@ -8,7 +8,7 @@ import {
 import type { Context } from '../context.ts';
 import { CliError, EXIT, type Exit } from '../exit.ts';
 import { findDeployment } from '../names.ts';
-import { eventLine } from '../shown/event.ts';
+import { eventLine, isShown } from '../shown/event.ts';
 import { wholeNumber } from '../shown/text.ts';
 
 interface Flags {
@@ -49,8 +49,6 @@ export async function events(context: Context, _args: string[], flags: Flags): P
   return EXIT.ok;
 }
 
-/** A condition is told at each change, and what it leads to is told besides: unasked it hides what matters. */
-const isShown = ({ type }: EventLineFragment): boolean => type !== 'deployment.condition_changed';
 /** Pages that are read for the last events among many changes of conditions. */
 const PAGES = 10;
 

@@ -2,6 +2,9 @@
 import type { EventLineFragment } from '../../client/generated/graphql.ts';
 import type { Paint } from './paint.ts';
 
+/** A condition is told at each change, and what it leads to is told besides: unasked it hides what matters. */
+export const isShown = ({ type }: Pick<EventLineFragment, 'type'>): boolean => type !== 'deployment.condition_changed';
+
 /** The longest of those that are shown unasked. */
 const TYPE = 25;
 const FRONT = 8 + 1 + TYPE + 1;

@@ -56,14 +56,14 @@ function counted(deployment: Deployment, metrics: Metrics | undefined): Deployme
 function header({ deployment, paint, width, program, now }: PictureOptions): string[] {
   const { rollout, strategy } = deployment;
   const line = (label: string, value: string): string => `${`${label}:`.padEnd(LABEL)}${value}`;
+  const under = (label: string, values: readonly string[]): string[] =>
+    values.map((text, i) => (i === 0 ? line(label, text) : ' '.repeat(LABEL) + text));
   const shown = rollout && rollout.outcome === null ? rollout.phase : deployment.phase;
   const message = rollout?.message ?? '';
   const lines = [
     line('Name', paint.bold(`${deployment.team.name}/${deployment.name}`)),
     line('Status', phase(paint, shown)),
-    ...(message
-      ? fold(message, width - LABEL).map((text, i) => (i === 0 ? line('Message', text) : ' '.repeat(LABEL) + text))
-      : []),
+    ...(message ? under('Message', fold(message, width - LABEL)) : []),
     line('Strategy', strategy.canary ? 'Canary' : 'Rolling'),
   ];
   if (rollout) {
@@ -84,9 +84,18 @@ function header({ deployment, paint, width, program, now }: PictureOptions): str
   lines.push(line('Replicas', `${deployment.replicas} wanted, ${ready}`));
   if (deployment.endpoint) lines.push(line('Endpoint', deployment.endpoint.url));
   const waiting = waitsFor(deployment);
-  if (waiting) lines.push(line('Waits for you', waiting.next.map((one) => asTyped(one, program)).join(', or ')));
+  if (waiting) {
+    const commands = waiting.next.map((one) => asTyped(one, program));
+    lines.push(...under('Waits for you', broken(commands, ', or', width - LABEL)));
+  }
   const verbs = rollout ? verbsOf(rollout.allowed) : [];
-  if (verbs.length > 0) lines.push(line('You can', `${program} ${verbs.join(' | ')} ${deployment.name}`));
+  if (verbs.length > 0) {
+    const last = verbs.length - 1;
+    const words = verbs.map(
+      (verb, i) => `${i === 0 ? `${program} ` : ''}${verb}${i === last ? ` ${deployment.name}` : ''}`,
+    );
+    lines.push(...under('You can', broken(words, ' |', width - LABEL)));
+  }
   return lines;
 }
 
@@ -221,11 +230,18 @@ const cut = (text: string, width: number): string =>
 
 /** At most three lines, broken at spaces. */
 function fold(text: string, width: number): string[] {
-  const lines: string[] = [''];
-  for (const part of text.split(/\s+/)) {
-    const line = lines.at(-1) ?? '';
-    if (line !== '' && line.length + part.length + 1 > width) lines.push(part);
-    else lines[lines.length - 1] = line === '' ? part : `${line} ${part}`;
-  }
+  const lines = broken(text.split(/\s+/), '', width);
   return lines.length <= 3 ? lines : [...lines.slice(0, 2), cut(lines.slice(2).join(' '), width)];
+}
+
+/** Parts in a row, `glue` and a space between them, broken only there. */
+function broken(parts: readonly string[], glue: string, width: number): string[] {
+  const lines: string[] = [];
+  parts.forEach((part, i) => {
+    const text = i === parts.length - 1 ? part : part + glue;
+    const line = lines.at(-1);
+    if (line === undefined || line.length + text.length + 1 > width) lines.push(text);
+    else lines[lines.length - 1] = `${line} ${text}`;
+  });
+  return lines;
 }
