@@ -18,12 +18,15 @@ const EXIT_OF: Readonly<Record<Refusal['code'], Exit>> = {
   DIGEST_MISMATCH: EXIT.failure,
 };
 
+/** The API's names of what is allowed: here they are said as commands. */
+const ALLOWED = / Possible now: [^.]*\.$/;
+
 /** A payload's result. @throws CliError with everything that was wrong; of `label` it says what can be done instead. */
 export function done<T extends { errors: readonly Refusal[] }>(payload: T, label?: string): T {
   const [first] = payload.errors;
   if (!first) return payload;
   const words = payload.errors.map(({ code, message, path }) =>
-    code === 'INVALID_INPUT' && path?.length ? `${message} (at ${path.join('.')})` : message,
+    code === 'INVALID_INPUT' && path?.length ? `${message} (at ${path.join('.')})` : message.replace(ALLOWED, ''),
   );
   const next = first.__typename === 'NotAllowedNowError' && label !== undefined ? whatNow(first.allowed, label) : [];
   throw new CliError(EXIT_OF[first.code], words.join('\n'), ...next);

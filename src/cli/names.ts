@@ -26,7 +26,19 @@ export const full = ({ team, name }: Pick<Named, 'team' | 'name'>): string => `$
 export async function findDeployment(context: Context, ref: string): Promise<Named> {
   const list = async (where: object): Promise<Named[]> =>
     (await context.ask(DeploymentNamesDocument, { where })).deployments.nodes;
+  if (ref === '') throw await whichDeployment(context, list);
   return find(context, { what: 'deployment', list: 'clops deployments list', prefix: 'dep_' }, ref, list);
+}
+
+/** Not even the only one is guessed: it is about to be promoted, or deleted. */
+async function whichDeployment(context: Context, list: (where: object) => Promise<Named[]>): Promise<CliError> {
+  const there = await list(context.team === undefined ? {} : { team: context.team });
+  if (there.length === 0)
+    return new CliError(EXIT.usage, 'Which deployment? There is none yet.', 'clops deploy model@1');
+  return new CliError(
+    EXIT.usage,
+    `Which deployment? There ${there.length === 1 ? 'is' : 'are'}: ${some(there.map(full))}.`,
+  );
 }
 
 export async function findModel(context: Context, ref: string): Promise<Named> {

@@ -8,6 +8,9 @@ import { didYouMean } from './similar.ts';
 /** Does the work; answers how it ended. */
 export type Handler<Flags> = (context: Context, args: string[], flags: Flags) => Promise<Exit>;
 
+/** Which deployment is asked for by the command itself, which can name those that there are. */
+const OF_ONE = '[options] <deployment>';
+
 interface Outcome {
   exit: Exit;
 }
@@ -166,7 +169,8 @@ function serving(program: Command, does: Does): void {
   program
     .command('predict')
     .description('ask a deployment, over the Open Inference Protocol')
-    .argument('<deployment>')
+    .argument('[deployment]')
+    .usage(OF_ONE)
     .option('--input <file>', 'request as JSON, - for stdin; default: zeros, where the signature leaves no size free')
     .option('--data <name=json>', 'one input tensor: x=[1,2,3] (repeatable)', collect)
     .option('--shape <name=sizes>', 'zeros of this shape for one input tensor: x=1,512 (repeatable)', collect)
@@ -174,12 +178,14 @@ function serving(program: Command, does: Does): void {
   program
     .command('status')
     .description('wait until a deployment is healthy, has failed, or waits for a person')
-    .argument('<deployment>')
+    .argument('[deployment]')
+    .usage(OF_ONE)
     .action(does(async () => (await import('./commands/status.ts')).status, true));
   program
     .command('logs')
     .description('what the replicas of a deployment say, each line behind the name of its replica')
-    .argument('<deployment>')
+    .argument('[deployment]')
+    .usage(OF_ONE)
     .option('-f, --follow', 'and what they say from now on; Ctrl-C detaches')
     .option('--tail <number>', 'how many of the last lines of each, 0 to 5000', '100')
     .option('--replica <name>', 'only this one')
@@ -190,12 +196,14 @@ function serving(program: Command, does: Does): void {
   deployments
     .command('get')
     .description('one deployment')
-    .argument('<deployment>')
+    .argument('[deployment]')
+    .usage(OF_ONE)
     .action(does(async () => (await import('./commands/deployments.ts')).get));
   deployments
     .command('delete')
     .description('take a deployment and its endpoint away')
-    .argument('<deployment>')
+    .argument('[deployment]')
+    .usage(OF_ONE)
     .option('-y, --yes', 'do not ask')
     .option('--wait', 'until it is gone')
     .action(does(async () => (await import('./commands/deployments.ts')).remove, true));
@@ -208,19 +216,22 @@ function rollouts(program: Command, does: Does): void {
   passages
     .command('get')
     .description('how a rollout stands')
-    .argument('<deployment>', 'a deployment, or the id of a rollout')
+    .argument('[deployment]', 'a deployment, or the id of a rollout')
+    .usage(OF_ONE)
     .action(does(async () => (await import('./commands/rollouts.ts')).get));
   passages
     .command('watch')
-    .description('the same, live; Ctrl-C detaches')
-    .argument('<deployment>', 'a deployment, or the id of a rollout: then until it has ended')
+    .description('the same, live; Ctrl-C detaches. In a pipe: a line for each event, until nothing rolls out')
+    .argument('[deployment]', 'a deployment, or the id of a rollout: then until it has ended')
+    .usage(OF_ONE)
     .action(does(async () => (await import('./commands/rollouts.ts')).watch, true));
 
   const verb = (name: 'promote' | 'pause' | 'resume' | 'abort' | 'retry', what: string): Command =>
     program
       .command(name)
       .description(what)
-      .argument('<deployment>', 'a deployment, or the id of its rollout')
+      .argument('[deployment]', 'a deployment, or the id of its rollout')
+      .usage(OF_ONE)
       .option('--reason <text>', 'why, for the log')
       .option('--wait', 'until it has ended or waits for a person, as `clops status` does')
       .action(does(async () => (await import('./commands/verbs.ts'))[name]));
@@ -235,7 +246,8 @@ function rollouts(program: Command, does: Does): void {
   program
     .command('rollback')
     .description('go back to a revision that was stable')
-    .argument('<deployment>')
+    .argument('[deployment]')
+    .usage(OF_ONE)
     .option('--to-revision <number>', 'which; default: the last one before the present')
     .option('--reason <text>', 'why, for the log')
     .option('--wait', 'until it has ended, as `clops status` does')
