@@ -74,7 +74,13 @@ function parsed(pair: string): [string, unknown] {
   const text = pair.slice(at + 1);
   try {
     return [pair.slice(0, at), JSON.parse(text)];
-  } catch {
+  } catch (error) {
+    // A bare word is a text; what begins as a list, an object or a quoted text was meant as JSON.
+    if (/^\s*[[{"]/.test(text))
+      throw new CliError(
+        EXIT.usage,
+        `--data ${pair.slice(0, at)} is not JSON: ${error instanceof Error ? error.message : String(error)}.`,
+      );
     return [pair.slice(0, at), text];
   }
 }

@@ -146,15 +146,15 @@ async function whose(context: Context, place: Place): Promise<Finding> {
 }
 
 async function clusterAnswers(context: Context): Promise<Finding> {
-  const check = 'cluster';
+  const check = 'nodes';
   const advice = 'the log of the server says more; serving goes on without it';
   try {
     const client = await context.client();
     const options = { signal: context.signal, onPartial: () => {} };
     const { gpuNodes } = await client.request(GpuNodesDocument, { where: null, first: 50, after: null }, options);
-    if (gpuNodes === null) return { check, ok: false, detail: 'it does not answer the API', advice };
+    if (gpuNodes === null) return { check, ok: false, detail: 'the cluster does not answer the API', advice };
     const ready = gpuNodes.nodes.filter((node) => node.ready).length;
-    return { check, ok: true, detail: `answers; ${ready} of ${gpuNodes.nodes.length} nodes ready` };
+    return { check, ok: true, detail: `${ready} of ${gpuNodes.nodes.length} ready` };
   } catch (error) {
     if (!(error instanceof ClopsFault)) throw error;
     return { check, ok: false, detail: error.message, advice };

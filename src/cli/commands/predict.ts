@@ -38,7 +38,7 @@ export async function predict(context: Context, [ref = '']: string[], flags: Fla
   const { body, madeUp } = await bodyOf(context, flags, { label, model: node.model.name, signature });
   const url = `${node.endpoint.url}/v2/models/${node.model.name}/infer`;
   const began = performance.now();
-  const answer = await infer(url, body, context, { label, madeUp });
+  const answer = await infer(url, body, context, { label, model: node.model.name, madeUp });
   const tookMs = performance.now() - began;
   await context.show({
     data: answer,
@@ -76,14 +76,24 @@ function unasked(label: string, model: string, signature: readonly Tensor[], ope
   const rows = signature.map(({ name, datatype, shape }) => [name, datatype, sizesOf(shape)]);
   const shapes = open.map(({ name, shape }) => `--shape ${name}=${shape.map((n) => (n < 0 ? 'N' : n)).join(',')}`);
   const given = signature.filter((tensor) => !open.includes(tensor)).map(({ name }) => `--data ${name}=…`);
-  const example = join('examples', model, 'request.json');
   return new CliError(
     EXIT.usage,
-    `${label} takes input, and only you know the sizes marked with a question mark:\n${table(['INPUT', 'TYPE', 'SHAPE'], rows)}\nGive the whole request, or the sizes (then zeros are sent) and single values.`,
-    `clops predict ${label} --input ${existsSync(example) ? example : 'request.json'}`,
+    `${label} takes input, and only you know the sizes marked with a question mark:\n${table(['INPUT', 'TYPE', 'SHAPE'], rows)}\nGive the whole request, or the sizes (then zeros are sent) and single values.${howToWrite(model)}`,
+    `clops predict ${label} --input ${exampleOf(model) ?? 'request.json'}`,
     `clops predict ${label} ${[...shapes, ...given].join(' ')}`,
   );
 }
+
+/** A request that comes with this model, where the command runs in the project's folder. */
+function exampleOf(model: string): string | undefined {
+  const file = join('examples', model, 'request.json');
+  return existsSync(file) ? file : undefined;
+}
+
+const howToWrite = (model: string): string =>
+  exampleOf(model) === undefined
+    ? '\nA whole request is a file such as {"inputs":[{"name":"x","datatype":"FP32","shape":[1,2],"data":[0.5,1]}]}.'
+    : '';
 
 const describe = ({ name, datatype, shape }: RequestTensor): string => `${name} ${datatype}[${shape.join(', ')}]`;
 
@@ -91,7 +101,7 @@ async function infer(
   url: string,
   body: string,
   { signal }: Context,
-  { label, madeUp }: { label: string; madeUp: boolean },
+  { label, model, madeUp }: { label: string; model: string; madeUp: boolean },
 ): Promise<Answer> {
   let response: Response;
   try {
@@ -110,8 +120,11 @@ async function infer(
     // In its own words.
   }
   const ofInput = madeUp || response.status < 500;
-  const next = ofInput ? `clops predict ${label} --input request.json` : `clops deployments get ${label}`;
-  throw new CliError(EXIT.failure, `${label} answered ${response.status}: ${why}`, next);
+  throw new CliError(
+    EXIT.failure,
+    `${label} answered ${response.status}: ${why}${ofInput ? howToWrite(model) : ''}`,
+    ofInput ? `clops predict ${label} --input ${exampleOf(model) ?? 'request.json'}` : `clops deployments get ${label}`,
+  );
 }
 
 function answerTable({ paint }: Context, label: string, answer: Answer, tookMs: number): string {
