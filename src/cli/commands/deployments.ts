@@ -41,14 +41,31 @@ function deploymentTable({ paint }: Context, list: readonly DeploymentLineFragme
     one.team.name,
     one.name,
     phase(paint, one.phase),
-    version(one.stable),
-    one.canary ? `${version(one.canary)} ${one.canary.weight} %` : '–',
-    `${one.stable?.readyReplicas ?? 0}/${one.replicas}`,
+    one.stable ? version(one.stable) : `${version(one.canary)} (first)`,
+    // The first rollout is no canary: there is nothing beside it.
+    one.stable && one.canary ? `${version(one.canary)} ${one.canary.weight} %` : '–',
+    readyOf(one),
     one.endpoint?.url ?? '–',
     age(one.createdAt, Date.now()),
   ]);
-  return table(['TEAM', 'NAME', 'PHASE', 'STABLE', 'CANARY', 'READY', 'ENDPOINT', 'AGE'], rows);
+  const head = ['TEAM', 'NAME', 'PHASE', 'STABLE', 'CANARY', 'READY', 'ENDPOINT', 'AGE'];
+  const unwell = list.flatMap((one) => (isUnwell(one) ? [`! ${full(one)}: ${one.rollout?.message}`] : []));
+  return [table(head, rows), ...(unwell.length > 0 ? ['', ...unwell] : [])].join('\n');
 }
+
+/** All pods of both sides, as kubectl's column counts them. */
+function readyOf({ stable, canary, replicas }: DeploymentLineFragment): string {
+  const sides = [stable, canary].filter((side) => side !== null);
+  const sum = (of: 'readyReplicas' | 'replicas'): number => sides.reduce((count, side) => count + side[of], 0);
+  return `${sum('readyReplicas')}/${sides.length === 0 ? replicas : sum('replicas')}`;
+}
+
+/** Something keeps pods from being there, or they from being well: the phase alone would not say what. */
+const isUnwell = ({ phase: now, rollout }: DeploymentLineFragment): boolean =>
+  Boolean(rollout?.message) && (now === 'DEGRADED' || (rollout?.outcome === null && CAUSE.test(rollout.message)));
+
+/** `Unschedulable: 0/2 nodes are available …`: a cause has a name of one word before its words. */
+const CAUSE = /^[A-Z][A-Za-z]+: /;
 
 export async function get(context: Context, [ref = '']: string[]): Promise<Exit> {
   const named = await findDeployment(context, ref);
