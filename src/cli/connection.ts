@@ -44,6 +44,8 @@ export async function findPlace(config: ClientConfig): Promise<Place> {
             : { token: undefined, tokenFrom: undefined };
     return { url, ...found, from: 'CLOPS_URL', isLocal };
   }
+  // A folder that was named must not lead to the default port: another instance answered there.
+  if (local.isGuess && config.local.chosenBy === 'CLOPS_DATA_DIR') throw nothingRuns(dirname(config.local.kubeconfig));
   if (token !== undefined) {
     // Whether it is for the address that was kept or for this folder's nobody but its owner can say.
     if (kept && kept.url !== local.url && config.local.chosenBy === undefined)
@@ -64,6 +66,13 @@ export async function findPlace(config: ClientConfig): Promise<Place> {
     return { ...local, token: kept.token, tokenFrom: `${credentialsFile} (${KEPT})` };
   return { ...local, ...own };
 }
+
+const nothingRuns = (folder: string): CliError =>
+  new CliError(
+    EXIT.failure,
+    `Nothing is running in ${folder}, the folder that CLOPS_DATA_DIR names: it holds no file \`url\`.`,
+    `CLOPS_DATA_DIR=${folder} npm start`,
+  );
 
 /** Where the instance of this folder listens: it writes that beside its token. CLOPS_HTTP_PORT overrules it. */
 export async function findLocal({ local }: ClientConfig): Promise<LocalPlace> {

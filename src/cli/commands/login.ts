@@ -30,7 +30,8 @@ export async function login(context: Context, [given]: string[], flags: { token?
   await keepCredentials(config.credentialsFile, { url, token });
   context.note(`Kept in ${config.credentialsFile}.`);
   const nearer = config.url === undefined ? config.local.chosenBy : 'CLOPS_URL';
-  if (nearer && (await context.place()).url !== url)
+  const asked = nearer && (await context.place().catch(() => undefined));
+  if (nearer && asked?.url !== url)
     context.note(`! ${nearer} is set in this shell, which comes first: unset it to ask ${url}.`);
   await context.show({
     data: { url, actor: viewer.actor },
