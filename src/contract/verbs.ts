@@ -88,7 +88,7 @@ export function refusal(known: Known, verb: CommandVerb, to: PromoteTo = 'NextSt
         ? 'It is on its way back to the stable revision already.'
         : 'There is no stable revision to go back to.';
     default:
-      if (spec.paused) return `Rollout ${rollout.number} is held by spec.paused: resume it first.`;
+      if (spec.paused) return `Rollout ${rollout.number} is paused (spec.paused): resume it first.`;
       if (rollout.fast) return 'It goes past its steps already.';
       if (rollout.stepIndex >= strategyOf(spec).steps.length)
         return 'All its steps are done: it becomes stable by itself.';

@@ -26,7 +26,7 @@ it('waits for a person, and says so', () => {
   expect(world.status.step).toBe('4/4');
   world.spec = { ...world.spec, paused: true };
   pass(world);
-  expect(said(world)).toBe('Held by spec.paused, step 4 of 4 (pause until promoted): resume lets it go on.');
+  expect(said(world)).toBe('Held on request (spec.paused), step 4 of 4 (pause until promoted): resume lets it go on.');
 });
 
 it('an abort says who, why, what serves, and what can be done; its step is the one that it stood at', () => {
@@ -45,7 +45,7 @@ it('one that is held after its end says what that holds', () => {
   expect(said(world)).toBe('Version 1 is stable and has all traffic.');
   world.spec = { ...world.spec, paused: true };
   pass(world);
-  expect(said(world)).toMatch(/^Version 1 is stable .*spec\.paused is set: .*resumed\.$/);
+  expect(said(world)).toMatch(/^Version 1 is stable .*It is paused \(spec\.paused\): .*resumed\.$/);
 });
 
 it('no requests are not a gateway that does not count', () => {

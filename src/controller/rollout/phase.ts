@@ -36,7 +36,7 @@ export function phaseOf(input: RolloutInput, strategy: FilledStrategy, run: Run,
   return plan.hasCapacity ? 'Verifying' : 'Progressing';
 }
 
-const HELD_NEXT = ' spec.paused is set: the next rollout will be held until it is resumed.';
+const HELD_NEXT = ' It is paused (spec.paused): the next rollout will be held until it is resumed.';
 
 export function words(
   input: RolloutInput,
@@ -68,7 +68,10 @@ export function words(
     default:
       break;
   }
-  if (rollout.hash === run.stable?.hash) return `Goes back to version ${run.stable.version}.`;
+  if (rollout.hash === run.stable?.hash) {
+    const ends = run.canary ? `Ends the rollout to version ${run.canary.version}: goes` : 'Goes';
+    return `${ends} back to version ${run.stable.version}.`;
+  }
   if (canary.failure && !plan.hasCapacity) return `${canary.failure.reason}: ${canary.failure.message}`;
   const asking = alive(canary) > 0 && canary.verified < canary.available ? ', the others are being asked' : '';
   if (!plan.hasCapacity) return `${pods}${asking}; ${place}.`;
@@ -93,7 +96,7 @@ function abortWords({ rollout: { abort } }: Run): string {
 
 function pauseWords(input: RolloutInput, strategy: FilledStrategy, run: Run): string {
   const place = placeOf(strategy, run);
-  if (input.spec.paused) return `Held by spec.paused, ${place}: resume lets it go on.`;
+  if (input.spec.paused) return `Held on request (spec.paused), ${place}: resume lets it go on.`;
   const { stepIndex } = run.rollout;
   const step = `Step ${stepIndex + 1} of ${strategy.steps.length}`;
   const seconds = strategy.steps[stepIndex]?.pause?.seconds;

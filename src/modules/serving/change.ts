@@ -138,7 +138,10 @@ export async function startRollout(
   const revisionId = newId('Revision');
   const rolloutId = newId('Rollout');
   const { versionId, runtime, resources, placement } = next;
-  const stable = await newestOfHash(tx, deployment.id, deployment.status.stable?.hash);
+  const { stable, canary } = deployment.status;
+  // Asked for during its canary, what is stable ends that: the way goes back from there.
+  const left = stable?.hash === hash ? canary : undefined;
+  const from = await newestOfHash(tx, deployment.id, (left ?? stable)?.hash);
   await tx.q.insert(revisions).values({
     id: revisionId,
     deploymentId: deployment.id,
@@ -155,12 +158,12 @@ export async function startRollout(
     id: rolloutId,
     deploymentId: deployment.id,
     number: null,
-    fromRevisionId: stable?.id ?? null,
+    fromRevisionId: from?.id ?? null,
     toRevisionId: revisionId,
     startedAt: who.at,
     startedBy: who.actorId,
     phase: 'PENDING',
-    message: 'Not begun yet: the cluster has still to take it.',
+    message: `${left ? `Ends the rollout to version ${left.version}. ` : ''}Not begun yet: the cluster has still to take it.`,
     reason: who.reason ?? null,
     stepIndex: 0,
     steps: stepsOf(next),
