@@ -4,7 +4,9 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { GATEWAY_NAME, SYSTEM_NAMESPACE } from './contract/names.ts';
 
-const port = (fallback: number) => z.coerce.number().int().min(0).max(65_535).default(fallback);
+const isPort = 'must be a port, 0 to 65535';
+const port = (fallback: number) =>
+  z.coerce.number({ error: isPort }).int(isPort).min(0, isPort).max(65_535, isPort).default(fallback);
 const list = z
   .string()
   .default('')
