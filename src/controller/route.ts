@@ -8,7 +8,7 @@ import type { RouteState } from './rollout/types.ts';
 
 type Parent = NonNullable<NonNullable<HttpRoute['status']>['parents']>[number];
 
-type Gateways = Pick<Caches, 'gateways' | 'gatewayClasses'>;
+type Gateways = { [cache in 'gateways' | 'gatewayClasses']: Pick<Caches[cache], 'get'> };
 
 export function routeState(md: ModelDeployment, route: HttpRoute | undefined, gateways: Gateways): RouteState {
   if (!route) return { state: 'Absent', reason: 'NotRouted', message: 'There is no route yet.' };
