@@ -4,7 +4,6 @@
  * over and over. Held in common, so that several relays of one cluster are no trouble.
  */
 import { setTimeout } from 'node:timers/promises';
-import type pg from 'pg';
 import { type Db, statement, type Tx } from '../../../platform/db/db.ts';
 
 export interface Hold {
@@ -28,7 +27,7 @@ export async function isHeld(tx: Tx, uid: string): Promise<boolean> {
 }
 
 export function createHold(db: Db): Hold {
-  let held: { client: pg.Client; uid: string } | undefined;
+  let held: { client: Awaited<ReturnType<Db['connect']>>; uid: string } | undefined;
   let turn: Promise<void> = Promise.resolve();
 
   async function leave(): Promise<void> {
