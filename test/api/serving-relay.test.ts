@@ -135,7 +135,7 @@ describe('the relay is away', () => {
       }
       await eventually(async () => expect(await storyOf(id)).toEqual(WHOLE));
     }
-  });
+  }, 90_000);
 
   test('a whole rollout that nobody saw is told afterwards, and so is one that was superseded', async () => {
     const first = await lab.deploy({
