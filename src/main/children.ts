@@ -29,6 +29,7 @@ async function child({ config, log, lifetime, report }: Parts, name: 'cluster' |
     pidFile: pidFile(config.dataDir, name),
     stamp: stampOf(config),
     log,
+    say: report.note,
   };
   const said = ({ adopted }: Supervised): string => `${name} ${adopted ? 'found running' : 'ready'}`;
   const running = await report.step(said, supervise(options));

@@ -65,7 +65,9 @@ describe('a supervised child', () => {
   });
 
   test('is started again when it dies, and not when it was stopped', async () => {
-    const child = await supervised(WELL);
+    const told: string[] = [];
+    const child = await supervise({ ...options(WELL), say: (text) => told.push(text) });
+    closing.push(() => child.stop(100));
     for (let deaths = 1; deaths <= 2; deaths++) {
       const before = child.pid();
       process.kill(before ?? 0, 'SIGKILL');
@@ -75,9 +77,13 @@ describe('a supervised child', () => {
         expect(child.pid()).not.toBe(before);
       });
     }
+    await eventually(() => expect(told.at(-1)).toBe('child is ready again.'));
     await child.stop(2_000);
     expect(child.pid()).toBeUndefined();
     expect(child.restarts()).toBe(2);
+    expect(
+      told.filter((text) => text.startsWith('child has ended by itself (SIGKILL): starting it again.')),
+    ).toHaveLength(2);
     expect(existsSync(join(folder, 'run', 'child.pid'))).toBe(false);
   });
 

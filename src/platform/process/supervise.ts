@@ -22,6 +22,8 @@ export interface SuperviseOptions {
   /** Names program and settings: a child with the same stamp that an earlier start has left is taken over. */
   stamp: string;
   log: Log;
+  /** Told in a sentence when it has died, and when it is ready again. */
+  say?: (text: string) => void;
   clock?: Clock;
   readyWithinMs?: number;
   /** The wait before the first restart; doubles up to five seconds. */
@@ -64,7 +66,7 @@ interface Death {
 
 /** Resolves when the child is ready. A child that fails at its first start is not started again: that is for a person. */
 export async function supervise(options: SuperviseOptions): Promise<Supervised> {
-  const { name, log, pidFile, stamp, clock = systemClock, restartAfterMs = 200 } = options;
+  const { name, log, pidFile, stamp, say = () => {}, clock = systemClock, restartAfterMs = 200 } = options;
   const backoff = createBackoff({ initialMs: restartAfterMs, maxMs: 5_000, jitter: 0.2 });
   let stopping = false;
   let restarts = 0;
@@ -94,6 +96,9 @@ export async function supervise(options: SuperviseOptions): Promise<Supervised> 
     const inMs = Math.round(backoff.next());
     const why = { child: name, code, signal, inMs, ...(error && { err: error }) };
     log.error(why, 'a child process died and will be started again');
+    say(
+      `${name} has ended by itself (${signal ?? `code ${code ?? 'unknown'}`}): starting it again. logs/${name}.log says more.`,
+    );
     cancelRestart = clock.after(inMs, again);
   }
 
@@ -113,7 +118,10 @@ export async function supervise(options: SuperviseOptions): Promise<Supervised> 
     bornAt = clock.monotonic();
     watch(next);
     readiness(launched, options).then(
-      () => log.info({ child: name, pid: next.pid }, 'the child process is ready again'),
+      () => {
+        log.info({ child: name, pid: next.pid }, 'the child process is ready again');
+        say(`${name} is ready again.`);
+      },
       (error: unknown) => {
         log.error({ child: name, err: error }, 'the child process did not become ready');
         next.signal('SIGKILL');
