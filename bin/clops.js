@@ -16,8 +16,8 @@ if (!existsSync(cli)) {
 } else if (newEnough) {
   await import(cli);
 } else if (existsSync(ownNode)) {
-  const child = spawn(ownNode, [cli, ...process.argv.slice(2)], { stdio: 'inherit' });
-  // The terminal signals both; the child decides what an interrupt means, and this process ends as it does.
+  const child = spawn(ownNode, [cli, ...process.argv.slice(2)], { stdio: 'inherit', argv0: process.argv[1] });
+  // `argv0`: hints are said as this file was called. The terminal signals both; the child decides what an interrupt means, and this process ends as it does.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
     process.on(signal, () => signal !== 'SIGINT' && child.kill(signal));
   child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 1)));

@@ -36,8 +36,10 @@ export function terminal(): Io {
     'error',
     onClosed(() => {}),
   );
-  const { stdout: out, stderr: err, stdin, argv } = process;
-  return { out, err, in: stdin, interrupt: interrupt.signal, script: argv[1] };
+  const { stdout: out, stderr: err, stdin, argv, argv0 } = process;
+  // bin/clops.js hands on how it was called where it had to start another Node.
+  const script = /clops(\.js)?$/.test(argv0) ? argv0 : argv[1];
+  return { out, err, in: stdin, interrupt: interrupt.signal, script };
 }
 
 /** One line that a person types. `secret` is not echoed. */
