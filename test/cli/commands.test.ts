@@ -110,6 +110,16 @@ describe('exit codes', () => {
   test('2: words that make no command', async () => {
     expect(await cli('modles')).toMatchObject({ exit: 2, err: /Did you mean models\?/ });
     expect((await cli('models', 'list', '-o', 'xml')).exit).toBe(2);
+    for (const verb of [['status'], ['promote'], ['rollback'], ['rollouts', 'watch'], ['deployments', 'delete', '-y']])
+      expect(await cli(...verb), verb.join(' ')).toMatchObject({
+        exit: 2,
+        err: /Which deployment\? There is: speech\/scale\./,
+      });
+    const wrongPort = await clops(['teams'], { env: { ...env, CLOPS_HTTP_PORT: 'abc' } });
+    expect(wrongPort).toMatchObject({ exit: 2, err: /CLOPS_HTTP_PORT=abc .*: must be a port, 0 to 65535\.\n/ });
+    const nowhere = { CLOPS_DATA_DIR: join(home, 'none'), XDG_CONFIG_HOME: home };
+    expect(await clops(['teams'], { env: nowhere })).toMatchObject({ exit: 1, err: /Nothing is running in .*none/ });
+    expect((await cli('models', 'push', join(home, 'request.json'))).err).toMatch(/Only ONNX can be served today/);
     expect((await cli('deploy', 'scale@1', '--canary', '10', '--rolling')).err).toMatch(/contradict/);
     expect((await cli('status', 'scale', '--timeout', 'soon')).exit).toBe(2);
     expect((await cli('models', 'push', join(home, 'none.onnx'))).exit).toBe(2);
@@ -133,6 +143,7 @@ describe('exit codes', () => {
     const { exit, err } = await cli('promote', 'scale');
     expect(exit).toBe(5);
     expect(err).toContain('try: clops pause speech/scale');
+    expect(err).not.toContain('Possible now');
   });
 
   test('6: the time is up', async () => {

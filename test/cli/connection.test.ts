@@ -117,7 +117,9 @@ test('the token of an instance that has ended is sent to nobody who listens by d
   rememberUrl(ended, api.api.url);
   expect(await findPlace(config)).toMatchObject({ url: api.api.url, token: TOKEN });
   forgetUrl(ended);
-  expect(await findPlace(config)).toMatchObject({ from: expect.stringContaining('the default'), token: undefined });
+  await expect(findPlace(config)).rejects.toThrow(/Nothing is running in .*ended/);
+  const byDefault = { ...config, local: { ...config.local, chosenBy: undefined } };
+  expect(await findPlace(byDefault)).toMatchObject({ from: expect.stringContaining('the default'), token: undefined });
 });
 
 test('a token that is refused is named by where it came from', async () => {

@@ -89,6 +89,14 @@ test('an aborted one: 7 for who waits, 7 for who watched it, and a way back', as
   expect((await cli('rollback', 'same')).exit).toBe(0);
   const settled = await cli('status', 'same', '--timeout', '60s');
   expect(settled.exit, settled.err).toBe(0);
+  // A return comes from the canary that it ends.
+  await cli('deploy', 'same@3', '--canary', '50,pause');
+  await eventually(async () => expect((await cli('rollouts', 'get', 'same')).out).toMatch(/Paused/), {
+    withinMs: 60_000,
+  });
+  expect((await cli('deployments')).out).toMatch(/same@2 +same@3 50 % +2\/2/);
+  expect((await cli('rollback', 'same')).out).toMatch(/same@3 → same@2 /);
+  expect((await cli('status', 'same', '--timeout', '60s')).exit).toBe(0);
   expect((await cli('predict', 'same')).exit).toBe(0);
 }, 120_000);
 

@@ -78,6 +78,8 @@ test('inputs are filled from the signature, and what was made up is named', () =
   expect(inputsOf(signature, { data: ['x=[[1,2]]'] }).inputs[0]).toMatchObject({ shape: [1, 2], data: [1, 2] });
   expect(() => inputsOf(signature, { data: ['xx=1'] })).toThrow(/Did you mean x\?/);
   expect(() => inputsOf(undefined, {})).toThrow(/no signature/);
+  expect(() => inputsOf(signature, { data: ['x=[1,2'] })).toThrow(/--data x is not JSON: /);
+  expect(inputsOf(signature, { data: ['who=me'] }).inputs[2]).toMatchObject({ data: ['me'] });
 });
 
 test('zeros are made up only where nobody has to know a size: a batch is one', () => {
