@@ -151,7 +151,10 @@ describe('a rollout', () => {
     const refused = await lab.command('Promote');
     const answer = await lab.until(async () => {
       const { status } = await lab.cluster.get<RolloutCommand>(ROLLOUTCOMMANDS, refused, 'speech');
-      expect(status).toMatchObject({ state: 'Refused', message: 'Rollout 2 is paused (spec.paused): resume it first.' });
+      expect(status).toMatchObject({
+        state: 'Refused',
+        message: 'Rollout 2 is paused (spec.paused): resume it first.',
+      });
       expect(status?.allowed).toEqual(['Resume', 'Abort', 'Rollback']);
     });
     expect(answer.rollout?.stepIndex).toBe(1);

@@ -43,7 +43,15 @@ describe('server-side apply, forced, against a model', () => {
             }),
           };
           const writer = { manager, operation: 'Apply' as const, apiVersion: 'v1' };
-          const { object, owners } = apply({ live, wanted, schema: SCHEMA, writer, force: true, part: 'all', custom: false });
+          const { object, owners } = apply({
+            live,
+            wanted,
+            schema: SCHEMA,
+            writer,
+            force: true,
+            part: 'all',
+            custom: false,
+          });
           object.metadata.managedFields = writeOwnership(owners, live?.metadata.managedFields, 'now');
           live = object;
           const there = Object.fromEntries(Object.keys(items).map((name) => [name, 0]));
