@@ -22,7 +22,12 @@ export const PIPE_CLOSED = 'the pipe was closed';
 /** The terminal of this process. A second Ctrl-C ends it at once. */
 export function terminal(): Io {
   const interrupt = new AbortController();
-  process.once('SIGINT', () => interrupt.abort());
+  // Not `once`: who restores the cursor at the end asks whether anybody else listens, and ended the program here.
+  const onInterrupt = (): void => {
+    interrupt.abort();
+    setImmediate(() => process.off('SIGINT', onInterrupt));
+  };
+  process.on('SIGINT', onInterrupt);
   // `clops events | head` closes the pipe: that is an end, not an error.
   const onClosed = (end: () => void) => (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
