@@ -15,8 +15,8 @@ export function calledAs(script: string | undefined, npmCommand?: string): strin
   return name === 'clops' ? 'clops' : 'npx clops';
 }
 
-/** A command begins a line, or stands in backticks, behind two spaces (`Watch it:  clops …`) or behind a setting. */
-const COMMAND = /(^|`| {2}|[A-Z_]+=\S+ )clops (?=[a-z])/gm;
+/** A command begins a line, or stands in backticks, behind two spaces (`Watch it:  clops …`), `try:` or a setting. */
+const COMMAND = /(^|`| {2}|try: |[A-Z_]+=\S+ )clops (?=[a-z])/gm;
 
 export const asTyped = (text: string, program: string): string =>
   program === 'clops' ? text : text.replace(COMMAND, (_all, before: string) => `${before}${program} `);

@@ -147,4 +147,5 @@ test('hints are said as the program was called', () => {
   expect(asTyped(said, 'npx clops')).toBe(
     'npx clops doctor\nWatch it:  npx clops rollouts watch a\n`npx clops login` CLOPS_URL=x npx clops models; the clops team',
   );
+  expect(asTyped('  try: clops promote a', 'npx clops')).toBe('  try: npx clops promote a');
 });
