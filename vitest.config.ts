@@ -24,13 +24,14 @@ export default defineConfig({
         test: {
           ...common,
           name: 'unit',
+          globalSetup: ['test/support/run.ts'],
           include: ['test/**/*.test.ts'],
           exclude: ['test/kubernetes/**', ...withDatabase],
         },
       },
       {
         resolve,
-        test: { ...common, name: 'database', include: withDatabase, globalSetup: ['test/support/postgres.ts'] },
+        test: { ...common, name: 'database', include: withDatabase, globalSetup: ['test/support/run.ts', 'test/support/postgres.ts'] },
       },
     ],
   },
