@@ -3,6 +3,10 @@
  * process. What can be refused is refused before the first of them is started.
  */
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { withoutPassword } from '../config.ts';
+import type { Relay } from '../modules/serving/index.ts';
+import { Refusal } from '../start/report.ts';
 import type { Parts } from '../start/run.ts';
 import { type TriedDemo, thingsToTry } from '../start/tries.ts';
 import { apiCode, serveApi } from './api.ts';
@@ -17,6 +21,8 @@ import { servicesOf } from './services.ts';
 
 /** How long the table waits for the demo. */
 const DEMO_MS = 60_000;
+/** The local cluster says at once who it is. */
+const ASKED_MS = 5_000;
 
 export async function all(parts: Parts): Promise<unknown> {
   const { config, lifetime, report } = parts;
@@ -32,7 +38,8 @@ export async function all(parts: Parts): Promise<unknown> {
   await controller(parts);
   const platform = await report.step('database migrated, caches open', servicesOf(parts, databaseUrl));
   const url = await report.step('api ready', serveApi(parts, platform));
-  await startTheRelay(parts, platform);
+  const relay = await startTheRelay(parts, platform);
+  if (local) await requireOwnDatabase(relay, config.databaseUrl ?? '');
   const { adminToken } = await import('../start/secrets.ts');
   const { token, file: tokenFile } = adminToken(config.secretsDir);
   const shown = config.demo === 'off' ? undefined : await demo(parts, url, token);
@@ -49,6 +56,15 @@ export async function all(parts: Parts): Promise<unknown> {
     tries: thingsToTry({ url, tokenFile, kubeconfig, demo: shown, root: ROOT, config }),
   });
   return undefined;
+}
+
+/** A local cluster of our own is foreign to the database only while somebody else fills another one from it. @throws Refusal */
+async function requireOwnDatabase({ met }: Relay, databaseUrl: string): Promise<void> {
+  const belonging = await Promise.race([met, sleep(ASKED_MS, undefined, { ref: false })]);
+  if (belonging !== 'foreign') return;
+  throw new Refusal(
+    `DATABASE_URL=${withoutPassword(databaseUrl)} is in use by another CLOps with a local cluster of its own: stop that one, or give this one another database.`,
+  );
 }
 
 /** Answers what there is to try of it; nothing when it is not there. Without it everything else goes on. */

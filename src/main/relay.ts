@@ -1,4 +1,5 @@
 /** The role "relay": tells the cluster what is wanted, takes in what it reports. */
+import type { Relay } from '../modules/serving/index.ts';
 import type { Parts } from '../start/run.ts';
 import { database } from './database.ts';
 import { serveHealth } from './health.ts';
@@ -14,9 +15,10 @@ export async function relay(parts: Parts): Promise<unknown> {
   return {};
 }
 
-export async function startTheRelay({ config, lifetime }: Parts, platform: Platform): Promise<void> {
+export async function startTheRelay({ config, lifetime }: Parts, platform: Platform): Promise<Relay> {
   await import('reflect-metadata');
   const { startRelay } = await import('../modules/serving/index.ts');
   const relay = await startRelay({ ...platform, newCluster: config.newCluster });
   lifetime.atEnd('relay', () => relay.close());
+  return relay;
 }

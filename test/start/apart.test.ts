@@ -37,8 +37,8 @@ afterAll(async () => {
 }, 40_000);
 
 /** Answers what it has said so far. */
-function start(role: string, env: NodeJS.ProcessEnv): () => string {
-  const dataDir = join(folder, role);
+function start(role: string, env: NodeJS.ProcessEnv, name = role): () => string {
+  const dataDir = join(folder, name);
   mkdirSync(dataDir, { recursive: true });
   const child = spawn(process.execPath, [MAIN, role], {
     env: { ...process.env, KUBECONFIG: '', CLOPS_DEMO: '', CLOPS_TOKEN: '', CLOPS_DATA_DIR: dataDir, ...env },
@@ -132,4 +132,33 @@ test('an artifact address that the relay signed is accepted by the API, and the 
   expect((await fetch(signed.slice(0, -1))).status).toBe(401);
   for (const name of ['token', 'signing.key'])
     for (const role of ['api', 'relay']) expect(existsSync(join(folder, role, name))).toBe(false);
+}, 120_000);
+
+test('a second start on the database of one that is at work is refused, and begins nothing', async () => {
+  const own = async (name: string) => {
+    const ports = await Promise.all([freePort(), freePort(), freePort()]);
+    const [http, gateway, cluster] = ports.map(String);
+    const database = postgres.url.replace(/\/\w+$/, '/postgres');
+    return start(
+      'all',
+      {
+        DATABASE_URL: database,
+        CLOPS_DEMO: 'off',
+        CLOPS_HTTP_PORT: http,
+        CLOPS_GATEWAY_PORT: gateway,
+        CLOPS_CLUSTER_PORT: cluster,
+      },
+      name,
+    );
+  };
+  const said = await own('first');
+  await eventually(() => expect(said()).toContain('CLOps is ready'), { withinMs: 60_000 });
+  const refused = await own('second');
+  await eventually(
+    () =>
+      expect(refused()).toMatch(/✗ DATABASE_URL=\S+ is in use by another CLOps with a local cluster of its own: stop/),
+    { withinMs: 60_000 },
+  );
+  await eventually(() => expect(children.at(-1)?.exitCode).toBe(1), { withinMs: 20_000 });
+  expect(refused()).not.toContain('CLOps is ready');
 }, 120_000);

@@ -13,6 +13,7 @@ import { columns, statement } from '../../../platform/db/db.ts';
 import { secretName } from '../spec.ts';
 import { type DeploymentRow, deployments } from '../tables.ts';
 import { publishCommands, takeAnswer, unansweredCommands } from './answers.ts';
+import type { Belonging } from './home.ts';
 import { isUnknown } from './known.ts';
 import { observe } from './observe.ts';
 import { createParts } from './parts.ts';
@@ -37,6 +38,8 @@ const selectDeployment = statement<DeploymentRow>(
 const SWEEP_MS = 30_000;
 
 export interface Relay {
+  /** What the cluster turned out to be when it first said who it is; a cluster that is away says nothing yet. */
+  readonly met: Promise<Belonging>;
   close(): Promise<void>;
 }
 
@@ -119,9 +122,10 @@ export async function startRelay({ services, signer, newCluster }: RelayOptions)
     },
   };
   const passing = queue('a pass over everything', (name) => passes[name]?.() ?? Promise.resolve(undefined));
+  const met = Promise.withResolvers<Belonging>();
   const meeting = createWorkQueue({
     async work() {
-      await parts.home.check();
+      met.resolve(await parts.home.check());
       return after(SWEEP_MS);
     },
     onError: (err, _key, retryInMs) =>
@@ -162,6 +166,7 @@ export async function startRelay({ services, signer, newCluster }: RelayOptions)
   const following = followLog();
 
   return {
+    met: met.promise,
     async close() {
       closing.abort();
       for (const off of offs) off();
