@@ -31,7 +31,12 @@ export default defineConfig({
       },
       {
         resolve,
-        test: { ...common, name: 'database', include: withDatabase, globalSetup: ['test/support/run.ts', 'test/support/postgres.ts'] },
+        test: {
+          ...common,
+          name: 'database',
+          include: withDatabase,
+          globalSetup: ['test/support/run.ts', 'test/support/postgres.ts'],
+        },
       },
     ],
   },

@@ -86,6 +86,8 @@ test('an aborted one: 7 for who waits, 7 for who watched it, and a way back', as
   const aborted = await cli('abort', 'same', '--reason', 'too slow', '--wait', '--timeout', '60s');
   expect(aborted).toMatchObject({ exit: 7, out: /stays as it was\. Aborted by .*: too slow\./ });
   expect((await watching.done).exit).toBe(7);
+  expect((await cli('deploy', 'same@3', '--canary', '50,pause')).out).toMatch(/same@2 → same@3 {2}begins again/);
+  expect((await cli('abort', 'same', '--wait', '--timeout', '60s')).exit).toBe(7);
   expect((await cli('rollback', 'same')).exit).toBe(0);
   const settled = await cli('status', 'same', '--timeout', '60s');
   expect(settled.exit, settled.err).toBe(0);

@@ -10,7 +10,7 @@ import type { Context } from '../context.ts';
 import { CliError, EXIT, type Exit } from '../exit.ts';
 import { findModel, full, split, splitVersion } from '../names.ts';
 import { settle } from '../settle.ts';
-import { rolloutLine } from '../shown/rollout.ts';
+import { passage, rolloutLine } from '../shown/rollout.ts';
 import { wholeNumber } from '../shown/text.ts';
 import { type StrategyFlags, strategyOf } from '../strategy.ts';
 import { findVersion } from './models.ts';
@@ -62,9 +62,13 @@ export async function deploy(context: Context, [ref = '']: string[], flags: Flag
     }
     return settle(context, deployment);
   }
+  // It is the aborted one still, as the API knows it; the operation that was accepted begins it again.
+  const isRetried = rollout?.outcome === 'ABORTED' && operation?.state !== 'SUCCEEDED';
+  const line = (of: NonNullable<typeof rollout>): string =>
+    isRetried ? `${paint.bold(label)}: ${passage(of)}  begins again` : rolloutLine(paint, deployment, of);
   await context.show({
     data: { deployment, rollout, operation },
-    table: () => (rollout ? rolloutLine(paint, deployment, rollout) : label),
+    table: () => (rollout ? line(rollout) : label),
     names: [label],
   });
   context.note(`Watch it:  clops rollouts watch ${label}`);
