@@ -21,8 +21,18 @@ export function failureOf(pod: Pod): Failure | undefined {
     if (failure) return failure;
   }
   if (status.phase === 'Failed') return words(status.reason ?? 'Failed', status.message ?? 'The pod failed.');
-  return undefined;
+  return isCutOff(pod) ? words('NodeSilent', silence(pod.spec.nodeName)) : undefined;
 }
+
+/** Its containers were ready when last heard of: the cluster, and no kubelet, has said without a word that the pod is not. */
+function isCutOff({ status }: Pod): boolean {
+  const of = (type: string) => status?.conditions?.find((condition) => condition.type === type);
+  const ready = of('Ready');
+  return ready?.status === 'False' && !ready.reason && of('ContainersReady')?.status === 'True';
+}
+
+const silence = (node = 'of the pod'): string =>
+  `Node ${node} has gone silent. Its pods are replaced when the cluster gives it up, after 5 minutes by default, or when it is deleted.`;
 
 /** A quota, a limit range or a policy that lets no pod be made: there is none that could say so itself. */
 export function podsRefused({ status }: Deployment): Failure | undefined {

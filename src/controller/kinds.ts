@@ -18,7 +18,7 @@ interface ContainerState {
 }
 
 export interface Pod extends KubeObject {
-  spec: { containers: { name: string; ports?: { name?: string; containerPort: number }[] }[] };
+  spec: { nodeName?: string; containers: { name: string; ports?: { name?: string; containerPort: number }[] }[] };
   status?: {
     phase?: string;
     podIP?: string;

@@ -214,6 +214,20 @@ describe('last words', () => {
     const waiting = { reason: 'ImagePullBackOff', message: 'Back-off pulling image "x"' };
     expect(failureOf(pod({ containerStatuses: [{ name: 'server', state: { waiting } }] }))).toEqual(waiting);
   });
+  it('of a pod whose node has gone silent are the node’s', () => {
+    const said = (status: string, reason?: string) => ({ type: 'Ready', status, ...(reason && { reason }) });
+    const containers = { type: 'ContainersReady', status: 'True' };
+    const failure = failureOf({
+      ...pod({ conditions: [said('False'), containers] }),
+      spec: { nodeName: 'gpu-1', containers: [] },
+    });
+    expect(failure).toMatchObject({
+      reason: 'NodeSilent',
+      message: expect.stringMatching(/^Node gpu-1 has gone silent/),
+    });
+    expect(failureOf(pod({ conditions: [said('True'), containers] }))).toBeUndefined();
+    expect(failureOf(pod({ conditions: [said('False', 'ReadinessGatesNotReady'), containers] }))).toBeUndefined();
+  });
   it('of the fetch step tell of the artifact', () => {
     const terminated = { exitCode: 1, message: 'the digest differs' };
     const between = pod({
