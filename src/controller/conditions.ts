@@ -143,7 +143,10 @@ function routeVerdict({ input }: ConditionsInput): Verdict {
   return verdict(status, reason, message);
 }
 
-/** A judgement stays while nobody has counted anew: after a restart, or between two weights that are the same. */
+/**
+ * A judgement stays while nobody has counted anew: after a restart, between two weights that are the same, or when both sides
+ * are the same pods. And it stays as it was made: requests that go on as they should are no news.
+ */
 function trafficVerdict({ input, decision }: ConditionsInput, before: Condition | undefined): Verdict {
   if (!decision && before) return before; // an obstacle: nobody counts, and what is routed stays routed
   const found = decision?.traffic ?? {
@@ -153,12 +156,13 @@ function trafficVerdict({ input, decision }: ConditionsInput, before: Condition 
     proceed: false,
   };
   const isUnchanged =
-    decision !== undefined &&
-    decision.weights !== undefined &&
-    input.observed.route.weights?.canary === decision.weights.canary &&
-    (input.status.canary?.weight ?? 0) === decision.weights.canary;
+    decision?.weights !== undefined &&
+    (decision.services.stable === decision.services.canary ||
+      (input.observed.route.weights?.canary === decision.weights.canary &&
+        (input.status.canary?.weight ?? 0) === decision.weights.canary));
   const isUncounted = found.reason === 'NotCounted' && before?.status === 'True';
   const isOpen = found.status === 'Unknown' && found.reason !== 'NotRouted' && (!found.proceed || isUncounted);
+  if (before?.status === 'True' && found.status === 'True' && isUnchanged) return before;
   if (before && isUnchanged && isOpen && before.status !== 'False' && before.reason !== 'NotRouted') return before;
   return verdict(found.status, found.reason, found.message);
 }

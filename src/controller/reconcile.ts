@@ -18,7 +18,7 @@ import { decide } from './rollout/machine.ts';
 import { COUNT_AGAIN_MS } from './rollout/share.ts';
 import type { Decision, RolloutInput } from './rollout/types.ts';
 import { urlOf } from './route.ts';
-import { mergeDiff, statusFor } from './status.ts';
+import { mayWait, mergeDiff, statusFor } from './status.ts';
 import { type Counting, gatewayOf, type TrafficWatch } from './traffic.ts';
 import { wayBack } from './wayBack.ts';
 
@@ -34,12 +34,17 @@ export interface Parts {
   clock: Clock;
 }
 
+/** How long a change of the status waits for another when nobody misses it. */
+const WAIT_MS = 1000;
+
 export function createReconciler(parts: Parts): (key: string) => Promise<Outcome> {
   const { cluster, caches, prober, traffic, applier, commands, recorder, clock } = parts;
   /** Status written here that the cache may not show yet: deciding on an older one would do a step twice. */
   const written = new Map<string, string>();
   /** Seen in this process's life: the first look waits for all pods to have been asked. */
   const visited = new Set<string>();
+  /** Since when something waits to be written. */
+  const waiting = new Map<string, number>();
 
   async function reconcile(key: string): Promise<Outcome> {
     const found = caches.modelDeployments.get(key);
@@ -61,9 +66,10 @@ export function createReconciler(parts: Parts): (key: string) => Promise<Outcome
     const input = inputOf(context, open.unanswered);
     const back = obstacle && wayBack(context, input);
     if (obstacle && !back) {
-      await report(context, statusFor({ md, input, obstacle, handledCommands: open.handled, ...urlFor(md) }));
+      const status = statusFor({ md, input, obstacle, handledCommands: open.handled, ...urlFor(md) });
+      const waits = await report(context, status);
       await commands.refuse(context, obstacle.message);
-      return undefined;
+      return waits === undefined ? undefined : after(waits);
     }
     const look = back ?? { context, input };
     const decision = decide(look.input);
@@ -71,11 +77,11 @@ export function createReconciler(parts: Parts): (key: string) => Promise<Outcome
     const isDone = decision.answer?.state === 'Done' && decision.answer.name;
     const handledCommands = isDone ? [...open.handled, isDone] : open.handled;
     const done = { md, input: look.input, decision, ...(obstacle && { obstacle }), ...(refused && { refused }) };
-    await report(context, statusFor({ ...done, handledCommands, ...urlFor(md) }));
+    const waits = await report(context, statusFor({ ...done, handledCommands, ...urlFor(md) }));
     await recorder.record(md, decision.events);
     await commands.mark(context, decision);
     if (obstacle) await commands.refuse(context, obstacle.message);
-    return waitFor(context, decision, refused?.retryInMs);
+    return waitFor(context, decision, [refused?.retryInMs, waits]);
   }
 
   function forget(key: string): void {
@@ -85,6 +91,7 @@ export function createReconciler(parts: Parts): (key: string) => Promise<Outcome
     commands.forget(key);
     written.delete(key);
     visited.delete(key);
+    waiting.delete(key);
   }
 
   function inputOf(context: Context, unanswered: RolloutInput['commands']): RolloutInput {
@@ -111,10 +118,20 @@ export function createReconciler(parts: Parts): (key: string) => Promise<Outcome
     return url ? { url } : {};
   }
 
-  /** One patch, only when something happened, and only over the status that was decided on. */
-  async function report({ key, md }: Context, status: ModelDeploymentStatus): Promise<void> {
+  /**
+   * One patch, only when something happened, and only over the status that was decided on. Answers in how many milliseconds
+   * it will be written when it is not now.
+   */
+  async function report({ key, md }: Context, status: ModelDeploymentStatus): Promise<number | undefined> {
     const change = mergeDiff(md.status ?? {}, status);
-    if (change === undefined) return;
+    if (change !== undefined && mayWait(md.status ?? {}, status)) {
+      const now = clock.monotonic();
+      const left = (waiting.get(key) ?? now) + WAIT_MS - now;
+      if (!waiting.has(key)) waiting.set(key, now);
+      if (left > 0) return left;
+    }
+    waiting.delete(key);
+    if (change === undefined) return undefined;
     const { name, namespace, resourceVersion } = md.metadata;
     try {
       const patch = { metadata: { resourceVersion }, status: change };
@@ -124,17 +141,18 @@ export function createReconciler(parts: Parts): (key: string) => Promise<Outcome
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }
+    return undefined;
   }
 
   /** While weights are not known to be in force, or a paused canary has not been counted, somebody must look. */
-  function waitFor({ observed }: Context, decision: Decision, retryInMs?: number): Outcome {
+  function waitFor({ observed }: Context, decision: Decision, others: (number | undefined)[]): Outcome {
     const { run, traffic: verdict } = decision;
     const isRouted = observed.route.state === 'Programmed' && decision.weights !== undefined;
     const isDrifting = verdict.status === 'False';
     const counting = !isRouted || (verdict.proceed && !isDrifting) ? undefined : isDrifting ? 1000 : COUNT_AGAIN_MS;
     const isShared = run.rollout.outcome === undefined && (decision.weights?.canary ?? 0) > 0;
     const idle = isRouted && isShared && verdict.status === 'Unknown' && verdict.proceed ? 5000 : undefined;
-    const soonest = Math.min(...[decision.after, counting, idle, retryInMs].filter((ms) => ms !== undefined));
+    const soonest = Math.min(...[decision.after, counting, idle, ...others].filter((ms) => ms !== undefined));
     return Number.isFinite(soonest) ? after(soonest) : undefined;
   }
 

@@ -1,4 +1,7 @@
-/** The status of a ModelDeployment as one value, and the smallest patch that brings it about. Pure. */
+/**
+ * The status of a ModelDeployment as one value, the smallest patch that brings it about, and whether that may wait a moment.
+ * Pure.
+ */
 import type {
   DeploymentPhase,
   ModelDeployment,
@@ -7,6 +10,7 @@ import type {
 } from '../contract/modeldeployment.ts';
 import { CONDITIONS, LABELS } from '../contract/names.ts';
 import { replicasOf, strategyOf } from '../contract/strategy.ts';
+import { canonical } from '../lib/canonical.ts';
 import { conditionsFor } from './conditions.ts';
 import { shareOf } from './rollout/routing.ts';
 import { type Decision, type Failure, NO_SIDE, type Ref, type RolloutInput } from './rollout/types.ts';
@@ -80,6 +84,27 @@ function phaseOf({ md, obstacle }: StatusInput, status: ModelDeploymentStatus, p
   if (has(CONDITIONS.paused, 'True')) return 'Paused';
   if (phase !== 'Healthy') return 'Progressing';
   return has(CONDITIONS.ready, 'False') && replicasOf(md.spec) > 0 ? 'Degraded' : 'Healthy';
+}
+
+/**
+ * Nothing has changed but numbers of pods, words, and what is not known for the moment: it is written with the next change,
+ * or soon without one. Pods that become ready one by one and a gateway that takes new weights once cost half of all writes.
+ * What is decided, what somebody asked for, and what is False or no longer so, never waits.
+ */
+export function mayWait(before: ModelDeploymentStatus, after: ModelDeploymentStatus): boolean {
+  const answered = after.handledCommands?.every((name) => before.handledCommands?.includes(name)) ?? true;
+  return answered && canonical(gistOf(before)) === canonical(gistOf(after));
+}
+
+function gistOf({ replicas, ready, handledCommands, conditions = [], ...status }: ModelDeploymentStatus): object {
+  const { stable, canary, rollout } = status;
+  return {
+    ...status,
+    ...(stable && { stable: { ...stable, replicas: 0, readyReplicas: 0 } }),
+    ...(canary && { canary: { ...canary, replicas: 0, readyReplicas: 0 } }),
+    ...(rollout && { rollout: { ...rollout, message: '', progressedAt: '' } }),
+    conditions: conditions.filter(({ status }) => status === 'False').map(({ type }) => type),
+  };
 }
 
 /** RFC 7386: what must be said to get from one value to the other, or undefined when nothing. Lists are whole. */

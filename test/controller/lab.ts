@@ -52,7 +52,7 @@ export interface World {
 export interface Lab extends World {
   cluster: ClusterPort;
   controller: Controller;
-  /** What the controllers have asked of the cluster, in order: `patch leases`. */
+  /** What the controllers have asked of the cluster, in order: `create leases`, `patch modeldeployments/status`. */
   calls: string[];
   /** Gives the controller so many writes more; after them none arrives, as if the process were gone. */
   kill(when: { afterWrites: number }): Promise<void>;
@@ -187,8 +187,8 @@ export async function startLab(options: { replicas?: number; strategy?: Strategy
 }
 
 function noted(cluster: ClusterPort, calls: string[]): ClusterPort {
-  const note = <T>(verb: string, { plural }: { plural: string }, act: () => T): T => {
-    calls.push(`${verb} ${plural}`);
+  const note = <T>(verb: string, { plural }: { plural: string }, act: () => T, of = ''): T => {
+    calls.push(`${verb} ${plural}${of && `/${of}`}`);
     return act();
   };
   return {
@@ -198,7 +198,7 @@ function noted(cluster: ClusterPort, calls: string[]): ClusterPort {
     watch: (resource, ...rest) => note('watch', resource, () => cluster.watch(resource, ...rest)),
     create: (resource, ...rest) => note('create', resource, () => cluster.create(resource, ...rest)),
     replace: (resource, ...rest) => note('replace', resource, () => cluster.replace(resource, ...rest)),
-    patch: (resource, ...rest) => note('patch', resource, () => cluster.patch(resource, ...rest)),
+    patch: (resource, ...rest) => note('patch', resource, () => cluster.patch(resource, ...rest), rest[4]?.subresource),
     apply: (resource, ...rest) => note('apply', resource, () => cluster.apply(resource, ...rest)),
     delete: (resource, ...rest) => note('delete', resource, () => cluster.delete(resource, ...rest)),
   };

@@ -50,9 +50,11 @@ it('one that is held after its end says what that holds', () => {
 
 it('no requests are not a gateway that does not count', () => {
   const weights = { stable: 90, canary: 10 };
-  const judged = (traffic: object): string => judgeTraffic(weights, true, { programmedForMs: 0, ...traffic }).message;
-  expect(judged({})).toMatch(/being counted/);
-  expect(judged({ programmedForMs: 5000 })).toMatch(/this gateway does not say/);
+  const judged = (traffic: object): string =>
+    judgeTraffic(weights, true, { programmedForMs: 5000, ...traffic }).message;
+  expect(judged({ programmedForMs: 0 })).toMatch(/being counted/);
+  expect(judged({ programmedForMs: 0, requests: { stable: 6, canary: 1 } })).toMatch(/being counted/);
+  expect(judged({})).toMatch(/this gateway does not say/);
   expect(judged({ table: weights })).toMatch(/nobody has sent a request since the weights changed/);
   expect(judged({ table: weights, requests: { stable: 0, canary: 0 } })).toMatch(/nobody has sent a request/);
   expect(judged({ table: weights, requests: { stable: 6, canary: 1 } })).toMatch(/7 of the 50 requests/);

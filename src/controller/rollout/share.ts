@@ -35,7 +35,8 @@ export function isShareWithin(weight: number, requests: Weights): boolean {
   return weight / 100 >= low && weight / 100 <= high;
 }
 
-const COUNTING = 'The requests on each side are being counted.';
+/** Said from when the weights are given until they are judged, however the requests trickle in: one state, one sentence. */
+const COUNTING = 'The gateway was given the weights; the requests on each side are being counted.';
 const NOT_COUNTED = 'The share could not be counted:';
 
 export function judgeTraffic(weights: Weights, isProgrammed: boolean, traffic: TrafficState): TrafficVerdict {
@@ -46,27 +47,26 @@ export function judgeTraffic(weights: Weights, isProgrammed: boolean, traffic: T
     proceed,
   });
   const { requests, table, programmedForMs } = traffic;
-  if (!isProgrammed) return unknown('NotProgrammed', 'The gateway has not taken the weights yet.', false);
+  if (!isProgrammed) return unknown('NotProgrammed', COUNTING, false);
   if (table && (table.stable !== weights.stable || table.canary !== weights.canary)) {
     const words = `The gateway still gives ${table.canary} % to the canary and not ${weights.canary} %.`;
     return unknown('GatewayBehind', words, false);
   }
   const waited = programmedForMs >= COUNT_WINDOW_MS;
-  // A gateway that tells its table does count: it has no series of requests before the first one.
-  if (!requests && !table) {
-    const words = waited
-      ? 'The share is not counted: this gateway does not say how many requests went where.'
-      : COUNTING;
-    return unknown('NotCounted', words, waited);
-  }
   const { stable, canary } = requests ?? { stable: 0, canary: 0 };
   const total = stable + canary;
   const needed = requestsNeeded(weights.canary);
+  if (total < needed && !waited) return unknown('NotCounted', COUNTING, false);
+  // A gateway that tells its table does count: it has no series of requests before the first one.
+  if (!requests && !table) {
+    const words = 'The share is not counted: this gateway does not say how many requests went where.';
+    return unknown('NotCounted', words, true);
+  }
   if (total === 0)
-    return unknown('NoRequests', `${NOT_COUNTED} nobody has sent a request since the weights changed.`, waited);
+    return unknown('NoRequests', `${NOT_COUNTED} nobody has sent a request since the weights changed.`, true);
   if (total < needed) {
     const words = `${NOT_COUNTED} ${total} of the ${needed} requests that this takes have come since the weights changed.`;
-    return unknown('TooFewRequests', words, waited);
+    return unknown('TooFewRequests', words, true);
   }
   const share = ((100 * canary) / total).toFixed(1);
   const said = `${share} % of ${total} requests went to the canary, ${weights.canary} % are intended.`;
