@@ -1,5 +1,6 @@
 /** The ServingRuntime custom resource: how a model format becomes a container. */
 import type { KubeObject } from '../platform/cluster/port.ts';
+import type { PlacementSpec } from './modeldeployment.ts';
 
 export interface Probe {
   httpGet?: { path: string; port: string | number };
@@ -73,6 +74,8 @@ export interface ServingRuntime extends KubeObject {
     podSecurityContext?: PodSecurityContext;
     /** Secrets of the team's namespace with which the kubelet pulls the images. */
     imagePullSecrets?: { name: string }[];
+    /** Where its pods may run: under what a deployment says itself, whose labels win and whose tolerations are added. */
+    placement?: Pick<PlacementSpec, 'nodeSelector' | 'tolerations'>;
     defaultResources?: { requests?: { cpu?: string; memory?: string } };
   };
 }

@@ -28,6 +28,8 @@ export interface InstallOptions {
   gateway: boolean;
   /** What the built-in runtimes are made of in this cluster. Default: the name of an image that only the local one knows. */
   runtimes?: { image: string; pullPolicy?: string; pullSecrets?: readonly string[] };
+  /** Where pods of the built-in runtimes may run, when not every node has their image. */
+  placement?: ServingRuntime['spec']['placement'];
   /** Port of the Gateway's listener. */
   gatewayPort?: number;
   signal?: AbortSignal;
@@ -42,7 +44,8 @@ export async function install(cluster: ClusterPort, options: InstallOptions): Pr
   await Promise.all(crds.map((crd) => apply(CRDS, crd)));
   await Promise.all(crds.map((crd) => established(cluster, crd.metadata.name, signal)));
   for (const runtime of await manifests('runtimes')) {
-    const wanted = options.runtimes ? withImage(runtime, options.runtimes) : runtime;
+    const placed = options.placement ? withPlacement(runtime, options.placement) : runtime;
+    const wanted = options.runtimes ? withImage(placed, options.runtimes) : placed;
     await served(() => apply(SERVINGRUNTIMES, wanted));
   }
   if (!gateway) return;
@@ -73,6 +76,11 @@ function withImage(runtime: KubeObject, given: NonNullable<InstallOptions['runti
     spec: { ...spec, ...secrets, container: { ...container, ...from }, fetch: { ...fetch, ...from } },
   };
 }
+
+const withPlacement = (runtime: KubeObject, placement: InstallOptions['placement']): KubeObject => ({
+  ...runtime,
+  spec: { ...(runtime as ServingRuntime).spec, placement },
+});
 
 const GATEWAY_API = 'gateway.networking.k8s.io/v1';
 

@@ -78,7 +78,13 @@ export interface Snapshot {
   runtimeName: string;
   runtime: Pick<
     ServingRuntime['spec'],
-    'container' | 'fetch' | 'capabilities' | 'defaultResources' | 'podSecurityContext' | 'imagePullSecrets'
+    | 'container'
+    | 'fetch'
+    | 'capabilities'
+    | 'defaultResources'
+    | 'podSecurityContext'
+    | 'imagePullSecrets'
+    | 'placement'
   >;
   resources?: ResourcesSpec;
   placement?: PlacementSpec;

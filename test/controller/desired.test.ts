@@ -31,9 +31,10 @@ interface PodSpec {
   [field: string]: unknown;
 }
 
-function podOf(given = {}): PodSpec {
+function podOf(given = {}, of: Partial<ServingRuntime['spec']> = {}): PodSpec {
   const md = owner(given);
-  const input = { owner: md, hash: 'abc', snapshot: snapshotOf(md.spec, runtime), replicas: 3 };
+  const snapshot = snapshotOf(md.spec, { ...runtime, spec: { ...runtime.spec, ...of } });
+  const input = { owner: md, hash: 'abc', snapshot, replicas: 3 };
   const { template } = desiredDeployment(input).spec as { template: { spec: PodSpec } };
   return template.spec;
 }
@@ -98,6 +99,18 @@ describe('a Deployment', () => {
     });
     expect(pod['nodeSelector']).toEqual({ 'nvidia.com/gpu.product': 'NVIDIA-H200' });
     expect(pod['affinity']).toBeUndefined();
+  });
+
+  it('goes where its runtime’s image is, under what it says itself', () => {
+    const tolerations = [{ key: 'clops.dev/local', operator: 'Exists', effect: 'NoSchedule' }];
+    const placement = { nodeSelector: { 'clops.dev/local': 'true', zone: 'a' }, tolerations };
+    expect(podOf({}, { placement })).toMatchObject({ nodeSelector: placement.nodeSelector, tolerations });
+    const own = { nodeSelector: { zone: 'b' }, tolerations: [{ key: 'gpu', operator: 'Exists' }] };
+    const pod = podOf({ placement: own }, { placement });
+    expect(pod['nodeSelector']).toEqual({ 'clops.dev/local': 'true', zone: 'b' });
+    expect(pod['tolerations']).toEqual([...tolerations, ...own.tolerations]);
+    expect(Object.keys(podOf())).not.toContain('tolerations');
+    expect(snapshotOf(owner().spec, runtime).runtime).not.toHaveProperty('placement');
   });
 
   it('asks for GPUs with enough memory', () => {

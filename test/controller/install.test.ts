@@ -28,6 +28,15 @@ describe('install', () => {
     expect((await core.cluster.list(GATEWAYS)).items).toEqual([]);
     await expect(core.cluster.get(NAMESPACES, 'clops-system')).rejects.toSatisfy(isNotFound);
   });
+
+  it('gives the runtimes the place of their image, and takes it back', async () => {
+    const placement = { nodeSelector: { 'clops.dev/local': 'true' }, tolerations: [{ operator: 'Exists' }] };
+    await install(core.cluster, { gateway: false, placement });
+    const read = async () => (await core.cluster.get<ServingRuntime>(SERVINGRUNTIMES, 'onnx')).spec.placement;
+    expect(await read()).toEqual(placement);
+    await install(core.cluster, { gateway: false });
+    expect(await read()).toBeUndefined();
+  });
 });
 
 describe('the end of all models', () => {

@@ -46,7 +46,12 @@ function podSpec(owner: ModelDeployment, snapshot: Snapshot): Record<string, unk
   const values = valuesOf(owner, snapshot, artifactPath(snapshot));
   const { terminationGracePeriodSeconds, ...container } = runtime.container;
   const product = resources?.gpus?.product;
-  const nodeSelector = { ...placement.nodeSelector, ...(product && { 'nvidia.com/gpu.product': product }) };
+  const nodeSelector = {
+    ...runtime.placement?.nodeSelector,
+    ...placement.nodeSelector,
+    ...(product && { 'nvidia.com/gpu.product': product }),
+  };
+  const tolerations = [...(runtime.placement?.tolerations ?? []), ...(placement.tolerations ?? [])];
   const { secretName } = snapshot.model.artifact;
   return {
     automountServiceAccountToken: false,
@@ -56,7 +61,7 @@ function podSpec(owner: ModelDeployment, snapshot: Snapshot): Record<string, unk
     ...(terminationGracePeriodSeconds !== undefined && { terminationGracePeriodSeconds }),
     ...(Object.keys(nodeSelector).length > 0 && { nodeSelector }),
     ...affinityFor(resources?.gpus?.memoryMib),
-    ...(placement.tolerations?.length && { tolerations: placement.tolerations }),
+    ...(tolerations.length > 0 && { tolerations }),
     ...(placement.priorityClassName && { priorityClassName: placement.priorityClassName }),
     initContainers: [fetchStep(snapshot, values)],
     containers: [

@@ -10,7 +10,7 @@ import type { ControllerRevision, Snapshot } from '../kinds.ts';
 import { childOf } from './child.ts';
 
 export function snapshotOf(spec: ModelDeploymentSpec, { spec: runtime }: ServingRuntime): Snapshot {
-  const { container, fetch, capabilities, defaultResources, podSecurityContext, imagePullSecrets } = runtime;
+  const { container, fetch, capabilities, defaultResources, podSecurityContext, imagePullSecrets, placement } = runtime;
   return {
     model: spec.model,
     runtimeName: spec.runtime,
@@ -21,6 +21,7 @@ export function snapshotOf(spec: ModelDeploymentSpec, { spec: runtime }: Serving
       ...(defaultResources && { defaultResources }),
       ...(podSecurityContext && { podSecurityContext }),
       ...(imagePullSecrets && { imagePullSecrets }),
+      ...(placement && { placement }),
     },
     ...(spec.resources && { resources: spec.resources }),
     ...(spec.placement && { placement: spec.placement }),
