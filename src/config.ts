@@ -20,6 +20,8 @@ const list = z
 /** `described`: what a setting means, and in words what it is when it is not given and has no default of its own. */
 const described = (description: string, otherwise?: string) => ({ description, ...(otherwise && { otherwise }) });
 
+const S3_ADDRESS = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/((?:[\w.-]+\/)*[\w.-]+)?)?\/?$/;
+
 const namespaceName = z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, 'expected the name of a namespace');
 
 const schema = z.object({
@@ -67,6 +69,45 @@ const schema = z.object({
     .positive()
     .default(10 * 1024 ** 3)
     .meta(described('Largest artifact that is taken, in bytes.')),
+  CLOPS_ARTIFACTS: z
+    .string()
+    .regex(S3_ADDRESS, 'expected s3://bucket or s3://bucket/prefix')
+    .optional()
+    .meta(
+      described(
+        'Where the bytes of models are kept: `s3://bucket/prefix`, in a bucket that is there. Several processes of the API may share it, and pods fetch from it.',
+        'files in CLOPS_DATA_DIR',
+      ),
+    ),
+  AWS_ENDPOINT_URL_S3: z
+    .url({ protocol: /^https?$/, error: 'expected an http:// or https:// address' })
+    .optional()
+    .meta(
+      described(
+        'The object store, where it is not Amazon’s. Pods of models reach it at this address too.',
+        'Amazon S3 in AWS_REGION',
+      ),
+    ),
+  AWS_REGION: z
+    .string()
+    .regex(/^[\w-]+$/, 'expected the name of a region')
+    .default('us-east-1')
+    .meta(described('Region of the bucket; stores of one’s own mostly take any.')),
+  AWS_ACCESS_KEY_ID: z.string().optional().meta(described('Access key of the object store.', 'none')),
+  AWS_SECRET_ACCESS_KEY: z.string().optional().meta(described('Its secret key.', 'none')),
+  AWS_SESSION_TOKEN: z
+    .string()
+    .optional()
+    .meta(described('Goes with keys of a session. Addresses that pods fetch with end with the session.', 'none')),
+  AWS_SHARED_CREDENTIALS_FILE: z
+    .string()
+    .optional()
+    .meta(
+      described(
+        'File with the keys under `[default]`, in place of the variables; read again when it has changed. Read only with CLOPS_ARTIFACTS.',
+        'none',
+      ),
+    ),
   CLOPS_LOCAL_CONFIG: z
     .string()
     .optional()
@@ -151,6 +192,8 @@ export interface Config {
   readonly demo: 'on' | 'quiet' | 'off';
   readonly corsOrigins: readonly string[];
   readonly maxArtifactBytes: number;
+  /** Undefined: files in the data folder. */
+  readonly objectStore: ObjectStoreConfig | undefined;
   readonly localConfigFile: string | undefined;
   readonly cluster: 'local' | 'external';
   readonly url: string;
@@ -163,6 +206,21 @@ export interface Config {
   /** Kubernetes says so to every container: then a service account is at hand. */
   readonly inPod: boolean;
   readonly production: boolean;
+}
+
+export interface ObjectStoreConfig {
+  /** As it was given, to be shown. */
+  readonly address: string;
+  readonly bucket: string;
+  /** Without slashes around it; may be empty. */
+  readonly prefix: string;
+  /** Undefined: Amazon's. */
+  readonly endpoint: string | undefined;
+  readonly region: string;
+  readonly keys:
+    | { readonly accessKeyId: string; readonly secretAccessKey: string; readonly sessionToken?: string }
+    | undefined;
+  readonly credentialsFile: string | undefined;
 }
 
 export class ConfigError extends Error {
@@ -194,6 +252,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     demo: e.CLOPS_DEMO ?? (production || e.CLOPS_CLUSTER === 'external' ? 'off' : 'on'),
     corsOrigins: e.CLOPS_CORS_ORIGINS,
     maxArtifactBytes: e.CLOPS_MAX_ARTIFACT_BYTES,
+    objectStore: objectStoreOf(e),
     localConfigFile: e.CLOPS_LOCAL_CONFIG,
     cluster: e.CLOPS_CLUSTER,
     url: (e.CLOPS_URL ?? `http://127.0.0.1:${e.CLOPS_HTTP_PORT}`).replace(/\/+$/, ''),
@@ -207,6 +266,24 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   });
 }
 
+function objectStoreOf(e: z.infer<typeof schema>): ObjectStoreConfig | undefined {
+  const [address, bucket = '', prefix = ''] = S3_ADDRESS.exec(e.CLOPS_ARTIFACTS ?? '') ?? [];
+  if (address === undefined) return undefined;
+  const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey, AWS_SESSION_TOKEN: sessionToken } = e;
+  return {
+    address,
+    bucket,
+    prefix,
+    endpoint: e.AWS_ENDPOINT_URL_S3,
+    region: e.AWS_REGION,
+    keys:
+      accessKeyId && secretAccessKey
+        ? { accessKeyId, secretAccessKey, ...(sessionToken && { sessionToken }) }
+        : undefined,
+    credentialsFile: e.AWS_SHARED_CREDENTIALS_FILE,
+  };
+}
+
 /** What a role cannot begin without. */
 export type Need = 'database' | 'cluster' | 'folder';
 
@@ -215,7 +292,7 @@ export type Need = 'database' | 'cluster' | 'folder';
  * and needs none of this. Whether what they name is there is asked by main's preflight. @throws ConfigError
  */
 export function requireSettings(config: Config, needs: readonly Need[], env: NodeJS.ProcessEnv = process.env): void {
-  const { production, cluster, demo, databaseUrl, kubeconfig, inPod } = config;
+  const { production, cluster, demo, databaseUrl, kubeconfig, inPod, objectStore } = config;
   const external = needs.includes('cluster') && cluster === 'external';
   if (needs.includes('database')) {
     if (production && databaseUrl === undefined) {
@@ -231,6 +308,11 @@ export function requireSettings(config: Config, needs: readonly Need[], env: Nod
     if (external && demo !== 'off') {
       throw new ConfigError(
         `CLOPS_DEMO=${demo} needs the local cluster: leave it out, or leave out CLOPS_CLUSTER=external.`,
+      );
+    }
+    if (objectStore && !objectStore.keys && objectStore.credentialsFile === undefined) {
+      throw new ConfigError(
+        `CLOPS_ARTIFACTS=${objectStore.address} needs keys: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_SHARED_CREDENTIALS_FILE.`,
       );
     }
     if (external && !env['CLOPS_URL']) {

@@ -45,6 +45,7 @@ const SLICES = ['identity', 'audit', 'compute', 'experiments', 'registry', 'serv
 
 /** Packages that are a technology, and the only rooms that speak it. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
+  aws4fetch: ['platform/artifacts'],
   pg: ['platform/db', 'platform/events'],
   'drizzle-orm': ['platform/db', 'platform/events', 'modules'],
   '@kubernetes/client-node': ['platform/cluster', 'local'],
@@ -59,7 +60,7 @@ const ONLY: readonly [what: RegExp, where: string][] = [
   [/\bprocess\.env\b/, 'config.ts'],
   [/\bprocess\.(exit|abort|reallyExit)\b/, 'main.ts'],
   [
-    /(?<!function )\bcreate(Db|EventLog|ClusterView|ClientNodeCluster|FileArtifacts|UrlSigner|TrafficCounts|LiveTraffic)\(/,
+    /(?<!function )\bcreate(Db|EventLog|ClusterView|ClientNodeCluster|FileArtifacts|S3Artifacts|UrlSigner|TrafficCounts|LiveTraffic)\(/,
     'main',
   ],
 ];

@@ -54,7 +54,10 @@ export function registerArtifacts(app: FastifyInstance, options: ArtifactRoutes)
       return reply.code(400).send({ error: 'Content-Range must be `bytes <first>-<last>/<total>` and fit the body.' });
     if ((part.total ?? 0) > maxBytes)
       return reply.code(413).send({ error: `An artifact may have at most ${maxBytes} bytes.` });
+    // Where the store fails, nobody reads the rest of the body: the connection ends with the answer, not hours later.
+    reply.header('connection', 'close');
     const outcome = await patiently(request, (body) => artifacts.put(digest, body, part));
+    reply.removeHeader('connection');
     switch (outcome.state) {
       case 'complete':
         return reply.code(201).send({ digest, sizeBytes: outcome.sizeBytes });

@@ -19,6 +19,8 @@ const MAX_BODY_BYTES = 1024 * 1024;
 const BODY_WITHIN_MS = 30_000;
 /** Streams over WebSocket have pings of their own, and artifacts may take hours: but not a minute of silence. */
 const SILENCE_MS = 60_000;
+/** What is away is mostly back by then: said to clients that are not ours. */
+const RETRY_AFTER_S = 5;
 
 export interface HttpOptions {
   schema: GraphQLSchema;
@@ -91,6 +93,7 @@ export async function createHttp(options: HttpOptions): Promise<{ app: FastifyIn
     if (status >= 500 && !(error instanceof Unavailable))
       log.error({ err: error, requestId: request.id }, 'a request failed');
     const message = status >= 500 && !(error instanceof Unavailable) ? `Internal error ${request.id}.` : error.message;
+    if (error instanceof Unavailable) reply.header('retry-after', RETRY_AFTER_S);
     void reply.code(status).send({ error: message, requestId: request.id });
   });
   app.setNotFoundHandler((request, reply) => {

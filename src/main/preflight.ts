@@ -3,7 +3,7 @@
  * does not mend is refused at once, everywhere. What is merely away is refused where a person looks on (the first `npm
  * start` has a typing error more often than a cluster that is just being restarted) and waited for in production, where
  * everything may be restarted at the same time: half a minute for a Postgres, without which there is nothing to serve, and
- * not at all for a cluster, whose caches heal by themselves while reads answer what they can.
+ * not at all for a cluster, whose caches heal by themselves while reads answer what they can, or for a store of artifacts.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConfigError, withoutPassword } from '../config.ts';
@@ -28,7 +28,20 @@ export async function preflight(parts: Parts, { patient, secrets = [] }: Preflig
   const missing = production ? missingSecrets(secretsDir, secrets) : undefined;
   if (missing !== undefined) throw new ConfigError(`CLOPS_SECRETS_DIR=${secretsDir} ${missing}`);
   await checkCluster(parts, { patient });
+  await checkArtifacts(parts, { patient });
   if (parts.config.databaseUrl !== undefined) await checkDatabase(parts, parts.config.databaseUrl, patient);
+}
+
+/** Like a cluster it is not waited for: all but artifacts can be served without it. */
+async function checkArtifacts({ config, log, report }: Parts, { patient }: PreflightOptions): Promise<void> {
+  const { troubleWithArtifacts } = await import('./artifacts.ts');
+  const trouble = await troubleWithArtifacts(config);
+  if (trouble === undefined) return;
+  const setting = `CLOPS_ARTIFACTS=${config.objectStore?.address}`;
+  if (!trouble.mayPass) throw new ConfigError(`${setting}: ${trouble.words}`);
+  if (!patient) throw new Refusal(`${setting}: ${trouble.words}`);
+  log.warn({ trouble: trouble.words }, 'the artifact store is away: going on, artifacts are refused until it answers');
+  report.note(`${setting}: ${trouble.words} Going on; artifacts are refused until it answers.`);
 }
 
 export async function checkCluster({ config, log, report }: Parts, { patient }: PreflightOptions): Promise<void> {

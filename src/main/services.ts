@@ -3,20 +3,23 @@ import { join } from 'node:path';
 import type { HealthCheck } from '../api/health.ts';
 import type { Services } from '../graphql/context.ts';
 import { systemClock } from '../lib/clock.ts';
-import type { UrlSigner } from '../platform/artifacts/sign.ts';
+import type { AddressForPods, UrlSigner } from '../platform/artifacts/sign.ts';
 import type { Parts } from '../start/run.ts';
+import { artifactsOf } from './artifacts.ts';
 import { clusterOf } from './clusterOf.ts';
 import { ROOT, version } from './here.ts';
 
 export interface Platform {
   services: Services;
   signer: UrlSigner;
+  addressForPods: AddressForPods;
   /** Lines of `/readyz` that only this room can tell. */
   checks: HealthCheck[];
 }
 
 /** Registers how each part ends. */
-export async function servicesOf({ config, log, lifetime }: Parts, databaseUrl: string): Promise<Platform> {
+export async function servicesOf(parts: Parts, databaseUrl: string): Promise<Platform> {
+  const { config, log, lifetime } = parts;
   const [{ createDb }, { migrate, migratedBeyond }, { createEventLog }] = await Promise.all([
     import('../platform/db/db.ts'),
     import('../platform/db/migrate.ts'),
@@ -27,12 +30,11 @@ export async function servicesOf({ config, log, lifetime }: Parts, databaseUrl: 
     import('../platform/metrics/gateway.ts'),
     import('../platform/metrics/live.ts'),
   ]);
-  const [{ createFileArtifacts }, { createUrlSigner }, { signingKey }] = await Promise.all([
-    import('../platform/artifacts/files.ts'),
+  const [{ createUrlSigner }, { signingKey }] = await Promise.all([
     import('../platform/artifacts/sign.ts'),
     import('../start/secrets.ts'),
   ]);
-  const { dataDir, maxArtifactBytes, secretsDir } = config;
+  const { maxArtifactBytes, secretsDir } = config;
   const artifactsUrl = `${config.url}/artifacts`;
 
   const db = createDb({ url: databaseUrl, log });
@@ -50,7 +52,8 @@ export async function servicesOf({ config, log, lifetime }: Parts, databaseUrl: 
   const live = createLiveTraffic({ traffic, gateway, log });
   lifetime.atEnd('live metrics', () => live.close());
 
-  const artifacts = createFileArtifacts({ dir: join(dataDir, 'artifacts'), maxBytes: maxArtifactBytes });
+  const signer = createUrlSigner({ key: signingKey(secretsDir), artifactsUrl });
+  const { artifacts, addressForPods, checks } = await artifactsOf(parts, signer);
   const settings = {
     version: version(),
     artifactsUrl,
@@ -60,7 +63,8 @@ export async function servicesOf({ config, log, lifetime }: Parts, databaseUrl: 
   };
   return {
     services: { db, events, cluster, traffic, live, artifacts, clock: systemClock, log, settings },
-    signer: createUrlSigner({ key: signingKey(secretsDir), artifactsUrl }),
-    checks: [{ name: 'migrations', check: () => migratedBeyond(db, migrations), isAdvisory: true }],
+    signer,
+    addressForPods,
+    checks: [{ name: 'migrations', check: () => migratedBeyond(db, migrations), isAdvisory: true }, ...checks],
   };
 }

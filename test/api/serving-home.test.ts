@@ -181,7 +181,11 @@ describe('a cluster that is not the one the database knows', () => {
     await lab.untilRollout('mine', 'PAUSED', 1);
     // Its steps by hand: none of them may count on another having asked which cluster this is.
     await lab.stopRelay();
-    const parts = () => createParts(lab.services, lab.signer, { newCluster: undefined, onReplaced: () => {} });
+    const parts = () =>
+      createParts(lab.services, lab.addressForPods, {
+        newCluster: undefined,
+        onReplaced: () => {},
+      });
     const [commanding, adopting, editing] = await Promise.all([parts(), parts(), parts()]);
     for (const { home } of [commanding, adopting, editing]) expect(await home.check()).toBe('replaced');
     await lab.drive('promoteRollout', rollout?.id ?? '');

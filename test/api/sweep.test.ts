@@ -94,12 +94,12 @@ test('bytes of a version that is registered while the sweep runs stay, whichever
   // The first deletion takes long enough for somebody to register a version of bytes that were found to be nameless.
   const slow: Services['artifacts'] = {
     ...artifacts,
-    async removeUnused(digest, since) {
+    async removeUnused(held, since) {
       if (registered === '') {
-        registered = digests.find((other) => other !== digest) ?? '';
+        registered = digests.find((other) => other !== held.digest) ?? '';
         await register(model, registered);
       }
-      return artifacts.removeUnused(digest, since);
+      return artifacts.removeUnused(held, since);
     },
   };
   const { hourPasses, passTime, stop } = sweeping({ ...t.services, artifacts: slow });
@@ -123,7 +123,7 @@ test('another process cannot register a version of bytes that are being removed'
   const other: Services['artifacts'] = {
     ...artifacts,
     async removeUnused(found, since) {
-      if (found !== digest) return artifacts.removeUnused(found, since);
+      if (found.digest !== digest) return artifacts.removeUnused(found, since);
       // It has looked at the file's age, and is about to remove it.
       let isMade = false;
       registering = register(model, digest).finally(() => (isMade = true));
@@ -156,7 +156,8 @@ test('bytes that are put again, or named by a version, count as new', async () =
   await eventually(() => expect(Date.now()).toBeGreaterThan(cut));
   await put('again');
   await register(model, named);
-  expect([await artifacts.removeUnused(again, cut), await artifacts.removeUnused(named, cut)]).toEqual([false, false]);
+  const remove = (digest: string) => artifacts.removeUnused({ digest, complete: true }, cut);
+  expect([await remove(again), await remove(named)]).toEqual([false, false]);
 });
 
 test('an upload that was given up is removed after a day, and a later one stays', async () => {

@@ -12,7 +12,7 @@ import { silentLog } from '../../src/lib/log.ts';
 import { Unavailable } from '../../src/lib/problem.ts';
 import { ensureActor } from '../../src/modules/identity/index.ts';
 import { createFileArtifacts } from '../../src/platform/artifacts/files.ts';
-import { createUrlSigner, type UrlSigner } from '../../src/platform/artifacts/sign.ts';
+import { type AddressForPods, createUrlSigner, type UrlSigner } from '../../src/platform/artifacts/sign.ts';
 import type { ClusterPort } from '../../src/platform/cluster/port.ts';
 import { createClusterView } from '../../src/platform/cluster/view.ts';
 import { createEventLog } from '../../src/platform/events/log.ts';
@@ -26,6 +26,7 @@ export interface TestApi {
   api: Api;
   services: Services;
   signer: UrlSigner;
+  addressForPods: AddressForPods;
   database: TestDatabase;
   /** Sends a document with the admin's token; fails on top-level errors. */
   ask<T = Record<string, unknown>>(query: string, variables?: Record<string, unknown>): Promise<T>;
@@ -117,6 +118,7 @@ export async function anApi(options: TestApiOptions = {}): Promise<TestApi> {
     api,
     services,
     signer,
+    addressForPods: async (digest, expiresAtMs) => signer.sign(digest, expiresAtMs),
     database,
     send,
     async ask<T>(query: string, variables?: Record<string, unknown>): Promise<T> {

@@ -211,9 +211,9 @@ async function signatureOf(
   given: SignatureValue | undefined,
 ): Promise<Result<SignatureValue | null>> {
   if (format !== 'ONNX') return given ?? null;
-  const path = await ctx.artifacts.path(digest);
+  const file = await ctx.artifacts.open(digest);
   try {
-    return path ? await readOnnxSignature(path) : null;
+    return file && (await readOnnxSignature(file));
   } catch (error) {
     if (error instanceof NotOnnx)
       return problem(
@@ -223,6 +223,8 @@ async function signatureOf(
         { constraint: 'onnx' },
       );
     throw error;
+  } finally {
+    await file?.close();
   }
 }
 

@@ -2,8 +2,8 @@
  * The signature of an ONNX file, read from the file: names, datatypes and shapes of what goes in and comes out. The file
  * is walked field by field and weights are skipped by seeking, so gigabytes cost a few reads, and nothing of it is run.
  */
-import { type FileHandle, open } from 'node:fs/promises';
 import { PbfReader } from 'pbf';
+import type { OpenArtifact } from '../../platform/artifacts/port.ts';
 import type { SignatureValue, TensorValue } from './tables.ts';
 
 /** ONNX element types as Open Inference Protocol v2 datatypes. */
@@ -32,26 +32,20 @@ interface Span {
 }
 
 /** Throws `NotOnnx` with what is wrong, in words for the person who sent the file. */
-export async function readOnnxSignature(path: string): Promise<SignatureValue> {
-  const file = await open(path, 'r');
-  try {
-    const { size } = await file.stat();
-    if (size === 0) throw new NotOnnx('the file is empty');
-    const graphs: Span[] = [];
-    let irVersion = false;
-    for await (const field of fieldsOf(file, { start: 0, end: size })) {
-      if (field.number === 1 && field.wire === 0) irVersion = true;
-      if (field.number === 7 && field.span) graphs.push(field.span);
-    }
-    const [graph] = graphs;
-    if (!irVersion || !graph || graphs.length > 1) throw new NotOnnx('it has no ONNX graph');
-    return await readGraph(file, graph);
-  } finally {
-    await file.close();
+export async function readOnnxSignature(file: OpenArtifact): Promise<SignatureValue> {
+  if (file.sizeBytes === 0) throw new NotOnnx('the file is empty');
+  const graphs: Span[] = [];
+  let irVersion = false;
+  for await (const field of fieldsOf(file, { start: 0, end: file.sizeBytes })) {
+    if (field.number === 1 && field.wire === 0) irVersion = true;
+    if (field.number === 7 && field.span) graphs.push(field.span);
   }
+  const [graph] = graphs;
+  if (!irVersion || !graph || graphs.length > 1) throw new NotOnnx('it has no ONNX graph');
+  return readGraph(file, graph);
 }
 
-async function readGraph(file: FileHandle, graph: Span): Promise<SignatureValue> {
+async function readGraph(file: OpenArtifact, graph: Span): Promise<SignatureValue> {
   const inputs: TensorValue[] = [];
   const outputs: TensorValue[] = [];
   const weights = new Set<string>();
@@ -66,14 +60,14 @@ async function readGraph(file: FileHandle, graph: Span): Promise<SignatureValue>
   return { inputs: inputs.filter(({ name }) => !weights.has(name)), outputs };
 }
 
-async function nameOfWeight(file: FileHandle, tensor: Span): Promise<string> {
+async function nameOfWeight(file: OpenArtifact, tensor: Span): Promise<string> {
   for await (const field of fieldsOf(file, tensor)) {
     if (field.number === 8 && field.span) return (await bytes(file, field.span, 4096)).toString('utf8');
   }
   return '';
 }
 
-async function readTensor(file: FileHandle, span: Span): Promise<TensorValue> {
+async function readTensor(file: OpenArtifact, span: Span): Promise<TensorValue> {
   const value = { name: '', element: 0, shape: [] as number[] };
   new PbfReader(await bytes(file, span, 1 << 20)).readFields((tag, v, pbf) => {
     if (tag === 1) v.name = pbf.readString();
@@ -105,11 +99,10 @@ function readShape(tag: number, value: Partial | undefined, pbf: PbfReader): voi
   value.shape.push(dimension.size);
 }
 
-async function bytes(file: FileHandle, { start, end }: Span, limit: number): Promise<Buffer> {
+async function bytes(file: OpenArtifact, { start, end }: Span, limit: number): Promise<Buffer> {
   if (end - start > limit) throw new NotOnnx('a description in it is far too long');
-  const buffer = Buffer.alloc(end - start);
-  const { bytesRead } = await file.read(buffer, 0, buffer.length, start);
-  if (bytesRead < buffer.length) throw new NotOnnx('the file ends too early');
+  const buffer = await file.read(start, end - start);
+  if (buffer.length < end - start) throw new NotOnnx('the file ends too early');
   return buffer;
 }
 
@@ -122,21 +115,19 @@ interface Field {
 const WINDOW = 64 * 1024;
 
 /** The fields of one message, without reading what they hold. */
-async function* fieldsOf(file: FileHandle, message: Span): AsyncGenerator<Field> {
-  const window = Buffer.alloc(WINDOW);
+async function* fieldsOf(file: OpenArtifact, message: Span): AsyncGenerator<Field> {
+  let window: Buffer = Buffer.alloc(0);
   let from = 0;
-  let to = 0;
   let at = message.start;
 
   async function varint(): Promise<number> {
     let value = 0;
     for (let shift = 0; shift < 64; shift += 7) {
       if (at >= message.end) throw new NotOnnx('the file ends too early');
-      if (at < from || at >= to) {
-        const { bytesRead } = await file.read(window, 0, WINDOW, at);
-        if (bytesRead === 0) throw new NotOnnx('the file ends too early');
+      if (at < from || at >= from + window.length) {
+        window = await file.read(at, WINDOW);
+        if (window.length === 0) throw new NotOnnx('the file ends too early');
         from = at;
-        to = at + bytesRead;
       }
       const byte = window[at++ - from] as number;
       value += (byte & 0x7f) * 2 ** shift;

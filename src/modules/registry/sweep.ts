@@ -4,6 +4,7 @@
  */
 
 import type { Services } from '../../graphql/context.ts';
+import type { Held } from '../../platform/artifacts/port.ts';
 import { statement } from '../../platform/db/db.ts';
 import { withBytes } from './bytes.ts';
 
@@ -45,7 +46,7 @@ async function sweepArtifacts({ db, artifacts, clock }: Pick<Services, 'db' | 'a
   const since = clock.now() - UNUSED_KEPT_MS;
   const referenced = async (digests: string[]): Promise<Set<string>> =>
     new Set((await db.read(selectReferenced, [digests])).map(({ digest }) => digest));
-  const remove = (digest: string) => withBytes(db, digest, () => artifacts.removeUnused(digest, since));
+  const remove = (held: Held) => withBytes(db, held.digest, () => artifacts.removeUnused(held, since));
   let removed = 0;
   let batch: string[] = [];
   const flush = async () => {
@@ -53,14 +54,14 @@ async function sweepArtifacts({ db, artifacts, clock }: Pick<Services, 'db' | 'a
     for (const digest of batch) {
       // Once more for each: while hundreds are deleted, a version may be registered for one that is still to come.
       if (named.has(digest) || (await referenced([digest])).size > 0) continue;
-      if (await remove(digest)) removed++;
+      if (await remove({ digest, complete: true })) removed++;
     }
     batch = [];
   };
   for await (const { digest, complete, usedAt } of artifacts.list()) {
     if (usedAt.getTime() >= since) continue;
     if (!complete) {
-      if (await remove(digest)) removed++;
+      if (await remove({ digest, complete })) removed++;
       continue;
     }
     batch.push(digest);

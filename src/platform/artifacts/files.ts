@@ -9,13 +9,9 @@ import { mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { ArtifactInfo, ArtifactStore, PutOutcome } from './port.ts';
+import type { ArtifactInfo, ArtifactStore, OpenArtifact, PutOutcome, UploadPart } from './port.ts';
 import { type Claim, createRoom } from './room.ts';
-
-interface Part {
-  offset: number;
-  total: number | null;
-}
+import { createTurns } from './turns.ts';
 
 /** An upload that goes no further. */
 class Stopped extends Error {
@@ -33,19 +29,7 @@ export function createFileArtifacts(options: { dir: string; maxBytes: number }):
   const hexOf = (digest: string) => digest.slice('sha256:'.length);
   const finalPath = (digest: string) => join(dir, 'sha256', hexOf(digest).slice(0, 2), hexOf(digest));
   const uploadPath = (digest: string) => join(dir, 'uploads', hexOf(digest));
-  /** One at a time per digest: a second writer waits and then finds the work done or goes on from it. */
-  const busy = new Map<string, Promise<unknown>>();
-
-  async function exclusively<T>(digest: string, act: () => Promise<T>): Promise<T> {
-    while (busy.has(digest)) await busy.get(digest)?.catch(() => {});
-    const work = act();
-    busy.set(digest, work);
-    try {
-      return await work;
-    } finally {
-      busy.delete(digest);
-    }
-  }
+  const turns = createTurns();
 
   const sizeOf = async (path: string): Promise<number | null> => {
     try {
@@ -67,7 +51,7 @@ export function createFileArtifacts(options: { dir: string; maxBytes: number }):
     await utimes(finalPath(digest), now, now);
   }
 
-  async function write(digest: string, body: Readable, part: Part): Promise<PutOutcome> {
+  async function write(digest: string, body: Readable, part: UploadPart): Promise<PutOutcome> {
     const present = await head(digest);
     if (present?.complete) {
       await refresh(digest);
@@ -92,7 +76,7 @@ export function createFileArtifacts(options: { dir: string; maxBytes: number }):
   async function receive(
     digest: string,
     body: Readable,
-    { total, received, claim }: Part & { received: number; claim: Claim },
+    { total, received, claim }: UploadPart & { received: number; claim: Claim },
   ): Promise<PutOutcome> {
     const path = uploadPath(digest);
     const hash = createHash('sha256');
@@ -140,7 +124,7 @@ export function createFileArtifacts(options: { dir: string; maxBytes: number }):
     reservedBytes: await room.reserve(),
   });
 
-  async function put(digest: string, body: Readable, part: Part): Promise<PutOutcome> {
+  async function put(digest: string, body: Readable, part: UploadPart): Promise<PutOutcome> {
     try {
       return await write(digest, body, part);
     } catch (error) {
@@ -151,12 +135,12 @@ export function createFileArtifacts(options: { dir: string; maxBytes: number }):
 
   return {
     head,
-    put: (digest, body, part) => exclusively(digest, () => put(digest, body, part)),
+    put: (digest, body, part) => turns.take(digest, () => put(digest, body, part)),
     async touch(digest) {
       const before = await head(digest);
       // An upload may take hours: who asks about one does not wait for its end.
       if (!before?.complete) return before;
-      return exclusively(digest, async () => {
+      return turns.take(digest, async () => {
         const now = await head(digest);
         if (now?.complete) await refresh(digest);
         return now;
@@ -169,20 +153,17 @@ export function createFileArtifacts(options: { dir: string; maxBytes: number }):
       if (sizeBytes === 0) return { sizeBytes, body: Readable.from([]) };
       return { sizeBytes, body: createReadStream(path, range) };
     },
-    async path(digest) {
-      return (await sizeOf(finalPath(digest))) === null ? null : finalPath(digest);
+    async open(digest) {
+      return (await sizeOf(finalPath(digest))) === null ? null : openFile(finalPath(digest));
     },
-    async removeUnused(digest, since) {
-      if (busy.has(digest)) return false;
-      return exclusively(digest, async () => {
-        let removed = false;
-        for (const path of [finalPath(digest), uploadPath(digest)]) {
-          const info = await stat(path).catch(() => null);
-          if (!info || info.mtimeMs >= since) continue;
-          await rm(path, { force: true });
-          removed = true;
-        }
-        return removed;
+    async removeUnused({ digest, complete }, since) {
+      if (turns.isTaken(digest)) return false;
+      return turns.take(digest, async () => {
+        const path = complete ? finalPath(digest) : uploadPath(digest);
+        const info = await stat(path).catch(() => null);
+        if (!info || info.mtimeMs >= since) return false;
+        await rm(path, { force: true });
+        return true;
       });
     },
     async *list() {
@@ -208,6 +189,19 @@ async function synced(path: string): Promise<void> {
   } finally {
     await file.close();
   }
+}
+
+async function openFile(path: string): Promise<OpenArtifact> {
+  const file = await open(path, 'r');
+  return {
+    sizeBytes: (await file.stat()).size,
+    async read(start, length) {
+      const buffer = Buffer.alloc(length);
+      const { bytesRead } = await file.read(buffer, 0, length, start);
+      return buffer.subarray(0, bytesRead);
+    },
+    close: () => file.close(),
+  };
 }
 
 const namesIn = (folder: string): Promise<string[]> => readdir(folder).catch(() => []);

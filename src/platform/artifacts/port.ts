@@ -1,4 +1,4 @@
-/** Bytes by digest. Adapters: the file system (`files.ts`), object stores later. */
+/** Bytes by digest. Adapters: the file system (`files.ts`), object stores (`s3/store.ts`). */
 import type { Readable } from 'node:stream';
 
 export interface ArtifactInfo {
@@ -24,18 +24,38 @@ export type PutOutcome =
   /** The offset is not where the upload stands. */
   | { state: 'wrong_offset'; receivedBytes: number };
 
+/** What a store holds: an artifact, or an upload that is not one yet. */
+export interface Held {
+  digest: string;
+  complete: boolean;
+}
+
+/** Bytes that are read here and there. */
+export interface OpenArtifact {
+  readonly sizeBytes: number;
+  /** Fewer than asked for only at the end. */
+  read(start: number, length: number): Promise<Buffer>;
+  close(): Promise<void>;
+}
+
+/** Any of these may throw `Unavailable` with the code STORE_UNAVAILABLE. */
 export interface ArtifactStore {
   head(digest: string): Promise<ArtifactInfo | null>;
   /** `total` null means: this body ends the upload. `offset` 0 begins anew. Idempotent for what is complete. */
-  put(digest: string, body: Readable, part: { offset: number; total: number | null }): Promise<PutOutcome>;
+  put(digest: string, body: Readable, part: UploadPart): Promise<PutOutcome>;
   /** Null when not complete. `range` is inclusive, as in HTTP. */
   get(digest: string, range?: { start: number; end: number }): Promise<{ sizeBytes: number; body: Readable } | null>;
-  /** The first bytes of a complete artifact, for reading a signature; null when not there. */
-  path(digest: string): Promise<string | null>;
+  /** For reading a signature without all the rest; null when not complete. */
+  open(digest: string): Promise<OpenArtifact | null>;
   /** As `head`; of what is complete it also says that somebody counts on it now, as a repeated `put` does. */
   touch(digest: string): Promise<ArtifactInfo | null>;
   /** Removes it unless it was put, touched or written to since. True when it was removed. */
-  removeUnused(digest: string, since: number): Promise<boolean>;
+  removeUnused(held: Held, since: number): Promise<boolean>;
   /** What is there, complete or begun, with when it was last put, touched or written to. */
-  list(): AsyncIterable<{ digest: string; complete: boolean; usedAt: Date }>;
+  list(): AsyncIterable<Held & { usedAt: Date }>;
+}
+
+export interface UploadPart {
+  offset: number;
+  total: number | null;
 }

@@ -1,6 +1,9 @@
 /** URLs that may be read until a moment, for one digest: what a pod gets instead of a person's token. */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 
+/** What a pod may read an artifact with, in whichever store it is. */
+export type AddressForPods = (digest: string, expiresAtMs: number) => Promise<string>;
+
 export interface UrlSigner {
   /** `<artifactsUrl>/<digest>?expires=<unix seconds>&signature=<hex>` */
   sign(digest: string, expiresAtMs: number): string;

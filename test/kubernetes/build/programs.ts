@@ -38,6 +38,7 @@ export const PROGRAMS = {
   portmap: cni('meta/portmap'),
   coredns: { module: 'coredns', package: '.', takes: 'about a minute' },
   pause: { module: 'images', package: './pause', takes: 'some seconds' },
+  versitygw: { module: 's3', package: 'github.com/versity/versitygw/cmd/versitygw', takes: 'about 3 minutes' },
   web: { module: 'images', package: './web', takes: 'some seconds' },
 } as const satisfies Record<string, Program>;
 
@@ -51,12 +52,14 @@ export const SETS = {
   traefik: ['traefik'],
   chart: ['helm'],
   dns: ['coredns'],
+  // No part of a cluster: the object store that test/contract/artifacts runs against.
+  s3: ['versitygw'],
 } as const satisfies Record<string, readonly ProgramName[]>;
 
 export type SetName = keyof typeof SETS;
 
 /** What is built when nothing is named: all that tests run. */
-export const TESTED: readonly SetName[] = ['control-plane', 'kwok', 'nodes', 'dns', 'traefik', 'chart'];
+export const TESTED: readonly SetName[] = ['control-plane', 'kwok', 'nodes', 'dns', 'traefik', 'chart', 's3'];
 
 export const DEFAULT_VERSION = 'v1.34.4';
 /** Its custom resource definitions are applied from the module as it was published. */

@@ -5,7 +5,7 @@ import type { Services } from '../../../graphql/context.ts';
 import { createBackoff } from '../../../lib/backoff.ts';
 import { nameToId } from '../../../lib/id.ts';
 import { after, createWorkQueue, type Outcome, type WorkQueue } from '../../../lib/workqueue.ts';
-import type { UrlSigner } from '../../../platform/artifacts/sign.ts';
+import type { AddressForPods } from '../../../platform/artifacts/sign.ts';
 import { createInformer, keyOf } from '../../../platform/cluster/informer.ts';
 import { isConflict } from '../../../platform/cluster/port.ts';
 import { ROLLOUTCOMMANDS } from '../../../platform/cluster/resources.ts';
@@ -45,16 +45,16 @@ export interface Relay {
 
 export interface RelayOptions {
   services: Services;
-  signer: UrlSigner;
+  addressForPods: AddressForPods;
   /** Uid of kube-system of a cluster that may take the place of the one that the database knows. The local one may anyway. */
   newCluster?: string | undefined;
 }
 
-export async function startRelay({ services, signer, newCluster }: RelayOptions): Promise<Relay> {
+export async function startRelay({ services, addressForPods, newCluster }: RelayOptions): Promise<Relay> {
   const { db, events, cluster, log, clock } = services;
   const closing = new AbortController();
   const closed = new Promise((resolve) => closing.signal.addEventListener('abort', resolve, { once: true }));
-  const parts = await createParts(services, signer, { newCluster, onReplaced: lookAtAll });
+  const parts = await createParts(services, addressForPods, { newCluster, onReplaced: lookAtAll });
   const answers = createInformer<RolloutCommand>({ cluster: cluster.port, resource: ROLLOUTCOMMANDS, log, clock });
   const queue = (what: string, work: (key: string) => Promise<Outcome>, concurrency = 4): WorkQueue =>
     createWorkQueue({

@@ -1,7 +1,7 @@
 /** What every part of the relay is handed. */
 import type { ModelDeployment } from '../../../contract/modeldeployment.ts';
 import type { Ctx, Services } from '../../../graphql/context.ts';
-import type { UrlSigner } from '../../../platform/artifacts/sign.ts';
+import type { AddressForPods } from '../../../platform/artifacts/sign.ts';
 import { isNotFound } from '../../../platform/cluster/port.ts';
 import { MODELDEPLOYMENTS } from '../../../platform/cluster/resources.ts';
 import { ensureActor } from '../../identity/index.ts';
@@ -11,7 +11,7 @@ export interface Parts {
   services: Services;
   /** For batched readers, which want a context: the relay sees everything. */
   ctx: Ctx;
-  signer: UrlSigner;
+  addressForPods: AddressForPods;
   /** The actor behind what the controller reports. */
   controllerId: string;
   /** The actor behind what the relay itself does. */
@@ -23,7 +23,7 @@ export interface Parts {
 
 export async function createParts(
   services: Services,
-  signer: UrlSigner,
+  addressForPods: AddressForPods,
   options: Parameters<typeof createHome>[1],
 ): Promise<Parts> {
   const actor = async (name: string): Promise<string> => (await ensureActor(services.db, 'SYSTEM', name)).id;
@@ -32,7 +32,7 @@ export async function createParts(
   const principal = { actorId: controllerId, name: 'relay', isPlatformAdmin: true };
   const parts = {
     services,
-    signer,
+    addressForPods,
     controllerId,
     relayId,
     actor,

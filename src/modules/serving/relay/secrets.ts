@@ -25,10 +25,11 @@ const selectLiveDigests = statement<{ digest: string }>(
 
 type Named = Pick<DeploymentRow, 'id' | 'namespace' | 'name'>;
 
-export async function writeSecret({ services, signer }: Parts, { id, namespace, name }: Named): Promise<void> {
+export async function writeSecret({ services, addressForPods }: Parts, { id, namespace, name }: Named): Promise<void> {
   const { db, clock, cluster } = services;
   const digests = await db.read(selectLiveDigests, [id]);
-  const urls = digests.map(({ digest }) => signer.sign(digest, clock.now() + URL_VALID_MS));
+  const expiresAt = clock.now() + URL_VALID_MS;
+  const urls = await Promise.all(digests.map(({ digest }) => addressForPods(digest, expiresAt)));
   const labels = { [LABELS.managedBy]: 'clops', [LABELS.deployment]: name };
   await cluster.port.apply(
     SECRETS,

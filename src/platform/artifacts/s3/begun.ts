@@ -1,0 +1,106 @@
+/**
+ * Uploads that are no artifact yet, as the store knows them, so that any process can go on with one. Each has an object of
+ * its own name: the record. Its bytes are parts of an upload in parts, which have a least size and cannot be read; what
+ * came after the last whole part is the record's body, so that an upload stands at the byte at which it was cut. Whose
+ * process is killed loses that part alone.
+ */
+import { randomBytes } from 'node:crypto';
+import { buffer } from 'node:stream/consumers';
+import { type Objects, type Part, UploadGone } from './objects.ts';
+
+export interface Begun {
+  readonly id: string;
+  /** The store's name for the upload in parts; undefined before the first part. */
+  upload: string | undefined;
+  parts: Part[];
+  /** In parts. */
+  storedBytes: number;
+  /** In parts and after them. */
+  receivedBytes: number;
+  /** The parts have been joined: the bytes are all there, and nobody has looked at them yet. */
+  isJoined: boolean;
+  usedAt: Date;
+}
+
+/** Names in the bucket. */
+export interface Layout {
+  /** What makes an artifact of bytes: it names them. */
+  entry(digest: string): string;
+  /** Never written twice: bytes that were not looked at cannot take the place of some that were. */
+  bytes(digest: string, id: string): string;
+  record(digest: string, id: string): string;
+  readonly entries: string;
+  readonly records: string;
+}
+
+export function layoutOf(prefix: string): Layout {
+  const at = prefix === '' ? '' : `${prefix}/`;
+  const hexOf = (digest: string): string => digest.slice('sha256:'.length);
+  return {
+    entry: (digest) => `${at}sha256/${hexOf(digest)}`,
+    bytes: (digest, id) => `${at}bytes/${hexOf(digest)}/${id}`,
+    record: (digest, id) => `${at}uploads/${hexOf(digest)}/${id}`,
+    entries: `${at}sha256/`,
+    records: `${at}uploads/`,
+  };
+}
+
+export const newBegun = (): Begun => ({
+  id: randomBytes(8).toString('hex'),
+  upload: undefined,
+  parts: [],
+  storedBytes: 0,
+  receivedBytes: 0,
+  isJoined: false,
+  usedAt: new Date(),
+});
+
+/** Keeps what is known of it. `rest`: what came after its parts. */
+export async function record(objects: Objects, layout: Layout, digest: string, begun: Begun, rest: Buffer) {
+  const metadata = { upload: begun.upload ?? '', from: String(begun.storedBytes) };
+  await objects.put(layout.record(digest, begun.id), rest, metadata);
+}
+
+/** All of this digest, the one that got furthest first. */
+export async function findBegun(objects: Objects, layout: Layout, digest: string): Promise<Begun[]> {
+  const found: Begun[] = [];
+  for await (const { key } of objects.list(layout.record(digest, ''))) {
+    const begun = await lookAt(objects, layout, digest, key.slice(key.lastIndexOf('/') + 1));
+    if (begun) found.push(begun);
+  }
+  return found.sort((one, other) => other.receivedBytes - one.receivedBytes);
+}
+
+export async function lookAt(objects: Objects, layout: Layout, digest: string, id: string): Promise<Begun | null> {
+  const found = await objects.head(layout.record(digest, id));
+  if (!found) return null;
+  const begun = { ...newBegun(), id, usedAt: found.changedAt };
+  const upload = found.metadata['upload'] || undefined;
+  if (upload === undefined) return { ...begun, receivedBytes: found.sizeBytes };
+  const parts = await objects.parts(layout.bytes(digest, id), upload);
+  if (parts === null) {
+    const bytes = await objects.head(layout.bytes(digest, id));
+    return { ...begun, receivedBytes: bytes?.sizeBytes ?? 0, isJoined: bytes !== null };
+  }
+  const storedBytes = parts.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  const rest = Number(found.metadata['from']) === storedBytes ? found.sizeBytes : 0;
+  const usedAt = new Date(Math.max(Number(found.changedAt), ...parts.map(({ changedAt }) => Number(changedAt))));
+  return { ...begun, upload, parts, storedBytes, receivedBytes: storedBytes + rest, usedAt };
+}
+
+/** What came after the parts. */
+export async function restOf(objects: Objects, layout: Layout, digest: string, begun: Begun): Promise<Buffer> {
+  if (begun.isJoined || begun.receivedBytes === begun.storedBytes) return Buffer.alloc(0);
+  const found = await objects.get(layout.record(digest, begun.id));
+  const rest = found ? await buffer(found.body) : Buffer.alloc(0);
+  if (rest.length !== begun.receivedBytes - begun.storedBytes) throw new UploadGone('somebody else goes on with it');
+  return rest;
+}
+
+/** The record last: as long as it is there, somebody knows what else to remove. */
+export async function discard(objects: Objects, layout: Layout, digest: string, begun: Pick<Begun, 'id' | 'upload'>) {
+  const bytes = layout.bytes(digest, begun.id);
+  if (begun.upload !== undefined) await objects.abortParts(bytes, begun.upload);
+  await objects.remove(bytes);
+  await objects.remove(layout.record(digest, begun.id));
+}

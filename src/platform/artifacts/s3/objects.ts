@@ -1,0 +1,170 @@
+/** The operations of S3 that artifacts need: objects, listings, uploads in parts. No nouns of ours. */
+import type { Readable } from 'node:stream';
+import { type Answer, createRequests, type StoreOptions, StoreRefusal } from './request.ts';
+import { elements, escaped, textOf } from './xml.ts';
+
+export interface Found {
+  sizeBytes: number;
+  changedAt: Date;
+  metadata: Readonly<Record<string, string>>;
+}
+
+export interface Part {
+  number: number;
+  etag: string;
+  sizeBytes: number;
+  changedAt: Date;
+}
+
+/** The store has forgotten this upload in parts, or its parts are no longer the ones that were sent. */
+export class UploadGone extends Error {}
+
+export interface Objects {
+  head(key: string): Promise<Found | null>;
+  /** `range` is inclusive. */
+  get(key: string, range?: { start: number; end: number }): Promise<(Found & { body: Readable }) | null>;
+  put(key: string, body: Buffer, metadata?: Readonly<Record<string, string>>): Promise<void>;
+  /** False when there is one already. A store that does not know conditions writes over it. */
+  create(key: string, body: Buffer): Promise<boolean>;
+  /** Also when it is not there. */
+  remove(key: string): Promise<void>;
+  list(prefix: string): AsyncIterable<{ key: string; changedAt: Date }>;
+  /** Answers the name of the upload. */
+  beginParts(key: string): Promise<string>;
+  /** All but the last one have 5 MiB or more. @throws UploadGone */
+  putPart(key: string, upload: string, number: number, body: Buffer): Promise<Part>;
+  /** In the order of their numbers; null when the upload is over. */
+  parts(key: string, upload: string): Promise<Part[] | null>;
+  /** @throws UploadGone */
+  joinParts(key: string, upload: string, parts: readonly Part[]): Promise<void>;
+  abortParts(key: string, upload: string): Promise<void>;
+  presign(key: string, seconds: number): Promise<string>;
+  /** Whether the store answers at all: asked once, and not patiently. @throws StoreRefusal */
+  probe(key: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A part crosses a slow line, and joining many parts takes some stores minutes. */
+const PATIENCE = { part: 6, join: 30, probe: 0.2 };
+const METADATA = 'x-amz-meta-';
+
+export function createObjects(options: StoreOptions): Objects {
+  const { ask, presign, close } = createRequests(options);
+  const text = async (answer: Promise<Answer>): Promise<string> => (await answer).body.text();
+  const done = async (answer: Promise<Answer>): Promise<void> => (await answer).body.dump();
+
+  return {
+    async head(key) {
+      const answer = await ask({ method: 'HEAD', key, expected: [404] });
+      await answer.body.dump();
+      return answer.statusCode === 404 ? null : foundIn(answer);
+    },
+    async get(key, range) {
+      const headers = range && { range: `bytes=${range.start}-${range.end}` };
+      try {
+        const answer = await ask({ method: 'GET', key, ...(headers && { headers }) });
+        return { ...foundIn(answer), body: answer.body };
+      } catch (error) {
+        if (reasonOf(error) === 'NoSuchKey') return null;
+        throw error;
+      }
+    },
+    put(key, body, metadata = {}) {
+      const headers = Object.fromEntries(Object.entries(metadata).map(([name, value]) => [METADATA + name, value]));
+      return done(ask({ method: 'PUT', key, headers, body, patience: PATIENCE.part }));
+    },
+    async create(key, body) {
+      const headers = { 'if-none-match': '*' };
+      const answer = await ask({ method: 'PUT', key, headers, body, expected: [409, 412] });
+      await answer.body.dump();
+      return answer.statusCode < 300;
+    },
+    remove: (key) => done(ask({ method: 'DELETE', key, expected: [404] })),
+    async *list(prefix) {
+      for (let after: string | undefined = ''; after !== undefined; ) {
+        const more: Record<string, string> = after === '' ? {} : { 'continuation-token': after };
+        const query = { 'list-type': '2', prefix, ...more };
+        const page: string = await text(ask({ method: 'GET', key: '', query }));
+        for (const object of elements(page, 'Contents'))
+          yield { key: textOf(object, 'Key'), changedAt: new Date(textOf(object, 'LastModified')) };
+        after = textOf(page, 'IsTruncated') === 'true' ? textOf(page, 'NextContinuationToken') : undefined;
+      }
+    },
+    async beginParts(key) {
+      return textOf(await text(ask({ method: 'POST', key, query: { uploads: '' } })), 'UploadId');
+    },
+    async putPart(key, upload, number, body) {
+      const query = { partNumber: String(number), uploadId: upload };
+      const answer = await orGone(ask({ method: 'PUT', key, query, body, patience: PATIENCE.part }));
+      await answer.body.dump();
+      return { number, etag: headerOf(answer, 'etag'), sizeBytes: body.length, changedAt: new Date() };
+    },
+    async parts(key, upload) {
+      const found: Part[] = [];
+      try {
+        for (let after: string | undefined = '0'; after !== undefined; ) {
+          const query = { uploadId: upload, 'part-number-marker': after };
+          const page: string = await text(orGone(ask({ method: 'GET', key, query })));
+          for (const part of elements(page, 'Part'))
+            found.push({
+              number: Number(textOf(part, 'PartNumber')),
+              etag: textOf(part, 'ETag'),
+              sizeBytes: Number(textOf(part, 'Size')),
+              changedAt: new Date(textOf(part, 'LastModified')),
+            });
+          after = textOf(page, 'IsTruncated') === 'true' ? textOf(page, 'NextPartNumberMarker') : undefined;
+        }
+      } catch (error) {
+        if (error instanceof UploadGone) return null;
+        throw error;
+      }
+      return found;
+    },
+    async joinParts(key, upload, parts) {
+      const list = parts.map(
+        ({ number, etag }) => `<Part><PartNumber>${number}</PartNumber><ETag>${escaped(etag)}</ETag></Part>`,
+      );
+      const body = Buffer.from(`<CompleteMultipartUpload>${list.join('')}</CompleteMultipartUpload>`);
+      const query = { uploadId: upload };
+      const said = await text(orGone(ask({ method: 'POST', key, query, body, patience: PATIENCE.join })));
+      // It begins to answer before it is done, and may then have to take its 200 back.
+      const reason = textOf(said, 'Code');
+      if (reason !== '')
+        throw new StoreRefusal(reason, `The artifact store could not join an upload (${reason}).`, false);
+    },
+    abortParts: (key, upload) => done(ask({ method: 'DELETE', key, query: { uploadId: upload }, expected: [404] })),
+    presign,
+    async probe(key) {
+      try {
+        await done(ask({ method: 'GET', key, tries: 1, patience: PATIENCE.probe }));
+      } catch (error) {
+        if (reasonOf(error) !== 'NoSuchKey') throw error;
+      }
+    },
+    close,
+  };
+}
+
+const reasonOf = (error: unknown): string | undefined => (error instanceof StoreRefusal ? error.reason : undefined);
+
+async function orGone<T>(answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    const reason = reasonOf(error) ?? '';
+    if (['NoSuchUpload', 'InvalidPart', 'InvalidPartOrder'].includes(reason)) throw new UploadGone(reason);
+    throw error;
+  }
+}
+
+const headerOf = ({ headers }: Answer, name: string): string => String(headers[name] ?? '');
+
+function foundIn(answer: Answer): Found {
+  const total = /\/(\d+)$/.exec(headerOf(answer, 'content-range'))?.[1];
+  const metadata = Object.entries(answer.headers).filter(([name]) => name.startsWith(METADATA));
+  return {
+    sizeBytes: Number(total ?? headerOf(answer, 'content-length')),
+    changedAt: new Date(headerOf(answer, 'last-modified')),
+    metadata: Object.fromEntries(metadata.map(([name, value]) => [name.slice(METADATA.length), String(value)])),
+  };
+}
