@@ -19,8 +19,8 @@ kubeconfig without a usable context, a \`DATABASE_URL\` whose Postgres refuses t
 
 What a setting names may merely be away. \`npm start\` refuses that at once, with exit code 1, before any process is started.
 With \`NODE_ENV=production\`, and in the roles \`api\`, \`relay\` and \`controller\`, where everything may be restarted at the
-same time, a Postgres is waited for during 30 seconds and then refused; a cluster is not waited for: the role starts, says
-that the cluster is away, and goes on by itself once it answers.
+same time, a Postgres is waited for during 30 seconds and then refused; a cluster and an object store are not waited for: the
+role starts, says what is away, and goes on by itself once it answers.
 
 | Setting | Values | Default | Meaning |
 | --- | --- | --- | --- |

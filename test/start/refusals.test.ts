@@ -9,6 +9,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { silentLog } from '../../src/lib/log.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/platform/db/embedded.ts';
 import { freePort } from '../../src/platform/process/ports.ts';
+import { anObjectStore, KEYS, REGION } from '../contract/artifacts/objectStore.ts';
+import { missingPrograms } from '../kubernetes/build/build.ts';
 import { eventually } from '../support/eventually.ts';
 import { MAIN } from '../support/program.ts';
 
@@ -34,7 +36,14 @@ afterAll(async () => {
 
 async function refusal(env: NodeJS.ProcessEnv, role = 'all'): Promise<{ code: number | null; said: string }> {
   const dataDir = join(folder, 'data');
-  const none = { DATABASE_URL: '', KUBECONFIG: '', NODE_ENV: '', CLOPS_DEMO: '', KUBERNETES_SERVICE_HOST: '' };
+  const none = {
+    DATABASE_URL: '',
+    CLOPS_ARTIFACTS: '',
+    KUBECONFIG: '',
+    NODE_ENV: '',
+    CLOPS_DEMO: '',
+    KUBERNETES_SERVICE_HOST: '',
+  };
   const own = { CLOPS_DATA_DIR: dataDir, CLOPS_HTTP_PORT: '0', CLOPS_GATEWAY_PORT: '0', CLOPS_CLUSTER_PORT: '0' };
   const child = spawn(process.execPath, [MAIN, role], {
     env: { ...process.env, NO_COLOR: '1', ...none, ...own, ...env },
@@ -66,6 +75,8 @@ test('settings that do not fit each other', async () => {
     [EXTERNAL, 'CLOPS_CLUSTER=external needs KUBECONFIG', 'all'],
     [{ CLOPS_CLUSTER: 'external' }, 'CLOPS_CLUSTER=external needs KUBECONFIG', 'controller'],
     [{ DATABASE_URL: 'mysql://a:se/c@ret@b' }, 'DATABASE_URL=mysql://a:***@b is not a valid setting', 'all'],
+    [{ CLOPS_ARTIFACTS: '/a/folder' }, 'CLOPS_ARTIFACTS=/a/folder is not a valid setting: expected s3://bucket', 'all'],
+    [{ CLOPS_ARTIFACTS: 's3://models/' }, 'CLOPS_ARTIFACTS=s3://models/ needs keys: AWS_ACCESS_KEY_ID and', 'all'],
     [{ CLOPS_URL: 'ftp://x' }, 'CLOPS_URL=ftp://x is not a valid setting', 'all'],
   ] as const) {
     const { code, said } = await refusal(env, role);
@@ -90,6 +101,29 @@ test('a DATABASE_URL with which nothing can be done, without its password', asyn
     expect([said, code]).toEqual([expect.stringContaining(words), expected]);
     expect(said).toMatch(/^✗ DATABASE_URL=postgres:\/\/\w+:\*\*\*@127\.0\.0\.1:\d+\/\w+ /);
     expect(said).not.toContain('s3cret');
+  }
+}, 60_000);
+
+test('an object store that is away, or with which nothing can be done', async ({ skip }) => {
+  const keys = { AWS_ACCESS_KEY_ID: KEYS.accessKeyId, AWS_SECRET_ACCESS_KEY: KEYS.secretAccessKey, AWS_REGION: REGION };
+  const setting = { CLOPS_ARTIFACTS: 's3://models/clops', AWS_ENDPOINT_URL_S3: `http://127.0.0.1:${nobody}`, ...keys };
+  expect(await refusal(setting)).toEqual({
+    said: '✗ CLOPS_ARTIFACTS=s3://models/clops: The artifact store does not answer.',
+    code: 1,
+  });
+  const missing = missingPrograms(['s3']).join();
+  if (missing) skip(`not built: ${missing}`);
+  const store = await anObjectStore();
+  try {
+    const at = { ...setting, AWS_ENDPOINT_URL_S3: store.url };
+    const noBucket = 'has no bucket of the name that is set (NoSuchBucket)';
+    expect(await refusal(at, 'api')).toEqual({ said: expect.stringContaining(noBucket), code: 2 });
+    await store.makeBucket('models');
+    const { said, code } = await refusal({ ...at, AWS_SECRET_ACCESS_KEY: 'another s3cret' });
+    expect([said, code]).toEqual([expect.stringContaining('(SignatureDoesNotMatch)'), 2]);
+    expect(said).not.toContain('s3cret');
+  } finally {
+    await store.close();
   }
 }, 60_000);
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type Client, createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
 import { adminTokenStrategy } from '../../src/api/authenticate.ts';
+import type { HealthCheck } from '../../src/api/health.ts';
 import { type Api, startApi } from '../../src/api/index.ts';
 import type { Services } from '../../src/graphql/context.ts';
 import { systemClock } from '../../src/lib/clock.ts';
@@ -12,6 +13,7 @@ import { silentLog } from '../../src/lib/log.ts';
 import { Unavailable } from '../../src/lib/problem.ts';
 import { ensureActor } from '../../src/modules/identity/index.ts';
 import { createFileArtifacts } from '../../src/platform/artifacts/files.ts';
+import type { ArtifactStore } from '../../src/platform/artifacts/port.ts';
 import { type AddressForPods, createUrlSigner, type UrlSigner } from '../../src/platform/artifacts/sign.ts';
 import type { ClusterPort } from '../../src/platform/cluster/port.ts';
 import { createClusterView } from '../../src/platform/cluster/view.ts';
@@ -62,6 +64,9 @@ interface TestApiOptions {
   cluster?: ClusterPort;
   clusterName?: string;
   maxArtifactBytes?: number;
+  /** Another store than a folder. */
+  artifacts?: ArtifactStore;
+  checks?: readonly HealthCheck[];
   /** Puts something between the database and its clients. */
   databaseThrough?: (url: string) => Promise<string>;
 }
@@ -85,7 +90,7 @@ export async function anApi(options: TestApiOptions = {}): Promise<TestApi> {
     cluster: view,
     traffic,
     live,
-    artifacts: createFileArtifacts({ dir, maxBytes: maxArtifactBytes }),
+    artifacts: options.artifacts ?? createFileArtifacts({ dir, maxBytes: maxArtifactBytes }),
     clock: systemClock,
     log: silentLog,
     settings: {
@@ -104,6 +109,7 @@ export async function anApi(options: TestApiOptions = {}): Promise<TestApi> {
     port: 0,
     bind: '127.0.0.1',
     corsOrigins: [],
+    ...(options.checks && { checks: options.checks }),
   });
 
   const send: TestApi['send'] = async (query, variables = {}, headers = { authorization: `Bearer ${TOKEN}` }) => {

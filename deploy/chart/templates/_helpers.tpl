@@ -63,6 +63,19 @@ capabilities: {drop: [ALL]}
 - {name: CLOPS_DATA_DIR, value: /var/lib/clops}
 - {name: CLOPS_SECRETS_DIR, value: /var/run/clops/secrets}
 - {name: CLOPS_MAX_ARTIFACT_BYTES, value: {{ .Values.api.maxArtifactBytes | int64 | quote }}}
+{{- with .Values.artifacts.s3 }}
+{{- if .bucket }}
+{{- $keys := required "artifacts.s3.bucket needs artifacts.s3.existingSecret: the name of a Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY." .existingSecret }}
+- {name: CLOPS_ARTIFACTS, value: {{ printf "s3://%s/%s" .bucket .prefix | quote }}}
+- {name: AWS_REGION, value: {{ .region | quote }}}
+{{- with .endpoint }}
+- {name: AWS_ENDPOINT_URL_S3, value: {{ . | quote }}}
+{{- end }}
+{{- range list "AWS_ACCESS_KEY_ID" "AWS_SECRET_ACCESS_KEY" }}
+- {name: {{ . }}, valueFrom: {secretKeyRef: {name: {{ $keys }}, key: {{ . }}}}}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- with .Values.newCluster }}
 - {name: CLOPS_NEW_CLUSTER, value: {{ . | quote }}}
 {{- end }}
