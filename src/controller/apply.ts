@@ -1,6 +1,6 @@
 /**
  * Makes the children what they should be: server-side apply, and only where the cache says that it would change something.
- * Every call may be repeated. The order matters: pods before the Services that select them, Services before the route that
+ * What was written a moment ago and the cache does not show yet is not written again. Every call may be repeated. The order matters: pods before the Services that select them, Services before the route that
  * names them, and what is removed last. A child that the cluster refuses (a policy, a kind that is not installed) holds up
  * no other: the way back must not wait for a pod that may not be made. What is refused is tried again, ever less often.
  */
@@ -10,6 +10,7 @@ import { canonical } from '../lib/canonical.ts';
 import type { Clock } from '../lib/clock.ts';
 import { type ClusterPort, isNotFound, type KubeObject, type Resource } from '../platform/cluster/port.ts';
 import { CONTROLLERREVISIONS, DEPLOYMENTS, HTTPROUTES, SERVICES } from '../platform/cluster/resources.ts';
+import type { Caches } from './caches.ts';
 import { desiredDeployment } from './desired/deployment.ts';
 import { desiredRevision, firstNumber, snapshotOf } from './desired/revision.ts';
 import { desiredRoute, desiredService, type Role } from './desired/routing.ts';
@@ -28,16 +29,24 @@ export interface Applier {
 interface Applied {
   wanted: string;
   resourceVersion?: string | undefined;
+  /** What the server made of it: the same in its own form (1000m as 1). That is none of our changes. */
+  taken?: unknown;
   /** It was refused: what was said, and when to try again. */
   refused?: { why: Refusal; until: number; backoff: Backoff };
 }
 
-export function createApplier(cluster: ClusterPort, clock: Clock): Applier {
-  /**
-   * What was applied last and what came of it, by ModelDeployment and child. A server may write a value in another form
-   * (1000m as 1): not our change.
-   */
+export function createApplier(
+  cluster: ClusterPort,
+  caches: Pick<Caches, 'revisions' | 'deployments' | 'services' | 'routes'>,
+  clock: Clock,
+): Applier {
+  /** What was applied last and what came of it, by ModelDeployment and child. */
   const applied = new Map<string, Map<string, Applied>>();
+  /** Uids of children that were deleted and that the cache still shows, by ModelDeployment. */
+  const removed = new Map<string, Set<string>>();
+  const written = [caches.revisions, caches.deployments, caches.services, caches.routes];
+  const hasSeen = ({ plural }: Resource, version: string): boolean =>
+    written.find(({ resource }) => resource.plural === plural)?.hasSeen(version) ?? true;
 
   async function apply(
     { key }: Context,
@@ -52,13 +61,17 @@ export function createApplier(cluster: ClusterPort, clock: Clock): Applier {
     applied.set(key, children);
     const last = children.get(child);
     const isSame = last?.wanted === text;
-    if (present && isSame && last.resourceVersion === present.metadata.resourceVersion) return undefined;
+    if (isSame && last.resourceVersion !== undefined) {
+      if (!hasSeen(resource, last.resourceVersion)) return undefined; // its change brings the key back
+      if (present && isContained(last.taken, present)) return undefined;
+    }
     const before = isSame ? last.refused : undefined;
     const left = (before?.until ?? Number.NEGATIVE_INFINITY) - clock.monotonic();
     if (before && left > 0) return { ...before.why, retryInMs: left };
     try {
-      const { metadata } = await cluster.apply(resource, wanted, { fieldManager: CONTROLLER_MANAGER, force: true });
-      children.set(child, { wanted: text, resourceVersion: metadata.resourceVersion });
+      const answer = await cluster.apply(resource, wanted, { fieldManager: CONTROLLER_MANAGER, force: true });
+      const { resourceVersion } = answer.metadata;
+      children.set(child, { wanted: text, resourceVersion, taken: takenOf(wanted, answer) });
       return undefined;
     } catch (error) {
       const backoff = before?.backoff ?? createBackoff({ initialMs: 1000, maxMs: 30_000 });
@@ -69,13 +82,16 @@ export function createApplier(cluster: ClusterPort, clock: Clock): Applier {
     }
   }
 
-  async function remove({ key }: Context, resource: Resource, { metadata }: KubeObject): Promise<void> {
-    applied.get(key)?.delete(`${resource.plural}/${metadata.name}`);
-    try {
-      const uid = metadata.uid ? { uid: metadata.uid } : {};
-      await cluster.delete(resource, metadata.name, metadata.namespace, { propagationPolicy: 'Background', ...uid });
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
+  async function remove({ key }: Context, resource: Resource, objects: readonly KubeObject[]): Promise<void> {
+    for (const { metadata } of objects) {
+      const { name, namespace, uid } = metadata;
+      if (uid && removed.get(key)?.has(uid)) continue;
+      applied.get(key)?.delete(`${resource.plural}/${name}`);
+      try {
+        await cluster.delete(resource, name, namespace, { propagationPolicy: 'Background', ...(uid && { uid }) });
+      } catch (error) {
+        if (!isNotFound(error)) throw error;
+      }
     }
   }
 
@@ -111,14 +127,17 @@ export function createApplier(cluster: ClusterPort, clock: Clock): Applier {
         all.push(await apply(context, SERVICES, desiredService(md, role, decision.services[role]), services[role]));
       }
       if (decision.weights) all.push(await apply(context, HTTPROUTES, desiredRoute(md, decision.weights), route));
-      for (const hash of decision.remove) {
-        const deployment = deploymentOf(hash);
-        if (deployment) await remove(context, DEPLOYMENTS, deployment);
-      }
-      for (const revision of forgotten(context, decision)) await remove(context, CONTROLLERREVISIONS, revision);
+      const idle = decision.remove.map(deploymentOf).filter((deployment) => deployment !== undefined);
+      const old = forgotten(context, decision);
+      await remove(context, DEPLOYMENTS, idle);
+      await remove(context, CONTROLLERREVISIONS, old);
+      removed.set(context.key, new Set([...idle, ...old].flatMap(({ metadata }) => metadata.uid ?? [])));
       return all.find((one) => one !== undefined);
     },
-    forget: (key) => void applied.delete(key),
+    forget(key) {
+      applied.delete(key);
+      removed.delete(key);
+    },
   };
 }
 
@@ -132,6 +151,14 @@ function forgotten({ md, revisions, observed }: Context, { run }: Decision): Con
   return idle.slice(md.spec.revisionHistoryLimit ?? 10);
 }
 
+/** What of the server's answer is in the places of what was wanted. */
+function takenOf(wanted: unknown, answer: unknown): unknown {
+  if (Array.isArray(wanted) && Array.isArray(answer) && wanted.length === answer.length)
+    return wanted.map((item, i) => takenOf(item, answer[i]));
+  if (!isObject(wanted) || !isObject(answer)) return answer;
+  return Object.fromEntries(Object.entries(wanted).map(([name, value]) => [name, takenOf(value, answer[name])]));
+}
+
 /** Everything that is wanted is there already; what others or the server added does not matter. Lists must be as long. */
 export function isContained(wanted: unknown, present: unknown): boolean {
   if (Array.isArray(wanted)) {
@@ -141,8 +168,10 @@ export function isContained(wanted: unknown, present: unknown): boolean {
       wanted.every((item, i) => isContained(item, present[i]))
     );
   }
-  if (wanted === null || typeof wanted !== 'object') return wanted === present;
-  if (present === null || typeof present !== 'object' || Array.isArray(present)) return false;
-  const there = present as Record<string, unknown>;
-  return Object.entries(wanted).every(([name, value]) => value === undefined || isContained(value, there[name]));
+  if (!isObject(wanted)) return wanted === present;
+  if (!isObject(present)) return false;
+  return Object.entries(wanted).every(([name, value]) => value === undefined || isContained(value, present[name]));
 }
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

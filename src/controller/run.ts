@@ -70,7 +70,7 @@ export function startController(options: ControllerOptions): Controller {
       commands,
       clock,
       traffic: createTrafficWatch({ caches, traffic, enqueue, log, clock }),
-      applier: createApplier(cluster, clock),
+      applier: createApplier(cluster, caches, clock),
       recorder: createRecorder(cluster, clock, log, identity),
     };
     const onError = (error: unknown, key: string, retryInMs: number): void => {

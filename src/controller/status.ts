@@ -98,11 +98,13 @@ export function mayWait(before: ModelDeploymentStatus, after: ModelDeploymentSta
 
 function gistOf({ replicas, ready, handledCommands, conditions = [], ...status }: ModelDeploymentStatus): object {
   const { stable, canary, rollout } = status;
+  // Pods that serve before their Service has them are to be verified already, and the share comes with the endpoints.
+  const phase = rollout?.phase === 'Verifying' ? 'Progressing' : rollout?.phase;
   return {
     ...status,
     ...(stable && { stable: { ...stable, replicas: 0, readyReplicas: 0 } }),
     ...(canary && { canary: { ...canary, replicas: 0, readyReplicas: 0 } }),
-    ...(rollout && { rollout: { ...rollout, message: '', progressedAt: '' } }),
+    ...(rollout && { rollout: { ...rollout, phase, message: '', progressedAt: '' } }),
     conditions: conditions.filter(({ status }) => status === 'False').map(({ type }) => type),
   };
 }

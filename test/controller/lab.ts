@@ -5,6 +5,7 @@
  */
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
 import type { ModelDeployment, ModelDeploymentStatus, StrategySpec } from '../../src/contract/modeldeployment.ts';
 import { GATEWAY_CONTROLLER, GATEWAY_METRICS_ANNOTATION, GATEWAY_NAME, LABELS } from '../../src/contract/names.ts';
 import type { RolloutCommand } from '../../src/contract/rolloutcommand.ts';
@@ -96,7 +97,14 @@ export function aModelDeployment(version: number, given: Partial<ModelDeployment
   };
 }
 
-export async function startLab(options: { replicas?: number; strategy?: StrategySpec } = {}): Promise<Lab> {
+interface LabOptions {
+  replicas?: number;
+  strategy?: StrategySpec;
+  /** How much later than it happened the controller hears of anything. */
+  lagMs?: number;
+}
+
+export async function startLab(options: LabOptions = {}): Promise<Lab> {
   const core = await startCore();
   const { cluster } = core;
   const controllers = startControllers({ cluster, log: silentLog });
@@ -114,7 +122,7 @@ export async function startLab(options: { replicas?: number; strategy?: Strategy
   let mortal = mortalCluster(cluster);
   const launch = (): Controller =>
     startController({
-      cluster: noted(mortal.cluster, calls),
+      cluster: noted(late(mortal.cluster, options.lagMs ?? 0), calls),
       traffic: createTrafficCounts(),
       log: silentLog,
       identity: `lab_${process.pid}_${count++}`,
@@ -202,6 +210,18 @@ function noted(cluster: ClusterPort, calls: string[]): ClusterPort {
     apply: (resource, ...rest) => note('apply', resource, () => cluster.apply(resource, ...rest)),
     delete: (resource, ...rest) => note('delete', resource, () => cluster.delete(resource, ...rest)),
   };
+}
+
+/** A cluster whose watches are behind, each by itself. */
+function late(cluster: ClusterPort, lagMs: number): ClusterPort {
+  if (lagMs === 0) return cluster;
+  async function* delayed<T>(events: AsyncIterable<T>, signal: AbortSignal | undefined): AsyncIterable<T> {
+    for await (const event of events) {
+      await setTimeout(lagMs * (0.5 + Math.random()), undefined, { signal });
+      yield event;
+    }
+  }
+  return { ...cluster, watch: (resource, options) => delayed(cluster.watch(resource, options), options.signal) };
 }
 
 /** A cluster whose writes stop arriving after so many: all that a killed controller can be told by from outside. */

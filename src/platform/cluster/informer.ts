@@ -46,6 +46,11 @@ export interface Informer<T extends KubeObject> {
   /** Called for every change, also for those of a relist. Returns a function that removes the handler. */
   onChange(handler: (change: Change<T>) => void): () => void;
   /**
+   * It has come as far as this version, which a write of its kind was answered with; otherwise the write's own change is still
+   * to be heard of. Versions are numbers on every Kubernetes there is; where they are not, nothing counts as still to come.
+   */
+  hasSeen(resourceVersion: string): boolean;
+  /**
    * Milliseconds since this cache last heard the server (list, event, bookmark, end of a watch); Infinity before the first
    * list. On a quiet cluster that is minutes: it says how old the proof is, not whether the server answers.
    */
@@ -81,6 +86,8 @@ export function createInformer<T extends KubeObject>(options: InformerOptions<T>
   let isSynced = false;
   let isMissing = false;
   let lastHeard = Number.NEGATIVE_INFINITY;
+  /** Told before the handlers hear of a change, since they may ask for it at once. */
+  let seen = 0;
   let run: { abort: AbortController; done: Promise<void> } | undefined;
 
   function reindex(key: string, old: T | undefined, object: T | undefined): void {
@@ -129,6 +136,7 @@ export function createInformer<T extends KubeObject>(options: InformerOptions<T>
   async function relist(signal: AbortSignal): Promise<string> {
     const { items, resourceVersion } = await cluster.list<T>(resource, { ...selectors, signal });
     if (signal.aborted) return resourceVersion;
+    seen = Number(resourceVersion);
     const present = new Set(items.map(keyOf));
     for (const key of [...objects.keys()]) if (!present.has(key)) remove(key);
     for (const item of items) put(item);
@@ -158,8 +166,10 @@ export function createInformer<T extends KubeObject>(options: InformerOptions<T>
       isMissing = false;
       if (event.type === 'BOOKMARK') {
         from.resourceVersion = event.resourceVersion;
+        seen = Number(event.resourceVersion);
         continue;
       }
+      seen = Number(event.object.metadata.resourceVersion);
       if (event.type === 'DELETED') remove(keyOf(event.object), event.object);
       else put(event.object);
       from.resourceVersion = event.object.metadata.resourceVersion ?? from.resourceVersion;
@@ -240,6 +250,7 @@ export function createInformer<T extends KubeObject>(options: InformerOptions<T>
       handlers.add(handler);
       return () => handlers.delete(handler);
     },
+    hasSeen: (resourceVersion) => !(seen < Number(resourceVersion)),
     lagMs: () => clock.monotonic() - lastHeard,
   };
 }
