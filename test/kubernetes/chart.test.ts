@@ -6,6 +6,7 @@ import { closeSync, openSync, readdirSync, readFileSync, writeFileSync, writeSyn
 import { join } from 'node:path';
 import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseAllDocuments } from 'yaml';
 import type { ModelDeployment } from '../../src/contract/modeldeployment.ts';
 import type { ClusterPort, KubeObject } from '../../src/platform/cluster/port.ts';
 import { CRDS, MODELDEPLOYMENTS, PODS, SERVINGRUNTIMES } from '../../src/platform/cluster/resources.ts';
@@ -14,6 +15,7 @@ import { missingPrograms } from './build/build.ts';
 import { type Kubernetes, missingFor, startKubernetes } from './cluster.ts';
 import { IMAGE, NAMESPACE, type Surroundings, surround } from './installation.ts';
 import { isOnPath } from './parts/missing.ts';
+import type { PodMonitor } from './parts/prometheus.ts';
 
 const OPTIONS = { nodes: 1, traefik: true, dns: true };
 const CHART = 'deploy/chart';
@@ -29,6 +31,22 @@ interface Pod extends KubeObject {
   status: {
     phase: string;
     initContainerStatuses?: { lastState?: { terminated?: { message?: string } }; ready: boolean }[];
+  };
+}
+
+interface Monitoring {
+  kind: string;
+  spec?: { groups?: object[] };
+  data?: Record<string, string>;
+}
+interface Dashboard {
+  panels: { title: string; targets: { expr: string }[] }[];
+}
+interface Answer {
+  data: {
+    result?: unknown[];
+    groups?: { rules: { name: string; health: string; state: string }[] }[];
+    activeTargets?: { health: string; lastError: string; scrapeUrl: string }[];
   };
 }
 
@@ -144,6 +162,49 @@ describe.skipIf(missing)('the chart on a real cluster', () => {
       withinMs: 120_000,
     });
   }, 500_000);
+
+  it.skipIf(!isOnPath('prometheus'))(
+    'is seen by Prometheus as the chart asks for it',
+    async () => {
+      const sets = ['podMonitor', 'rules', 'dashboard'].map((name) => `--set=monitoring.${name}=true`);
+      const what = [
+        '--show-only=templates/monitoring.yaml',
+        '--kube-version=1.34.0',
+        '--set=database.existingSecret=x',
+      ];
+      const rendered = await around.helm('template', 'clops', CHART, `-n=${NAMESPACE}`, ...what, ...sets);
+      const documents = parseAllDocuments(rendered).map((document) => document.toJS() as Monitoring);
+      const ofKind = (kind: string): Monitoring[] => documents.filter((document) => document?.kind === kind);
+      const monitors = ofKind('PodMonitor') as unknown as PodMonitor[];
+      const groups = ofKind('PrometheusRule').flatMap(({ spec }) => spec?.groups ?? []);
+      const url = await kubernetes.prometheus(monitors, { groups });
+      const ask = async (path: string): Promise<Answer['data']> =>
+        ((await (await fetch(url + path)).json()) as Answer).data;
+      const panels = ofKind('ConfigMap')
+        .flatMap(({ data }) => Object.values(data ?? {}))
+        .flatMap((dashboard) => (JSON.parse(dashboard) as Dashboard).panels);
+      expect([monitors.length, groups.length, panels.length].every((count) => count > 0)).toBe(true);
+      for (const { title, targets } of panels)
+        for (const { expr } of targets)
+          await eventually(
+            async () => {
+              await answers(5);
+              const query = encodeURIComponent(expr.replaceAll('$deployment', 'vad'));
+              const { result = [] } = await ask(`/api/v1/query?query=${query}`);
+              // Nothing has failed, which is the one thing that makes no series.
+              expect([title, result.length > 0 || /5\.\./.test(expr)]).toEqual([title, true]);
+            },
+            { withinMs: 60_000, everyMs: 500 },
+          );
+      const rules = (await ask('/api/v1/rules')).groups?.flatMap((group) => group.rules) ?? [];
+      expect(rules.length).toBeGreaterThan(0);
+      for (const { name, health, state } of rules)
+        expect({ name, health, state }).toEqual({ name, health: 'ok', state: 'inactive' });
+      const { activeTargets = [] } = await ask('/api/v1/targets?state=active');
+      expect(activeTargets.filter(({ health }) => health !== 'up')).toEqual([]);
+    },
+    200_000,
+  );
 
   it('a pod whose bytes are wrong says so and never becomes ready', async () => {
     const folder = join(around.volume, 'artifacts', 'sha256');

@@ -42,6 +42,7 @@ import { isOnPath, missingFor } from './parts/missing.ts';
 import { addressOf, into, makeNetwork, type Network, namespaces, removeNetwork, servicesOf } from './parts/network.ts';
 import { importImage, startNode } from './parts/node.ts';
 import { isAlive, type Process, processOf, running, startedIn, stop } from './parts/processes.ts';
+import { MODELS, type PodMonitor, startPrometheus } from './parts/prometheus.ts';
 import { kubectl } from './parts/run.ts';
 
 export { missingFor } from './parts/missing.ts';
@@ -55,6 +56,8 @@ export interface KubernetesOptions {
   kwok?: number;
   /** Traefik as implementation of the Gateway API, with its definitions and a GatewayClass `traefik`. */
   traefik?: boolean;
+  /** Prometheus, which scrapes the models that are served. */
+  prometheus?: boolean;
   /** CoreDNS, for pods that call Services by name; with nodes. */
   dns?: boolean;
   /** Left running when this process ends. Otherwise the next start of any cluster removes it then. */
@@ -82,6 +85,8 @@ export interface Kubernetes {
   gateway: string | undefined;
   /** What Traefik has counted, as Prometheus text. */
   gatewayMetrics: string | undefined;
+  /** Starts a Prometheus of the machine's own (Debian's package) that scrapes as these say; answers its address. */
+  prometheus(monitors: readonly PodMonitor[], rules?: { groups?: readonly object[] }): Promise<string>;
   /** A cluster port by a kubeconfig (the admin's), closed by `stop`. */
   port(kubeconfig?: string): ClusterPort;
   /** Runs kubectl of the same version; what it printed, or an error with what it said. */
@@ -133,13 +138,15 @@ export async function startKubernetes(options: KubernetesOptions = {}): Promise<
   }
 }
 
-async function startParts({ name, options: { nodes = 0, kwok = 0, traefik }, plane, network }: Saved): Promise<void> {
+async function startParts({ name, options, plane, network }: Saved): Promise<void> {
+  const { nodes = 0, kwok = 0, traefik, prometheus } = options;
   if (network && !(await namespaces()).includes(network.namespace)) await makeNetwork(name, network.number);
   await startControlPlane(plane);
   if (plane.dns) await startDns(plane);
   for (let node = 1; network && node <= nodes; node++) await startNode(name, plane, network, node);
   if (kwok > 0) await startKwok(plane, kwok);
   if (traefik) await startTraefik(plane);
+  if (prometheus) await startPrometheus(plane, [MODELS]);
 }
 
 /** Names of all, also of those whose start broke off. */
@@ -186,6 +193,7 @@ function handleOf({ name, plane, options: { traefik } }: Saved): Kubernetes {
       const file = `user-${Buffer.from(JSON.stringify([user, ...groups])).toString('hex')}`.slice(0, 200);
       return writeKubeconfig(run, urlOf(plane), { file, user, groups });
     },
+    prometheus: (monitors, rules) => startPrometheus(plane, monitors, rules),
     port(as = kubeconfig) {
       const port = createClientNodeCluster({ kubeconfig: as, userAgent: 'clops-test/1' });
       open.push(port);
@@ -238,7 +246,16 @@ async function create(name: string, options: KubernetesOptions): Promise<Saved> 
 /** Alone in its namespace, a cluster has the ports that everybody knows. */
 function insideOf(run: string, network: Network, dns: boolean): ControlPlane {
   const [etcd, etcdPeer, controllerManager, scheduler] = [2379, 2380, 10257, 10259];
-  const ports = { api: 6443, etcd, etcdPeer, controllerManager, scheduler, gateway: 8000, traefik: 8090 };
+  const ports = {
+    api: 6443,
+    etcd,
+    etcdPeer,
+    controllerManager,
+    scheduler,
+    gateway: 8000,
+    traefik: 8090,
+    prometheus: 9090,
+  };
   const address = addressOf(network, 1);
   return { run, address, ports, services: servicesOf(network), dns, enter: into(network.namespace) };
 }

@@ -9,7 +9,16 @@ import { pathOf } from '../build/build.ts';
 import { makeAuthority, makeLeaf, makeSigningKeys, pathsOf, writeKubeconfig } from './certificates.ts';
 import { start, until } from './processes.ts';
 
-export const PORTS = ['api', 'etcd', 'etcdPeer', 'controllerManager', 'scheduler', 'gateway', 'traefik'] as const;
+export const PORTS = [
+  'api',
+  'etcd',
+  'etcdPeer',
+  'controllerManager',
+  'scheduler',
+  'gateway',
+  'traefik',
+  'prometheus',
+] as const;
 type PortName = (typeof PORTS)[number];
 
 export interface ControlPlane {
