@@ -47,7 +47,7 @@ describe('traffic', () => {
     return outcomes;
   }
 
-  it('splits 10,000 requests exactly while weights change, and fails none', async () => {
+  it('splits 10,000 requests exactly while weights change, and fails none', { timeout: 120_000 }, async () => {
     const received = { stable: 0, canary: 0 };
     for (const name of ['stable', 'canary'] as const) {
       const backend = await lab.backend((request, response) => {

@@ -72,7 +72,7 @@ beforeEach(async () => {
     ],
   };
   await writeFile(path, stringify(proxied));
-  cluster = createClientNodeCluster({ kubeconfig: path, userAgent: 'test/1', timeoutMs: 4000, silenceMs: 1500 });
+  cluster = createClientNodeCluster({ kubeconfig: path, userAgent: 'test/1', timeoutMs: 8000, silenceMs: 1500 });
 });
 afterEach(async () => {
   await cluster.close();
