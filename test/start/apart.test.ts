@@ -1,8 +1,10 @@
 /** API and relay as processes of their own, as pods are: one Postgres, one cluster, one folder of secrets, no data folder in common. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createClopsClient } from '../../src/client/index.ts';
 import { silentLog } from '../../src/lib/log.ts';
@@ -11,10 +13,12 @@ import { createClientNodeCluster } from '../../src/platform/cluster/clientNode.t
 import { SECRETS } from '../../src/platform/cluster/resources.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/platform/db/embedded.ts';
 import { freePort } from '../../src/platform/process/ports.ts';
+import { anObjectStore, KEYS, REGION } from '../contract/artifacts/objectStore.ts';
+import { missingPrograms } from '../kubernetes/build/build.ts';
 import { eventually } from '../support/eventually.ts';
 import { MAIN } from '../support/program.ts';
 
-const MODEL = join(import.meta.dirname, '..', 'modelserver', 'models');
+const MODEL = join(import.meta.dirname, '..', 'modelserver', 'models', 'add_int64.onnx');
 const token = newToken();
 let folder: string;
 let postgres: EmbeddedPostgres;
@@ -49,17 +53,29 @@ function start(role: string, env: NodeJS.ProcessEnv, name = role): () => string 
   return () => said;
 }
 
-test('an artifact address that the relay signed is accepted by the API, and the shared token is the one that counts', async () => {
-  const [cluster, http, relay] = await Promise.all([freePort(), freePort(), freePort()]);
-  start('cluster', { CLOPS_CLUSTER_PORT: `${cluster}` });
-  const kubeconfig = join(folder, 'cluster', 'cluster', 'controller.kubeconfig');
+interface Installation {
+  /** Of each API. */
+  urls: string[];
+  upload(file: string): Promise<string>;
+  /** Registers the artifact as a version of a model and deploys it. */
+  deploy(digest: string): Promise<void>;
+  /** What pods fetch it with. */
+  address(): Promise<string>;
+}
+
+/** A cluster, a relay, and so many processes of the API, all ready. */
+async function install(name: string, apis: number, more: NodeJS.ProcessEnv = {}): Promise<Installation> {
+  const [cluster = 0, relay = 0, ...https] = await Promise.all(Array.from({ length: 2 + apis }, freePort));
+  start('cluster', { CLOPS_CLUSTER_PORT: `${cluster}` }, `${name}-cluster`);
+  const kubeconfig = join(folder, `${name}-cluster`, 'cluster', 'controller.kubeconfig');
   await eventually(() => expect(existsSync(kubeconfig)).toBe(true), { withinMs: 30_000 });
 
-  const secrets = join(folder, 'secrets');
+  const secrets = join(folder, `${name}-secrets`);
   mkdirSync(secrets);
   writeFileSync(join(secrets, 'token'), `${token}\n`);
   writeFileSync(join(secrets, 'signing.key'), 'a key that both have, and long enough\n');
-  const url = `http://127.0.0.1:${http}`;
+  const urls = https.map((port) => `http://127.0.0.1:${port}`);
+  const [url = ''] = urls;
   const env = {
     NODE_ENV: 'production',
     DATABASE_URL: postgres.url,
@@ -67,25 +83,27 @@ test('an artifact address that the relay signed is accepted by the API, and the 
     KUBECONFIG: kubeconfig,
     CLOPS_URL: url,
     CLOPS_SECRETS_DIR: secrets,
+    ...more,
   };
-  start('install', env);
-  const said = {
-    api: start('api', { ...env, CLOPS_HTTP_PORT: `${http}` }),
-    relay: start('relay', { ...env, CLOPS_HTTP_PORT: `${relay}` }),
-  };
+  start('install', env, `${name}-install`);
+  const said = [
+    start('relay', { ...env, CLOPS_HTTP_PORT: `${relay}` }, `${name}-relay`),
+    ...https.map((port, n) => start('api', { ...env, CLOPS_HTTP_PORT: `${port}` }, `${name}-api-${n}`)),
+  ];
   const ready = async (port: number): Promise<string> =>
     (await fetch(`http://127.0.0.1:${port}/readyz?verbose`)).text();
   await eventually(
     async () => {
-      for (const port of [http, relay]) expect(await ready(port)).toMatch(/\[\+\]relay ok[\s\S]*readyz check passed/);
+      for (const port of [...https, relay])
+        expect(await ready(port)).toMatch(/\[\+\]relay ok[\s\S]*readyz check passed/);
     },
     { withinMs: 60_000 },
   ).catch((error: Error) => {
-    throw new Error(`${error.message}\n${said.api()}\n${said.relay()}`);
+    throw new Error([error.message, ...said.map((words) => words())].join('\n'));
   });
 
   const ask = async (query: string, input: object): Promise<unknown> => {
-    const response = await fetch(`${url}/graphql`, {
+    const response = await fetch(`${urls.at(-1)}/graphql`, {
       method: 'POST',
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
       body: JSON.stringify({ query, variables: { input } }),
@@ -98,40 +116,94 @@ test('an artifact address that the relay signed is accepted by the API, and the 
     expect([errors, payload?.errors]).toEqual([undefined, []]);
     return payload;
   };
-  const client = createClopsClient({ url, token });
-  const file = join(MODEL, 'add_int64.onnx');
-  const { digest } = await client.uploadArtifact(file);
-  await client.close();
-  await ask('mutation ($input: CreateTeamInput!) { createTeam(input: $input) { errors { message } } }', {
-    name: 'speech',
-  });
-  const made = await ask(
-    'mutation ($input: CreateModelInput!) { createModel(input: $input) { model { id } errors { message } } }',
-    { team: 'speech', name: 'vad' },
-  );
-  const { id } = (made as { model: { id: string } }).model;
-  await ask(
-    'mutation ($input: CreateModelVersionInput!) { createModelVersion(input: $input) { errors { message } } }',
-    { model: id, artifact: { digest }, format: 'ONNX' },
-  );
-  await ask('mutation ($input: DeployModelInput!) { deployModel(input: $input) { errors { message } } }', {
-    ...{ team: 'speech', name: 'vad', model: 'vad', version: { latest: true } },
-  });
+  return {
+    urls,
+    async upload(file) {
+      const client = createClopsClient({ url, token });
+      const { digest } = await client.uploadArtifact(file);
+      await client.close();
+      return digest;
+    },
+    async deploy(digest) {
+      await ask('mutation ($input: CreateTeamInput!) { createTeam(input: $input) { errors { message } } }', {
+        name: 'speech',
+      });
+      const made = await ask(
+        'mutation ($input: CreateModelInput!) { createModel(input: $input) { model { id } errors { message } } }',
+        { team: 'speech', name: 'vad' },
+      );
+      const { id } = (made as { model: { id: string } }).model;
+      await ask(
+        'mutation ($input: CreateModelVersionInput!) { createModelVersion(input: $input) { errors { message } } }',
+        { model: id, artifact: { digest }, format: 'ONNX' },
+      );
+      await ask('mutation ($input: DeployModelInput!) { deployModel(input: $input) { errors { message } } }', {
+        ...{ team: 'speech', name: 'vad', model: 'vad', version: { latest: true } },
+      });
+    },
+    async address() {
+      const kube = createClientNodeCluster({ kubeconfig, userAgent: 'clops-test' });
+      return eventually(async () => {
+        const { items } = await kube.list(SECRETS, { namespace: 'speech' });
+        const [secret] = items as { data?: { url?: string } }[];
+        return Buffer.from(secret?.data?.url ?? expect.fail('no Secret yet'), 'base64')
+          .toString()
+          .trim();
+      }).finally(() => kube.close());
+    },
+  };
+}
 
-  const kube = createClientNodeCluster({ kubeconfig, userAgent: 'clops-test' });
-  const signed = await eventually(async () => {
-    const { items } = await kube.list(SECRETS, { namespace: 'speech' });
-    const [secret] = items as { data?: { url?: string } }[];
-    return Buffer.from(secret?.data?.url ?? expect.fail('no Secret yet'), 'base64')
-      .toString()
-      .trim();
-  }).finally(() => kube.close());
-  expect(signed).toContain(`${url}/artifacts/${digest}?expires=`);
+test('an artifact address that the relay signed is accepted by the API, and the shared token is the one that counts', async () => {
+  const { urls, upload, deploy, address } = await install('files', 1);
+  const digest = await upload(MODEL);
+  await deploy(digest);
+  const signed = await address();
+  expect(signed).toContain(`${urls[0]}/artifacts/${digest}?expires=`);
   const got = await fetch(signed);
-  expect([got.status, Buffer.from(await got.arrayBuffer()).equals(readFileSync(file))]).toEqual([200, true]);
+  expect([got.status, Buffer.from(await got.arrayBuffer()).equals(readFileSync(MODEL))]).toEqual([200, true]);
   expect((await fetch(signed.slice(0, -1))).status).toBe(401);
   for (const name of ['token', 'signing.key'])
-    for (const role of ['api', 'relay']) expect(existsSync(join(folder, role, name))).toBe(false);
+    for (const role of ['files-api-0', 'files-relay']) expect(existsSync(join(folder, role, name))).toBe(false);
+}, 120_000);
+
+test('two processes of the API take one upload after the other into a bucket, and pods fetch from the store', async ({
+  skip,
+}) => {
+  const missing = missingPrograms(['s3']).join();
+  if (missing) skip(`not built: ${missing}`);
+  const store = await anObjectStore();
+  try {
+    await store.makeBucket('models');
+    const client = new pg.Client(postgres.url);
+    await client.connect();
+    await client.query('create database bucket');
+    await client.end();
+    const { urls, deploy, address } = await install('bucket', 2, {
+      DATABASE_URL: postgres.url.replace(/\/\w+$/, '/bucket'),
+      CLOPS_ARTIFACTS: 's3://models/clops',
+      AWS_ENDPOINT_URL_S3: store.url,
+      AWS_REGION: REGION,
+      AWS_ACCESS_KEY_ID: KEYS.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: KEYS.secretAccessKey,
+    });
+    const bytes = readFileSync(MODEL);
+    const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+    const middle = bytes.length >> 1;
+    const put = async (url: string | undefined, from: number, to: number): Promise<number> => {
+      const range = `bytes ${from}-${to - 1}/${bytes.length}`;
+      const headers = { authorization: `Bearer ${token}`, 'content-range': range };
+      const body = bytes.subarray(from, to);
+      return (await fetch(`${url}/artifacts/${digest}`, { method: 'PUT', headers, body })).status;
+    };
+    expect([await put(urls[0], 0, middle), await put(urls[1], middle, bytes.length)]).toEqual([202, 201]);
+    await deploy(digest);
+    const signed = await address();
+    expect(signed).toMatch(new RegExp(`^${store.url}/models/clops/bytes/.*X-Amz-Expires=86\\d+&.*#${digest}$`));
+    expect(Buffer.from(await (await fetch(signed)).arrayBuffer()).equals(bytes)).toBe(true);
+  } finally {
+    await store.close();
+  }
 }, 120_000);
 
 test('a second start on the database of one that is at work is refused, and begins nothing', async () => {
