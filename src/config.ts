@@ -43,6 +43,11 @@ const schema = z.object({
   CLOPS_HTTP_PORT: port(4000).meta(described('Port of the GraphQL API and of artifacts.')),
   CLOPS_GATEWAY_PORT: port(8080).meta(described('Port of the local gateway, where models are asked.')),
   CLOPS_CLUSTER_PORT: port(6443).meta(described('Port of the local Kubernetes API.')),
+  CLOPS_METRICS_PORT: port(0)
+    .optional()
+    .meta(
+      described('Port of `GET /metrics` of API and relay, as Prometheus text; it wants no token.', 'none: not served'),
+    ),
   CLOPS_BIND: z
     .string()
     .min(1)
@@ -187,6 +192,8 @@ export interface Config {
   readonly gateway: { readonly namespace: string; readonly name: string };
   readonly httpPort: number;
   readonly gatewayPort: number;
+  /** Undefined: none are served. */
+  readonly metricsPort: number | undefined;
   readonly clusterPort: number;
   readonly bind: string;
   readonly demo: 'on' | 'quiet' | 'off';
@@ -247,6 +254,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     gateway: Object.freeze({ namespace: gatewayNamespace, name: gatewayName }),
     httpPort: e.CLOPS_HTTP_PORT,
     gatewayPort: e.CLOPS_GATEWAY_PORT,
+    metricsPort: e.CLOPS_METRICS_PORT,
     clusterPort: e.CLOPS_CLUSTER_PORT,
     bind: e.CLOPS_BIND,
     demo: e.CLOPS_DEMO ?? (production || e.CLOPS_CLUSTER === 'external' ? 'off' : 'on'),

@@ -5,6 +5,7 @@ import { DIGEST_PATTERN } from '../contract/names.ts';
 import type { ArtifactStore } from '../platform/artifacts/port.ts';
 import type { UrlSigner } from '../platform/artifacts/sign.ts';
 import type { Authenticate } from './authenticate.ts';
+import type { ApiMetrics } from './metrics.ts';
 
 export interface ArtifactRoutes {
   artifacts: ArtifactStore;
@@ -12,6 +13,7 @@ export interface ArtifactRoutes {
   authenticate: Authenticate;
   maxBytes: number;
   now: () => number;
+  metrics?: Pick<ApiMetrics, 'transferred'>;
 }
 
 type Request = FastifyRequest<{ Params: { digest: string }; Querystring: { expires?: string; signature?: string } }>;
@@ -24,6 +26,9 @@ export function registerArtifacts(app: FastifyInstance, options: ArtifactRoutes)
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
 
+    scope.addHook('onResponse', async (request, reply) =>
+      options.metrics?.transferred(request.method, reply.statusCode),
+    );
     scope.addHook('preHandler', async (request, reply) => {
       const { digest } = (request as Request).params;
       if (!DIGEST_PATTERN.test(digest)) {

@@ -5,6 +5,7 @@ import type { UrlSigner } from '../platform/artifacts/sign.ts';
 import { registerArtifacts } from './artifacts.ts';
 import { type Authenticate, createAuthenticate, type Strategy } from './authenticate.ts';
 import { type HealthCheck, registerHealth } from './health.ts';
+import type { ApiMetrics } from './metrics.ts';
 import { readinessOf } from './readiness.ts';
 import { buildApiSchema } from './schema.ts';
 import { createHttp } from './server.ts';
@@ -18,6 +19,7 @@ export interface ApiOptions {
   bind: string;
   /** Origins of browsers that may call, besides this server's own. `localhost` stands for any port of this machine. */
   corsOrigins: readonly string[];
+  metrics?: ApiMetrics;
   /** Further lines of `/readyz`. */
   checks?: readonly HealthCheck[];
   /** Serves the explorer at GET /graphql. */
@@ -47,7 +49,15 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   let draining = false;
   const originAllowed = (origin: string): boolean => isAllowed(origin, corsOrigins) || ownOrigins.has(origin);
 
-  const { app, apollo } = await createHttp({ schema, authenticate, context, corsAllowed: originAllowed, log });
+  const observed = options.metrics && { metrics: options.metrics };
+  const { app, apollo } = await createHttp({
+    schema,
+    authenticate,
+    context,
+    corsAllowed: originAllowed,
+    log,
+    ...observed,
+  });
   registerHealth(app, [...readinessOf(services), ...(options.checks ?? [])], () => draining);
   registerArtifacts(app, {
     artifacts: services.artifacts,
@@ -55,10 +65,19 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     authenticate,
     maxBytes: services.settings.maxArtifactBytes,
     now: () => services.clock.now(),
+    ...observed,
   });
   await options.explorer?.(app);
   await app.ready();
-  const sockets = serveWebSocket({ server: app.server, schema, authenticate, context, originAllowed, log });
+  const sockets = serveWebSocket({
+    server: app.server,
+    schema,
+    authenticate,
+    context,
+    originAllowed,
+    log,
+    ...observed,
+  });
   await app.listen({ port, host: bind });
   const address = app.server.address() as AddressInfo;
   const host = bind === '0.0.0.0' || bind === '::' ? '127.0.0.1' : bind;

@@ -13,6 +13,7 @@ import { newId } from '../lib/id.ts';
 import type { Log } from '../lib/log.ts';
 import { Unavailable } from '../lib/problem.ts';
 import type { Authenticate } from './authenticate.ts';
+import { type ApiMetrics, askedFor, NOT_UNDERSTOOD } from './metrics.ts';
 
 const MAX_BODY_BYTES = 1024 * 1024;
 /** A megabyte takes no longer, and half a request may not hold a connection for ever. */
@@ -28,6 +29,7 @@ export interface HttpOptions {
   context: (principal: Principal | null, requestId: string) => Ctx;
   corsAllowed: (origin: string) => boolean;
   log: Log;
+  metrics?: Pick<ApiMetrics, 'answered'>;
   bodyWithinMs?: number;
 }
 
@@ -74,11 +76,27 @@ const legacyStatus: ApolloServerPlugin<Ctx> = {
   },
 };
 
+const measured = (metrics: Pick<ApiMetrics, 'answered'>): ApolloServerPlugin<Ctx> => ({
+  async requestDidStart() {
+    const began = performance.now();
+    let asked = NOT_UNDERSTOOD;
+    return {
+      async didResolveOperation({ document, operation }) {
+        if (operation) asked = askedFor(document, operation);
+      },
+      async willSendResponse({ response }) {
+        const errors = response.body.kind === 'single' ? response.body.singleResult.errors : undefined;
+        metrics.answered(asked, String(errors?.[0]?.extensions?.['code'] ?? 'OK'), performance.now() - began);
+      },
+    };
+  },
+});
+
 const withStatus = (error: GraphQLError, status: number): GraphQLError =>
   new GraphQLError(error.message, { extensions: { ...error.extensions, http: { status, headers: new HeaderMap() } } });
 
 export async function createHttp(options: HttpOptions): Promise<{ app: FastifyInstance; apollo: ApolloServer<Ctx> }> {
-  const { schema, authenticate, context, corsAllowed, log, bodyWithinMs = BODY_WITHIN_MS } = options;
+  const { schema, authenticate, context, corsAllowed, log, metrics, bodyWithinMs = BODY_WITHIN_MS } = options;
   const app = fastify({
     bodyLimit: MAX_BODY_BYTES,
     connectionTimeout: SILENCE_MS,
@@ -133,6 +151,7 @@ export async function createHttp(options: HttpOptions): Promise<{ app: FastifyIn
     plugins: [
       ApolloServerPluginCacheControlDisabled(),
       ApolloServerPluginLandingPageDisabled(),
+      ...(metrics ? [measured(metrics)] : []),
       gate(schema),
       legacyStatus,
     ],

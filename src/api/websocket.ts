@@ -14,6 +14,7 @@ import { checkLimits, LIMITS } from '../graphql/gate.ts';
 import { newId } from '../lib/id.ts';
 import type { Log } from '../lib/log.ts';
 import type { Authenticate } from './authenticate.ts';
+import { type ApiMetrics, askedFor } from './metrics.ts';
 
 const MAX_MESSAGE_BYTES = 256 * 1024;
 /** What a client gets to answer the goodbye. One that is frozen never does, and would hold the end up for half a minute. */
@@ -30,12 +31,17 @@ export interface WebSocketOptions {
   /** Whether a browser page of this origin may connect. Programs send no origin and may. */
   originAllowed: (origin: string) => boolean;
   log: Log;
+  metrics?: Pick<ApiMetrics, 'answered' | 'subscribed'>;
 }
 
-type Extra = Record<PropertyKey, unknown> & { principal?: Principal };
+type Extra = Record<PropertyKey, unknown> & {
+  principal?: Principal;
+  /** Subscriptions of this socket: how each stops being counted. */
+  open?: Map<string, () => void>;
+};
 
 export function serveWebSocket(options: WebSocketOptions): { close(): Promise<void> } {
-  const { server, schema, authenticate, context, originAllowed, log } = options;
+  const { server, schema, authenticate, context, originAllowed, log, metrics } = options;
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES, perMessageDeflate: false });
 
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
@@ -103,6 +109,13 @@ export function serveWebSocket(options: WebSocketOptions): { close(): Promise<vo
         if (errors.length > 0) return mask(errors);
         const tooLarge = checkLimits(schema, document, payload.operationName, variables);
         if (tooLarge.length > 0) return mask(tooLarge);
+        if (metrics) {
+          const asked = askedFor(document, operation);
+          metrics.answered(asked, 'OK', 0);
+          ctx.extra.open ??= new Map();
+          ctx.extra.open.get(id)?.();
+          ctx.extra.open.set(id, metrics.subscribed(asked));
+        }
         return {
           schema,
           document,
@@ -110,6 +123,14 @@ export function serveWebSocket(options: WebSocketOptions): { close(): Promise<vo
           variableValues: variables,
           contextValue: context(principal, requestId),
         };
+      },
+      onComplete: (ctx, id) => {
+        ctx.extra.open?.get(id)?.();
+        ctx.extra.open?.delete(id);
+      },
+      onDisconnect: (ctx) => {
+        for (const end of ctx.extra.open?.values() ?? []) end();
+        ctx.extra.open?.clear();
       },
       onNext: (_ctx, _id, _payload, args, result) => {
         if (!result.errors) return undefined;

@@ -15,6 +15,7 @@ import { claim } from './claim.ts';
 import { controller } from './controller.ts';
 import { database } from './database.ts';
 import { ROOT } from './here.ts';
+import { serveMetrics } from './metrics.ts';
 import { preflight } from './preflight.ts';
 import { startTheRelay } from './relay.ts';
 import { servicesOf } from './services.ts';
@@ -37,6 +38,7 @@ export async function all(parts: Parts): Promise<unknown> {
   if (lifetime.signal.aborted) return undefined;
   await controller(parts);
   const platform = await report.step('database migrated, caches open', servicesOf(parts, databaseUrl));
+  await serveMetrics(parts, platform.metrics);
   const url = await report.step('api ready', serveApi(parts, platform));
   const relay = await startTheRelay(parts, platform);
   if (local) await requireOwnDatabase(relay, config.databaseUrl ?? '');

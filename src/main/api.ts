@@ -2,12 +2,15 @@
 import type { Parts } from '../start/run.ts';
 import { GRAPHIQL_TABS } from '../start/tabs.ts';
 import { database } from './database.ts';
+import { serveMetrics } from './metrics.ts';
 import { preflight } from './preflight.ts';
 import { type Platform, servicesOf } from './services.ts';
 
 export async function api(parts: Parts): Promise<unknown> {
   await preflight(parts, { patient: true, secrets: ['token', 'signing.key'] });
-  return { url: await serveApi(parts, await servicesOf(parts, await database(parts))) };
+  const platform = await servicesOf(parts, await database(parts));
+  await serveMetrics(parts, platform.metrics);
+  return { url: await serveApi(parts, platform) };
 }
 
 /** The largest part of the program: a second to load, which `all` spends while its children start. */
@@ -24,7 +27,10 @@ export async function apiCode() {
 }
 
 /** Answers its URL. */
-export async function serveApi({ config, lifetime }: Parts, { services, signer, checks }: Platform): Promise<string> {
+export async function serveApi(
+  { config, lifetime }: Parts,
+  { services, signer, checks, metrics }: Platform,
+): Promise<string> {
   const [
     { startApi },
     { adminTokenStrategy },
@@ -39,6 +45,7 @@ export async function serveApi({ config, lifetime }: Parts, { services, signer, 
     services,
     signer,
     checks,
+    metrics,
     strategies: [adminTokenStrategy(adminToken(config.secretsDir).token, principal)],
     port: config.httpPort,
     bind: config.bind,

@@ -3,12 +3,14 @@ import type { Relay } from '../modules/serving/index.ts';
 import type { Parts } from '../start/run.ts';
 import { database } from './database.ts';
 import { serveHealth } from './health.ts';
+import { serveMetrics } from './metrics.ts';
 import { preflight } from './preflight.ts';
 import { type Platform, servicesOf } from './services.ts';
 
 export async function relay(parts: Parts): Promise<unknown> {
   await preflight(parts, { patient: true, secrets: ['signing.key'] });
   const platform = await servicesOf(parts, await database(parts));
+  await serveMetrics(parts, platform.metrics);
   const { readinessOf } = await import('../api/readiness.ts');
   await serveHealth(parts, [...readinessOf(platform.services), ...platform.checks]);
   await startTheRelay(parts, platform);

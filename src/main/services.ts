@@ -1,6 +1,7 @@
 /** What the API and the relay share: database, event log, caches of the cluster, live metrics, artifacts. */
 import { join } from 'node:path';
 import type { HealthCheck } from '../api/health.ts';
+import type { ApiMetrics } from '../api/metrics.ts';
 import type { Services } from '../graphql/context.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { AddressForPods, UrlSigner } from '../platform/artifacts/sign.ts';
@@ -13,6 +14,7 @@ export interface Platform {
   services: Services;
   signer: UrlSigner;
   addressForPods: AddressForPods;
+  metrics: ApiMetrics;
   /** Lines of `/readyz` that only this room can tell. */
   checks: HealthCheck[];
 }
@@ -61,8 +63,15 @@ export async function servicesOf(parts: Parts, databaseUrl: string): Promise<Pla
     clusterName: config.cluster,
     gateway: config.gateway,
   };
+  const services = { db, events, cluster, traffic, live, artifacts, clock: systemClock, log, settings };
+  await import('reflect-metadata'); // type-graphql wants it before the first decorator.
+  const [{ createApiMetrics }, { oldestUnpublished }] = await Promise.all([
+    import('../api/metrics.ts'),
+    import('../modules/serving/index.ts'),
+  ]);
   return {
-    services: { db, events, cluster, traffic, live, artifacts, clock: systemClock, log, settings },
+    services,
+    metrics: createApiMetrics(services, oldestUnpublished),
     signer,
     addressForPods,
     checks: [{ name: 'migrations', check: () => migratedBeyond(db, migrations), isAdvisory: true }, ...checks],

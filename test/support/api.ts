@@ -7,11 +7,13 @@ import { WebSocket } from 'ws';
 import { adminTokenStrategy } from '../../src/api/authenticate.ts';
 import type { HealthCheck } from '../../src/api/health.ts';
 import { type Api, startApi } from '../../src/api/index.ts';
+import { type ApiMetrics, createApiMetrics } from '../../src/api/metrics.ts';
 import type { Services } from '../../src/graphql/context.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { Unavailable } from '../../src/lib/problem.ts';
 import { ensureActor } from '../../src/modules/identity/index.ts';
+import { oldestUnpublished } from '../../src/modules/serving/index.ts';
 import { createFileArtifacts } from '../../src/platform/artifacts/files.ts';
 import type { ArtifactStore } from '../../src/platform/artifacts/port.ts';
 import { type AddressForPods, createUrlSigner, type UrlSigner } from '../../src/platform/artifacts/sign.ts';
@@ -26,6 +28,7 @@ export const TOKEN = 'clops_test-token';
 
 export interface TestApi {
   api: Api;
+  metrics: ApiMetrics;
   services: Services;
   signer: UrlSigner;
   addressForPods: AddressForPods;
@@ -102,8 +105,10 @@ export async function anApi(options: TestApiOptions = {}): Promise<TestApi> {
     },
   };
   const signer = createUrlSigner({ key: 'test', artifactsUrl });
+  const metrics = createApiMetrics(services, oldestUnpublished);
   const api = await startApi({
     services,
+    metrics,
     signer,
     strategies: [adminTokenStrategy(TOKEN, { actorId: admin.id, name: admin.name, isPlatformAdmin: true })],
     port: 0,
@@ -122,6 +127,7 @@ export async function anApi(options: TestApiOptions = {}): Promise<TestApi> {
   };
   return {
     api,
+    metrics,
     services,
     signer,
     addressForPods: async (digest, expiresAtMs) => signer.sign(digest, expiresAtMs),

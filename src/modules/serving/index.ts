@@ -17,5 +17,5 @@ export { RolloutResolver } from './graphql/resolvers/rollout.ts';
 export { TrafficTargetResolver } from './graphql/resolvers/traffic.ts';
 export { RuntimesResolver, runtimesById } from './graphql/runtimes.ts';
 export { ServingSubscriptions } from './graphql/subscriptions.ts';
-export { relayTrouble } from './relay/heard.ts';
+export { oldestUnpublished, relayTrouble } from './relay/heard.ts';
 export { type Relay, startRelay } from './relay/index.ts';

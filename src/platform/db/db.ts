@@ -47,6 +47,8 @@ export interface Db extends Reader {
   connect(): Promise<pg.Client>;
   /** Called for every statement, with its name; for tests that count and for metrics. Returns how to stop. */
   onStatement(listener: (name: string) => void): () => void;
+  /** Of the pool, by what they do; `waiting` is who waits for one. */
+  connections(): { idle: number; used: number; waiting: number };
   close(): Promise<void>;
 }
 
@@ -154,6 +156,11 @@ export function createDb({ url, log, maxConnections = 10, answerWithinMs = 8_000
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
+    connections: () => ({
+      idle: pool.idleCount,
+      used: pool.totalCount - pool.idleCount,
+      waiting: pool.waitingCount,
+    }),
     close: () => pool.end(),
   };
 }

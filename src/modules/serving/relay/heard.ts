@@ -20,3 +20,14 @@ export async function relayTrouble(db: Pick<Db, 'read'>, now: number): Promise<s
   if (silentMs < SILENT_MS) return undefined;
   return `not heard for ${Math.round(silentMs / 1000)} s: either it does not run, or its cluster does not answer`;
 }
+
+const selectOldestUnpublished = statement<{ since: Date | null }>(
+  'oldestUnpublished',
+  'select min(d.updated_at) as since from clops.deployments d where d.published_generation < d.generation and d.gone_at is null',
+);
+
+/** When the change was made that has waited longest for the cluster to be told; null when none waits. */
+export async function oldestUnpublished(db: Pick<Db, 'read'>): Promise<Date | null> {
+  const [row] = await db.read(selectOldestUnpublished);
+  return row?.since ?? null;
+}

@@ -1,0 +1,88 @@
+/** What `/metrics` counts, by labels that callers cannot make up, and that it goes on when the database is away. */
+import 'reflect-metadata';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createMetricsServer } from '../../src/api/metricsServer.ts';
+import { anApi, type TestApi, TOKEN } from '../support/api.ts';
+import { eventually } from '../support/eventually.ts';
+
+let t: TestApi;
+let url: string;
+let stop: () => Promise<void>;
+beforeAll(async () => {
+  t = await anApi();
+  const app = createMetricsServer(t.metrics);
+  await app.listen({ port: 0, host: '127.0.0.1' });
+  url = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}/metrics`;
+  stop = () => app.close();
+});
+afterAll(async () => {
+  await stop();
+  await t.close();
+});
+
+/** The value of a series, NaN when there is none. */
+async function read(series: string): Promise<number> {
+  const text = await (await fetch(url)).text();
+  const line = text.split('\n').find((one) => one.startsWith(`${series} `));
+  return Number(line?.slice(series.length + 1) ?? Number.NaN);
+}
+const count = (labels: string): Promise<number> => read(`clops_api_operations_total{${labels}}`);
+
+test('operations by the field at their root, whatever they and their fragments are called', async () => {
+  await t.ask('query NamedByACaller { teams { nodes { name } } }');
+  await t.ask(
+    'fragment F on Query { teams { nodes { name } } } query X { ...F ... on Query { teams { pageInfo { hasNextPage } } } }',
+  );
+  await t.ask('{ a: teams { nodes { name } } models { nodes { name } } }');
+  await t.send('{ noSuchField }');
+  await t.send('not GraphQL');
+  await t.send('{ viewer { actor { id } } }', {}, {});
+  expect(await count('type="query",field="teams",code="OK"')).toBe(2);
+  expect(await count('type="query",field="several",code="OK"')).toBe(1);
+  expect(await read('clops_api_operation_duration_seconds_count{type="query",field="teams"}')).toBe(2);
+  expect(await count('type="invalid",field="",code="GRAPHQL_VALIDATION_FAILED"')).toBe(1);
+  expect(await count('type="invalid",field="",code="GRAPHQL_PARSE_FAILED"')).toBe(1);
+  const text = await (await fetch(url)).text();
+  expect(text).toContain('code="UNAUTHENTICATED"');
+  for (const made of ['NamedByACaller', 'noSuchField', TOKEN]) expect(text).not.toContain(made);
+});
+
+test('subscriptions while they are open, also those whose socket breaks', async () => {
+  const open = (): Promise<number> => read('clops_api_subscriptions{field="events"}');
+  const query = 'subscription { events { __typename } }';
+  const [first, second] = [t.socket(), t.socket()];
+  const sink = { next() {}, error() {}, complete() {} };
+  const end = first.subscribe({ query }, sink);
+  first.subscribe({ query }, sink);
+  second.subscribe({ query }, sink);
+  await eventually(async () => expect(await open()).toBe(3));
+  expect(await count('type="subscription",field="events",code="OK"')).toBe(3);
+  end();
+  await eventually(async () => expect(await open()).toBe(2));
+  second.terminate();
+  await eventually(async () => expect(await open()).toBe(1));
+  await first.dispose();
+  await eventually(async () => expect(await open()).toBe(0));
+});
+
+test('artifacts by method and status', async () => {
+  const at = `${t.api.url}/artifacts/sha256:${'0'.repeat(64)}`;
+  await fetch(at, { headers: { authorization: `Bearer ${TOKEN}` } });
+  await fetch(at, { method: 'PUT', body: 'x' });
+  await eventually(async () => {
+    expect(await read('clops_api_artifact_requests_total{method="GET",code="404"}')).toBe(1);
+    expect(await read('clops_api_artifact_requests_total{method="PUT",code="401"}')).toBe(1);
+  });
+});
+
+test('the event log, what waits for the relay, and the pool', async () => {
+  await eventually(async () => expect(await read('clops_event_log_lag_seconds')).toBeLessThan(5));
+  const before = await read('clops_event_log_position');
+  await t.ask('mutation { createTeam(input: { name: "counted" }) { team { id } } }');
+  await eventually(async () => expect(await read('clops_event_log_position')).toBeGreaterThan(before));
+  expect(await read('clops_unpublished_seconds')).toBe(0);
+  expect(await read('clops_database_connections{state="idle"}')).toBeGreaterThan(0);
+  expect(await read('clops_database_connections{state="waiting"}')).toBe(0);
+  expect(await read('process_cpu_seconds_total')).toBeGreaterThan(0);
+});
