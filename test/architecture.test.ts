@@ -53,6 +53,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   fastify: ['api'],
   'type-graphql': ['api', 'graphql', 'modules'],
   'onnxruntime-node': ['modelserver'],
+  'prom-client': ['api', 'modelserver'],
 };
 
 /** What one place does, so that it can be found, tested and ended in order. */

@@ -1,8 +1,11 @@
 /** What `/metrics` counts, by labels that callers cannot make up, and that it goes on when the database is away. */
 import 'reflect-metadata';
+import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createMetricsServer } from '../../src/api/metricsServer.ts';
+import { aCuttable, type Cuttable } from '../client/cuttable.ts';
 import { anApi, type TestApi, TOKEN } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
 
@@ -74,6 +77,40 @@ test('artifacts by method and status', async () => {
     expect(await read('clops_api_artifact_requests_total{method="GET",code="404"}')).toBe(1);
     expect(await read('clops_api_artifact_requests_total{method="PUT",code="401"}')).toBe(1);
   });
+});
+
+test('alerts and dashboards of the chart ask for what is there', async () => {
+  const text = await (await fetch(url)).text();
+  const chart = ['templates/monitoring.yaml', 'dashboards/platform.json'].map((file) =>
+    readFileSync(join('deploy', 'chart', file), 'utf8'),
+  );
+  const asked = new Set(chart.join().match(/\b(clops_(api|event|unpublished|database)|process)_\w+/g));
+  expect(asked.size).toBeGreaterThan(6);
+  for (const name of asked) expect(text).toMatch(new RegExp(`^# TYPE ${name.replace(/_bucket$/, '')} `, 'm'));
+});
+
+test('what the database alone knows is no number while that is away, and the rest goes on', async () => {
+  let line: Cuttable | undefined;
+  const other = await anApi({
+    async databaseThrough(address) {
+      const target = new URL(address);
+      line = await aCuttable(`http://${target.host}`);
+      target.port = new URL(line.url).port;
+      return target.href;
+    },
+  });
+  try {
+    expect(await other.metrics.text()).toMatch(/^clops_unpublished_seconds 0$/m);
+    if (line) line.accepts = false;
+    line?.cut();
+    const text = await other.metrics.text();
+    expect(text).toMatch(/^clops_unpublished_seconds Nan$/im);
+    expect(text).toMatch(/^clops_event_log_lag_seconds \d/m);
+  } finally {
+    if (line) line.accepts = true;
+    await other.close();
+    await line?.close();
+  }
 });
 
 test('the event log, what waits for the relay, and the pool', async () => {

@@ -61,6 +61,7 @@ capabilities: {drop: [ALL]}
 {{- define "clops.dataEnv" -}}
 - {name: CLOPS_URL, value: {{ include "clops.apiUrl" . | quote }}}
 - {name: CLOPS_DATA_DIR, value: /var/lib/clops}
+- {name: CLOPS_METRICS_PORT, value: "4001"}
 - {name: CLOPS_SECRETS_DIR, value: /var/run/clops/secrets}
 - {name: CLOPS_MAX_ARTIFACT_BYTES, value: {{ .Values.api.maxArtifactBytes | int64 | quote }}}
 {{- with .Values.artifacts.s3 }}
@@ -150,7 +151,7 @@ spec:
           env:
             {{- include "clops.env" $ | nindent 12 }}
             {{- with .env }}{{ . | nindent 12 }}{{ end }}
-          ports: [{name: http, containerPort: 4000}]
+          ports: [{name: http, containerPort: 4000}{{ if .env }}, {name: metrics, containerPort: 4001}{{ end }}]
           {{- include "clops.probes" $ | nindent 10 }}
           terminationMessagePolicy: FallbackToLogsOnError
           resources: {{- toYaml .values.resources | nindent 12 }}
