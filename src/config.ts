@@ -58,8 +58,8 @@ const schema = z.object({
     .optional()
     .meta(
       described(
-        'The demo model behind a canary: with its traffic, without it, or not at all. It needs the local cluster and is refused in production.',
-        '`on`; `off` in production and with an external cluster',
+        'The demo model behind a canary: with its traffic, without it, or not at all. Its pods are processes of this machine: it needs the local cluster, or a cluster that this machine has joined, and is refused in production.',
+        '`on`; `off` in production and with a cluster that this machine has not joined',
       ),
     ),
   CLOPS_CORS_ORIGINS: list.meta(
@@ -127,7 +127,25 @@ const schema = z.object({
     .default('local')
     .meta(
       described(
-        '`local`: the cluster that comes with CLOps; `external`: the one that KUBECONFIG or the pod’s service account names. API and relay then need CLOPS_URL.',
+        '`local`: the cluster that comes with CLOps; `external`: the one that KUBECONFIG or the pod’s service account names. API and relay then need CLOPS_URL, unless this machine joins that cluster.',
+      ),
+    ),
+  CLOPS_NODE_ADDRESS: z
+    .ipv4('expected an IPv4 address')
+    .optional()
+    .meta(
+      described(
+        'Together with CLOPS_POD_CIDR it joins this machine to an external cluster, to try CLOps there: the declared nodes and the gateway run here. An address of this machine, not loopback, that the cluster’s API server reaches.',
+        'none',
+      ),
+    ),
+  CLOPS_POD_CIDR: z
+    .cidrv4('expected a range of IPv4 addresses such as 10.99.0.0/23')
+    .optional()
+    .meta(
+      described(
+        'Addresses for the pods of a machine that joins an external cluster: a range that is this machine’s own, with a /24 for each declared node.',
+        'none',
       ),
     ),
   CLOPS_NEW_CLUSTER: z
@@ -203,7 +221,14 @@ export interface Config {
   readonly objectStore: ObjectStoreConfig | undefined;
   readonly localConfigFile: string | undefined;
   readonly cluster: 'local' | 'external';
+  /** Of this machine as nodes of the external cluster; each may have been given without the other. */
+  readonly nodeAddress: string | undefined;
+  readonly podCidr: string | undefined;
+  /** Both of them: this machine joins that cluster. */
+  readonly joined: { readonly nodeAddress: string; readonly podCidr: string } | undefined;
   readonly url: string;
+  /** CLOPS_URL was given. */
+  readonly hasUrl: boolean;
   readonly token: string | undefined;
   readonly logLevel: string;
   readonly databaseUrl: string | undefined;
@@ -246,6 +271,9 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   }
   const e = parsed.data;
   const production = e.NODE_ENV === 'production';
+  const [nodeAddress, podCidr] = [e.CLOPS_NODE_ADDRESS, e.CLOPS_POD_CIDR];
+  const joined = nodeAddress && podCidr ? Object.freeze({ nodeAddress, podCidr }) : undefined;
+  const runsPods = e.CLOPS_CLUSTER === 'local' || joined !== undefined;
   const [gatewayNamespace = '', gatewayName = ''] = e.CLOPS_GATEWAY.split('/');
   return Object.freeze({
     dataDir: resolve(e.CLOPS_DATA_DIR),
@@ -257,12 +285,16 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     metricsPort: e.CLOPS_METRICS_PORT,
     clusterPort: e.CLOPS_CLUSTER_PORT,
     bind: e.CLOPS_BIND,
-    demo: e.CLOPS_DEMO ?? (production || e.CLOPS_CLUSTER === 'external' ? 'off' : 'on'),
+    demo: e.CLOPS_DEMO ?? (production || !runsPods ? 'off' : 'on'),
     corsOrigins: e.CLOPS_CORS_ORIGINS,
     maxArtifactBytes: e.CLOPS_MAX_ARTIFACT_BYTES,
     objectStore: objectStoreOf(e),
     localConfigFile: e.CLOPS_LOCAL_CONFIG,
     cluster: e.CLOPS_CLUSTER,
+    nodeAddress,
+    podCidr,
+    joined,
+    hasUrl: e.CLOPS_URL !== undefined,
     url: (e.CLOPS_URL ?? `http://127.0.0.1:${e.CLOPS_HTTP_PORT}`).replace(/\/+$/, ''),
     token: e.CLOPS_TOKEN,
     logLevel: e.CLOPS_LOG_LEVEL,
@@ -290,50 +322,6 @@ function objectStoreOf(e: z.infer<typeof schema>): ObjectStoreConfig | undefined
         : undefined,
     credentialsFile: e.AWS_SHARED_CREDENTIALS_FILE,
   };
-}
-
-/** What a role cannot begin without. */
-export type Need = 'database' | 'cluster' | 'folder';
-
-/**
- * Settings that do not fit each other, or the role. Apart from reading them, since the command line reads the same ones
- * and needs none of this. Whether what they name is there is asked by main's preflight. @throws ConfigError
- */
-export function requireSettings(config: Config, needs: readonly Need[], env: NodeJS.ProcessEnv = process.env): void {
-  const { production, cluster, demo, databaseUrl, kubeconfig, inPod, objectStore } = config;
-  const external = needs.includes('cluster') && cluster === 'external';
-  if (needs.includes('database')) {
-    if (production && databaseUrl === undefined) {
-      throw new ConfigError(
-        'NODE_ENV=production needs DATABASE_URL: the embedded Postgres is not for production, set it to a Postgres 15 or newer.',
-      );
-    }
-    if (production && demo !== 'off') {
-      throw new ConfigError(
-        `CLOPS_DEMO=${demo} is not for NODE_ENV=production: the demo would deploy its own model there. Leave out one of the two.`,
-      );
-    }
-    if (external && demo !== 'off') {
-      throw new ConfigError(
-        `CLOPS_DEMO=${demo} needs the local cluster: leave it out, or leave out CLOPS_CLUSTER=external.`,
-      );
-    }
-    if (objectStore && !objectStore.keys && objectStore.credentialsFile === undefined) {
-      throw new ConfigError(
-        `CLOPS_ARTIFACTS=${objectStore.address} needs keys: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_SHARED_CREDENTIALS_FILE.`,
-      );
-    }
-    if (external && !env['CLOPS_URL']) {
-      throw new ConfigError(
-        'CLOPS_CLUSTER=external needs CLOPS_URL: the address at which pods of that cluster reach this API for their artifacts.',
-      );
-    }
-  }
-  if (external && kubeconfig === undefined && !inPod) {
-    throw new ConfigError(
-      'CLOPS_CLUSTER=external needs KUBECONFIG, the file that names the cluster: outside a pod there is no service account.',
-    );
-  }
 }
 
 /** A setting's value as it may be shown. Greedy, for what is no valid address may have any sign in its password. */

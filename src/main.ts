@@ -18,7 +18,7 @@ const ROLES: Record<string, Role> = {
     start: async (parts) => (await import('./main/controller.ts')).controllerAlone(parts),
   },
   cluster: { needs: ['folder'], start: async (parts) => (await import('./main/cluster.ts')).cluster(parts) },
-  node: { needs: ['folder'], start: async (parts) => (await import('./main/node.ts')).node(parts) },
+  node: { needs: ['cluster', 'pods', 'folder'], start: async (parts) => (await import('./main/node.ts')).node(parts) },
 };
 const PROGRAMS: Record<string, Program> = {
   'model-server': async (argv, log) => (await import('./main/programs.ts')).modelServer(argv, log),

@@ -26,6 +26,8 @@ export const LABELS = {
   revision: 'clops.dev/revision',
   version: 'clops.dev/version',
   simulated: 'clops.dev/simulated',
+  /** On a Node of somebody's cluster: it is one of ours, whose pods are processes. The key of its taint as well. */
+  local: 'clops.dev/local',
 } as const;
 
 export const ANNOTATIONS = {
@@ -40,6 +42,8 @@ export const ANNOTATIONS = {
   devices: 'clops.dev/devices',
   /** On a pod whose node had no address of its own for it: the ports it really listens on, `{"http": 43121}`. */
   ports: 'clops.dev/ports',
+  /** On a Node of ours in somebody's cluster: host and data folder of the CLOps that runs it. */
+  agent: 'clops.dev/agent',
   /** On a pod template: when its pods were last asked to be replaced. */
   restartedAt: 'clops.dev/restarted-at',
   /** On a ControllerRevision: the number it was first given. Its own number rises each time it is returned to. */

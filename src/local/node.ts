@@ -1,12 +1,15 @@
 /** The role "node": one agent for each declared node, and the gateway. It reaches the cluster only as a client. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { systemClock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import { readCurrentContext } from '../platform/cluster/credentials.ts';
 import type { ClusterPort } from '../platform/cluster/port.ts';
 import { type AgentOptions, startAgent } from './agent/index.ts';
+import { createRefusals } from './agent/pod/refusals.ts';
 import type { Images } from './agent/types.ts';
 import type { NodeDeclaration } from './declaration.ts';
 import { type RunningGateway, startGateway } from './gateway/index.ts';
+import { join } from './joined.ts';
 
 export interface NodeOptions {
   cluster: ClusterPort;
@@ -17,6 +20,8 @@ export interface NodeOptions {
   /** PEM of the cluster's authority, whose clients may read logs. */
   clientCa?: string | undefined;
   network?: AgentOptions['network'];
+  /** The cluster is somebody's, and this machine has these addresses for it. */
+  joined?: { nodeAddress: string; podCidr: string } | undefined;
   log: Log;
 }
 
@@ -38,15 +43,18 @@ export function authorityOf(kubeconfig: string): string | undefined {
 
 /** Resolves when the gateway listens; the agents catch up with the cluster on their own. */
 export async function startNode(options: NodeOptions): Promise<LocalNode> {
-  const { cluster, nodes, images, dataDir, clientCa, network, log } = options;
+  const { cluster, images, dataDir, clientCa, network, log } = options;
   const gateway = await startGateway({ cluster, ...options.gateway, log });
-  const start = (node: NodeDeclaration) =>
-    startAgent({ cluster, node, images, dataDir, clientCa, log, ...(network && { network }) });
+  const place = options.joined && join({ ...options, ...options.joined });
+  const nodes = place?.nodes ?? options.nodes.map((node) => ({ node, joined: undefined }));
+  const refusals = createRefusals(systemClock);
+  const start = (one: Pick<AgentOptions, 'node' | 'joined'>) =>
+    startAgent({ ...one, cluster, images, dataDir, clientCa, refusals, log, ...(network && { network }) });
   const started = await Promise.allSettled(nodes.map(start));
   const agents = started.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   const failed = started.find((result) => result.status === 'rejected');
   if (failed) {
-    await Promise.all([gateway.close(), ...agents.map((agent) => agent.close())]);
+    await Promise.all([gateway.close(), place?.close(), ...agents.map((agent) => agent.close())]);
     throw failed.reason;
   }
   const registered = Promise.all(agents.map((agent) => agent.registered)).then(() => undefined);
@@ -59,7 +67,7 @@ export async function startNode(options: NodeOptions): Promise<LocalNode> {
       // Requests that last longer end with their pod: a stop has seconds, not minutes.
       await Promise.race([drained, sleep(DRAIN_MS, undefined, { ref: false })]);
       await Promise.all(agents.map((agent) => agent.close(close)));
-      await drained;
+      await Promise.all([drained, place?.close()]);
     },
   };
 }

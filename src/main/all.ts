@@ -1,6 +1,7 @@
 /**
  * The role "all": everything on one machine. Postgres, the local cluster and its node are children, the platform is this
- * process. What can be refused is refused before the first of them is started.
+ * process; with somebody's cluster the node alone, or neither. What can be refused is refused before the first of them is
+ * started.
  */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,7 +11,7 @@ import { Refusal } from '../start/report.ts';
 import type { Parts } from '../start/run.ts';
 import { type TriedDemo, thingsToTry } from '../start/tries.ts';
 import { apiCode, serveApi } from './api.ts';
-import { localCluster } from './children.ts';
+import { joinedNode, localCluster } from './children.ts';
 import { claim } from './claim.ts';
 import { controller } from './controller.ts';
 import { database } from './database.ts';
@@ -28,10 +29,14 @@ const ASKED_MS = 5_000;
 export async function all(parts: Parts): Promise<unknown> {
   const { config, lifetime, report } = parts;
   const { dataDir } = config;
+  const joining = config.joined && (await import('./joining.ts'));
+  await joining?.checkMachine(config);
   await preflight(parts, { patient: config.production });
+  await joining?.checkPlace(config);
   await claim(parts);
   const local = config.cluster === 'local';
-  const ofCluster = local ? localCluster(parts) : undefined; // First: its process loads while Postgres is looked for.
+  // First: its process loads while Postgres is looked for.
+  const ofCluster = local ? localCluster(parts) : joining ? joinedNode(parts) : undefined;
   const started = bothOf(database(parts), ofCluster);
   apiCode().catch(() => {}); // Fails once more, and is reported, where it is used.
   const [databaseUrl, gateway] = await started;
@@ -46,7 +51,7 @@ export async function all(parts: Parts): Promise<unknown> {
   const { token, file: tokenFile } = adminToken(config.secretsDir);
   const shown = config.demo === 'off' ? undefined : await demo(parts, url, token);
   if (lifetime.signal.aborted) return undefined;
-  const kubeconfig = local ? join(dataDir, 'kubeconfig') : undefined;
+  const kubeconfig = local || (joining && config.kubeconfig) ? join(dataDir, 'kubeconfig') : undefined;
   report.table({
     graphql: `${url}/graphql`,
     token,

@@ -20,13 +20,14 @@ export async function claim({ config, lifetime, report }: Parts): Promise<void> 
   const stamp = stampOf(config);
   const local = config.cluster === 'local';
   const hasCluster = local && findChild(pidFile(dataDir, 'cluster'), stamp) !== undefined;
-  const hasNode = hasCluster && findChild(pidFile(dataDir, 'node'), stamp) !== undefined;
+  const runsPods = local || config.joined !== undefined;
+  const hasNode = (hasCluster || !local) && runsPods && findChild(pidFile(dataDir, 'node'), stamp) !== undefined;
   await Promise.all([
     hasNode || endLeftover(pidFile(dataDir, 'node')),
     hasCluster || endLeftover(pidFile(dataDir, 'cluster')),
   ]);
   const wanted: WantedPort[] = [{ port: httpPort, bind, purpose: 'the API', setting: 'CLOPS_HTTP_PORT' }];
-  if (local && !hasNode) {
+  if (runsPods && !hasNode) {
     wanted.push({ port: gatewayPort, bind, purpose: 'the gateway', setting: 'CLOPS_GATEWAY_PORT' });
   }
   if (local && !hasCluster) {

@@ -53,7 +53,8 @@ export async function checkCluster({ config, log, report }: Parts, { patient }: 
   if (unfit !== undefined) throw new ConfigError(`${setting} ${unfit}`);
   const cluster = await clusterOf(config, 'clops-start');
   const trouble = await troubleWithCluster(cluster);
-  const missing = trouble === undefined ? await missingKinds(cluster) : [];
+  // A machine that joins brings those of CLOps itself, and refuses to start without the others.
+  const missing = trouble === undefined && !config.joined ? await missingKinds(cluster) : [];
   await cluster.close();
   if (missing.length > 0) {
     log.warn({ missing }, 'the cluster lacks custom resources: going on, they are asked for again and again');

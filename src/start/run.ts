@@ -4,7 +4,7 @@
  */
 import { writeSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Config, Need } from '../config.ts';
+import type { Config } from '../config.ts';
 import { createLog, type Log } from '../lib/log.ts';
 import { refusedFolder } from '../platform/process/folder.ts';
 import { untilNobodys } from '../platform/process/leftover.ts';
@@ -14,6 +14,7 @@ import { sayFailed, sayReady } from '../platform/process/supervise.ts';
 import { speedUpImports } from './fastImports.ts';
 import { leaveLastWords } from './lastWords.ts';
 import { createReport, Refusal, type Report, seconds } from './report.ts';
+import type { Need } from './requireSettings.ts';
 
 export interface Parts {
   config: Config;
@@ -41,7 +42,10 @@ export const pidFile = (dataDir: string, name: string): string => join(dataDir, 
 /** Resolves with the exit code when a role of the platform has ended. */
 export async function runRole(name: string, role: Role): Promise<number> {
   speedUpImports();
-  const { ConfigError, readConfig, requireSettings } = await import('../config.ts');
+  const [{ ConfigError, readConfig }, { requireSettings }] = await Promise.all([
+    import('../config.ts'),
+    import('./requireSettings.ts'),
+  ]);
   const forPeople = name === FOR_PEOPLE;
   const report = createReport(forPeople ? process.stdout : process.stderr);
   try {

@@ -38,7 +38,7 @@ import {
   startControlPlane,
   urlOf,
 } from './parts/controlPlane.ts';
-import { isOnPath, missingFor } from './parts/missing.ts';
+import { isApart, isOnPath, missingFor } from './parts/missing.ts';
 import { addressOf, into, makeNetwork, type Network, namespaces, removeNetwork, servicesOf } from './parts/network.ts';
 import { importImage, startNode } from './parts/node.ts';
 import { isAlive, type Process, processOf, running, startedIn, stop } from './parts/processes.ts';
@@ -52,6 +52,8 @@ export interface KubernetesOptions {
   name?: string;
   /** Nodes that run containers. */
   nodes?: number;
+  /** In a network namespace of its own also without nodes: a machine that what is started in it has for itself. */
+  apart?: boolean;
   /** Nodes that pretend to run pods, with GPUs. */
   kwok?: number;
   /** Traefik as implementation of the Gateway API, with its definitions and a GatewayClass `traefik`. */
@@ -77,6 +79,8 @@ export interface AuditEntry {
 
 export interface Kubernetes {
   name: string;
+  /** Words before a command that run it in the cluster's network; none where that is the machine's own. */
+  enter: readonly string[];
   /** Path of the admin's kubeconfig; so is what `as` returns of another's, who may do nothing until a binding says so. */
   kubeconfig: string;
   as(user: string, groups?: readonly string[]): Promise<string>;
@@ -158,9 +162,6 @@ export function findKubernetes(name: string): Kubernetes | undefined {
   return saved && handleOf(saved);
 }
 
-/** Words before a command that run it inside of the cluster's network. */
-export const enterOf = (name: string): readonly string[] => read(name)?.plane.enter ?? [];
-
 /** Ends what there is of a cluster, also of one whose start broke off. */
 export async function remove(name: string): Promise<void> {
   const run = runOf(name);
@@ -185,6 +186,7 @@ function handleOf({ name, plane, options: { traefik } }: Saved): Kubernetes {
   };
   return {
     name,
+    enter: plane.enter,
     kubeconfig,
     url: urlOf(plane),
     gateway: traefik ? `http://${plane.address}:${plane.ports.gateway}` : undefined,
@@ -233,7 +235,7 @@ function claim(name: string): void {
 
 async function create(name: string, options: KubernetesOptions): Promise<Saved> {
   const run = runOf(name);
-  const network = (options.nodes ?? 0) > 0 ? await makeNetwork(name) : undefined;
+  const network = isApart(options) ? await makeNetwork(name) : undefined;
   const plane = network ? insideOf(run, network, options.dns ?? false) : await onLoopback(run);
   const owner = options.keep ? undefined : processOf(process.pid);
   const saved: Saved = { name, options, plane, ...(network ? { network } : {}), ...(owner ? { owner } : {}) };

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { build, pathOf } from './build/build.ts';
 import { SETS, type SetName, TESTED } from './build/programs.ts';
-import { clusters, enterOf, findKubernetes, type KubernetesOptions, remove, startKubernetes } from './cluster.ts';
+import { clusters, findKubernetes, type KubernetesOptions, remove, startKubernetes } from './cluster.ts';
 import { missingOnMachine, setsOf } from './parts/missing.ts';
 
 const say = (line: string): void => console.error(line);
@@ -59,7 +59,7 @@ const COMMANDS: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
     const found = findKubernetes(name);
     if (!found) throw new Error(`There is no cluster ${name}: \`npm run kubernetes:up\`.`);
     const command = rest.length > 0 ? rest : [process.env['SHELL'] || 'sh'];
-    const [program = '', ...more] = [...enterOf(name), ...command];
+    const [program = '', ...more] = [...found.enter, ...command];
     const path = `${pathOf('kubectl').replace(/\/kubectl$/, '')}:${process.env['PATH']}`;
     const env = { ...process.env, PATH: path, KUBECONFIG: found.kubeconfig };
     process.exitCode = await new Promise<number>((resolve, reject) => {

@@ -3,7 +3,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
+import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { silentLog } from '../../src/lib/log.ts';
@@ -72,6 +72,11 @@ test('settings that do not fit each other', async () => {
       'all',
     ],
     [{ CLOPS_CLUSTER: 'external' }, 'CLOPS_CLUSTER=external needs CLOPS_URL', 'all'],
+    [
+      { ...EXTERNAL, CLOPS_DEMO: 'on' },
+      'CLOPS_DEMO=on serves its model on this machine: set CLOPS_NODE_ADDRESS',
+      'all',
+    ],
     [EXTERNAL, 'CLOPS_CLUSTER=external needs KUBECONFIG', 'all'],
     [{ CLOPS_CLUSTER: 'external' }, 'CLOPS_CLUSTER=external needs KUBECONFIG', 'controller'],
     [{ DATABASE_URL: 'mysql://a:se/c@ret@b' }, 'DATABASE_URL=mysql://a:***@b is not a valid setting', 'all'],
@@ -83,6 +88,65 @@ test('settings that do not fit each other', async () => {
     expect([said, code]).toEqual([expect.stringContaining(words), 2]);
   }
 }, 60_000);
+
+test('addresses with which this machine cannot be nodes of a cluster', async () => {
+  const file = join(folder, 'joined');
+  writeFileSync(file, '{}');
+  const joined = {
+    CLOPS_CLUSTER: 'external',
+    KUBECONFIG: file,
+    CLOPS_NODE_ADDRESS: '0.0.0.1',
+    CLOPS_POD_CIDR: '198.51.100.0/23',
+  };
+  const here = Object.values(networkInterfaces()).flatMap((links) => links ?? []);
+  const own = here.find(({ family, internal }) => family === 'IPv4' && !internal)?.address;
+  for (const [env, words, role] of [
+    [{ CLOPS_POD_CIDR: '' }, 'CLOPS_NODE_ADDRESS=0.0.0.1 needs CLOPS_POD_CIDR as well: a range', 'all'],
+    [{ CLOPS_NODE_ADDRESS: '' }, 'CLOPS_POD_CIDR=198.51.100.0/23 needs CLOPS_NODE_ADDRESS as well: an address', 'node'],
+    [{ CLOPS_POD_CIDR: '', CLOPS_NODE_ADDRESS: '' }, 'CLOPS_CLUSTER=external needs the addresses of a node', 'node'],
+    [{ CLOPS_CLUSTER: '' }, 'CLOPS_NODE_ADDRESS=0.0.0.1 joins this machine to a cluster of your own: set', 'all'],
+    [
+      { NODE_ENV: 'production', DATABASE_URL: 'postgres://a/b' },
+      'CLOPS_NODE_ADDRESS=0.0.0.1 is not for NODE_ENV=production',
+      'all',
+    ],
+    [{ CLOPS_NODE_ADDRESS: '127.0.0.1' }, 'CLOPS_NODE_ADDRESS=127.0.0.1 is loopback', 'all'],
+    [
+      { CLOPS_NODE_ADDRESS: '192.0.2.1', CLOPS_POD_CIDR: '127.5.0.0/16' },
+      'CLOPS_POD_CIDR=127.5.0.0/16 is loopback',
+      'all',
+    ],
+    [{ CLOPS_NODE_ADDRESS: 'host' }, 'CLOPS_NODE_ADDRESS=host is not a valid setting', 'all'],
+    [{ CLOPS_POD_CIDR: '10.0.0.0' }, 'CLOPS_POD_CIDR=10.0.0.0 is not a valid setting: expected a range', 'all'],
+    [
+      { CLOPS_NODE_ADDRESS: '192.0.2.1' },
+      'CLOPS_NODE_ADDRESS=192.0.2.1 is no address of this machine, which has ',
+      'node',
+    ],
+    [
+      { CLOPS_NODE_ADDRESS: '192.0.2.1' },
+      'CLOPS_NODE_ADDRESS=192.0.2.1 is no address of this machine, which has ',
+      'all',
+    ],
+    ...(own === undefined
+      ? []
+      : [
+          [
+            { CLOPS_NODE_ADDRESS: own, CLOPS_POD_CIDR: '198.51.100.0/24' },
+            'CLOPS_POD_CIDR=198.51.100.0/24 is too small for 2 nodes (gpu-1, gpu-2), each of which takes a /24: name a /23',
+            'all',
+          ] as const,
+          [
+            { CLOPS_NODE_ADDRESS: own },
+            '198.51.100.2 cannot be listened on. `sudo ip route add local 198.51.100.0/23 dev lo`',
+            'all',
+          ] as const,
+        ]),
+  ] as const) {
+    const { code, said } = await refusal({ ...joined, ...env }, role);
+    expect([said, code]).toEqual([expect.stringContaining(words), 2]);
+  }
+}, 90_000);
 
 test('a DATABASE_URL with which nothing can be done, without its password', async () => {
   const { port } = notOurs.address() as AddressInfo;

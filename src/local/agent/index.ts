@@ -3,7 +3,6 @@
  * the cluster only as any client does, so it joins a real API server as well as the local one.
  */
 import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { type Clock, systemClock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
 import { createWorkQueue } from '../../lib/workqueue.ts';
@@ -12,13 +11,16 @@ import type { ClusterPort } from '../../platform/cluster/port.ts';
 import { PODS } from '../../platform/cluster/resources.ts';
 import type { NodeDeclaration } from '../declaration.ts';
 import { createRecorder } from '../recorder.ts';
+import type { Access } from './access.ts';
+import { startCertified } from './certified.ts';
 import { type NetworkOptions, openNetwork } from './pod/addresses.ts';
 import { createAdmission } from './pod/admission.ts';
 import { KUBELET_BACKOFF, type RestartBackoff } from './pod/backoff.ts';
 import { endLeftovers } from './pod/leftovers.ts';
 import { createRefs } from './pod/refs.ts';
+import { createRefusals, type Refusals } from './pod/refusals.ts';
 import { PodWorker, type WorkerContext } from './pod/worker.ts';
-import { namesIn, podDirOf, podsDir } from './records.ts';
+import { namesIn, nodeDirOf, podDirOf, podsDir } from './records.ts';
 import { capacityOf, startRegistration } from './registration.ts';
 import { startLogServer } from './server.ts';
 import type { AgentPod, Images } from './types.ts';
@@ -33,8 +35,22 @@ export interface AgentOptions {
   clientCa?: string | undefined;
   log: Log;
   clock?: Clock;
-  network?: Pick<NetworkOptions, 'mode' | 'external'>;
+  network?: Pick<NetworkOptions, 'mode'>;
+  /** For a node of somebody's cluster, whose API server is not ours. */
+  joined?: Joined | undefined;
   backoff?: RestartBackoff;
+  /** Shared by agents of one cluster: a pod in place of one that was refused here may come to another of them. */
+  refusals?: Refusals;
+}
+
+export interface Joined {
+  /** Of the machine, where the API server finds the log endpoint. */
+  nodeAddress: string;
+  /** Of the machine as well, for pods: `10.99.0`. */
+  block: string;
+  /** Who runs this node, for others who would. */
+  identity: string;
+  access: Access;
 }
 
 export interface Agent {
@@ -51,11 +67,11 @@ export interface Agent {
 const FAREWELL_MS = 5_000;
 
 export async function startAgent(options: AgentOptions): Promise<Agent> {
-  const { cluster, node, clock = systemClock } = options;
+  const { cluster, node, joined, clock = systemClock } = options;
   const log = options.log.child({ node: node.name });
-  const nodeDir = join(options.dataDir, 'node', node.name);
+  const nodeDir = nodeDirOf(options.dataDir, node.name);
   mkdirSync(podsDir(nodeDir), { recursive: true, mode: 0o700 });
-  const network = await openNetwork({ nodeDir, ...options.network });
+  const network = await openNetwork({ nodeDir, joined, ...options.network });
   const workers = new Map<string, PodWorker>();
   const workerOf = (namespace: string, name: string): PodWorker | undefined =>
     [...workers.values()].find(({ pod }) => pod?.metadata.name === name && pod.metadata.namespace === namespace);
@@ -63,10 +79,12 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     address: network.nodeAddress,
     nodeName: node.name,
     clientCa: options.clientCa,
+    access: joined?.access,
     log,
     clock,
     find: workerOf,
   });
+  const certified = joined && startCertified({ cluster, node, joined, logServer, log, clock });
   const recorder = createRecorder({ cluster, component: 'kubelet', log, clock });
   const queue = createWorkQueue({
     work: async (uid) => await workers.get(uid)?.sync(),
@@ -80,6 +98,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const context: WorkerContext = {
     cluster,
     images: options.images,
+    isStrict: joined !== undefined,
+    refusals: options.refusals ?? createRefusals(clock),
     refs,
     recorder,
     clock,
@@ -136,6 +156,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     nodeAddress: network.nodeAddress,
     podCidr,
     logPort: logServer.port,
+    joinedBy: joined?.identity,
     log,
     clock,
   });
@@ -143,6 +164,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   return {
     registered: registration.registered,
     async close({ stopPods } = { stopPods: true }) {
+      certified?.();
       await Promise.all([pods.stop(), queue.stop(), registration.close()]);
       if (stopPods)
         await within(

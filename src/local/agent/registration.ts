@@ -5,6 +5,7 @@
  * that it is back, or its pods would be moved away while they serve.
  */
 import { arch, cpus, hostname, platform, release } from 'node:os';
+import { ANNOTATIONS } from '../../contract/names.ts';
 import { createBackoff } from '../../lib/backoff.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
@@ -19,6 +20,7 @@ const LEASE_NAMESPACE = 'kube-node-lease';
 const LEASE_SECONDS = 40;
 const RENEW_MS = 10_000;
 const STATUS_MS = 5 * 60_000;
+const FAREWELL_MS = 1_000;
 export const MAX_PODS = 110;
 
 export interface RegistrationOptions {
@@ -27,6 +29,8 @@ export interface RegistrationOptions {
   nodeAddress: string;
   podCidr: string | undefined;
   logPort: number;
+  /** In somebody's cluster: who runs this node. There it also says at once that it was stopped. */
+  joinedBy?: string | undefined;
   log: Log;
   clock: Clock;
 }
@@ -47,7 +51,9 @@ export function capacityOf({ cpu, memory, gpus }: NodeDeclaration): Record<strin
 }
 
 export function startRegistration(options: RegistrationOptions): Registration {
-  const { cluster, node, log, clock } = options;
+  const { cluster, node, joinedBy, log, clock } = options;
+  const annotations = joinedBy === undefined ? {} : { annotations: { [ANNOTATIONS.agent]: joinedBy } };
+  const metadata = { name: node.name, labels: labelsOf(node), ...annotations };
   const abort = new AbortController();
   const first = Promise.withResolvers<Node>();
   first.promise.catch(() => undefined);
@@ -61,21 +67,21 @@ export function startRegistration(options: RegistrationOptions): Registration {
     const object: KubeObject = {
       apiVersion: 'v1',
       kind: 'Node',
-      metadata: { name: node.name, labels: labelsOf(node) },
+      metadata,
       spec: { ...(options.podCidr && { podCIDR: options.podCidr, podCIDRs: [options.podCidr] }), taints: node.taints },
     };
     try {
       return (await cluster.create<KubeObject>(NODES, object, { fieldManager: MANAGER, signal: abort.signal })) as Node;
     } catch (error) {
       if (!isAlreadyExists(error)) throw error;
-      const labels = { apiVersion: 'v1', kind: 'Node', metadata: { name: node.name, labels: labelsOf(node) } };
-      return await cluster.apply<Node>(NODES, labels, { fieldManager: MANAGER, force: true, signal: abort.signal });
+      const own = { apiVersion: 'v1', kind: 'Node', metadata };
+      return await cluster.apply<Node>(NODES, own, { fieldManager: MANAGER, force: true, signal: abort.signal });
     }
   }
 
-  async function writeStatus(): Promise<void> {
+  async function writeStatus(ready: Condition = READY, signal: AbortSignal = abort.signal): Promise<void> {
     const before = (own.get(node.name) ?? known)?.status?.conditions ?? [];
-    const conditions = conditionsOf(before, clock.now());
+    const conditions = conditionsOf(before, ready, clock.now());
     const capacity = capacityOf(node);
     const status = {
       capacity,
@@ -89,7 +95,7 @@ export function startRegistration(options: RegistrationOptions): Registration {
       nodeInfo: nodeInfo(node),
     };
     const object = { apiVersion: 'v1', kind: 'Node', metadata: { name: node.name }, status };
-    const apply = { fieldManager: MANAGER, force: true, subresource: 'status' as const, signal: abort.signal };
+    const apply = { fieldManager: MANAGER, force: true, subresource: 'status' as const, signal };
     known = await cluster.apply<Node>(NODES, object, apply);
     statusAt = clock.monotonic();
   }
@@ -167,6 +173,10 @@ export function startRegistration(options: RegistrationOptions): Registration {
       await own.stop();
       first.reject(new Error(`node ${node.name} was stopped before it was registered`));
       await working;
+      // The local cluster stops as well, and a night's stop drains nobody there. Another one goes on, and should know.
+      if (joinedBy === undefined || !known) return;
+      const words = (error: unknown): void => log.warn({ err: error }, 'the cluster could not be told of the stop');
+      await writeStatus(STOPPED, AbortSignal.timeout(FAREWELL_MS)).catch(words);
     },
   };
 }
@@ -208,7 +218,20 @@ function familyOf(product: string): string {
 
 const architecture = (): string => (arch() === 'x64' ? 'amd64' : arch());
 
-function conditionsOf(before: readonly Condition[], now: number): Condition[] {
+const READY: Condition = {
+  type: 'Ready',
+  status: 'True',
+  reason: 'KubeletReady',
+  message: 'the node agent is posting ready status',
+};
+const STOPPED: Condition = {
+  type: 'Ready',
+  status: 'False',
+  reason: 'NodeStopped',
+  message: 'CLOps was stopped on this machine; the node comes back with it',
+};
+
+function conditionsOf(before: readonly Condition[], ready: Condition, now: number): Condition[] {
   const conditions: Condition[] = [
     { type: 'MemoryPressure', status: 'False', reason: 'NotObserved', message: 'this node does not measure memory' },
     { type: 'DiskPressure', status: 'False', reason: 'NotObserved', message: 'this node does not measure disks' },
@@ -219,7 +242,7 @@ function conditionsOf(before: readonly Condition[], now: number): Condition[] {
       reason: 'ContainersAreProcesses',
       message: 'resource limits are counted when pods are placed and are not enforced: containers are plain processes',
     },
-    { type: 'Ready', status: 'True', reason: 'KubeletReady', message: 'the node agent is posting ready status' },
+    ready,
   ];
   return conditions.map((condition) => {
     const old = before.find(({ type }) => type === condition.type);

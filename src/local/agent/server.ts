@@ -1,20 +1,23 @@
 /**
  * The node's log endpoint, as a kubelet serves it: `GET /containerLogs/{namespace}/{pod}/{container}` over TLS. The API
- * server proxies `kubectl logs` to it. With `clientCa` only who holds a certificate of that authority is answered.
+ * server proxies `kubectl logs` to it. With `clientCa` only who holds a certificate of that authority is answered, with
+ * `access` only who may read logs of this node.
  */
-import 'reflect-metadata'; // @peculiar/x509 wants it loaded first
-import { webcrypto } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
-import * as x509 from '@peculiar/x509';
+import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
+import type { Access, Caller } from './access.ts';
+import { type Pair, selfSigned } from './certificate.ts';
 import type { Container } from './container/container.ts';
 import { readLog } from './container/logs.ts';
 import { CLAIM_PORT } from './pod/addresses.ts';
 
 export interface LogServer {
   port: number;
+  /** Shows this from now on. */
+  show(certificate: Pair): void;
   close(): Promise<void>;
 }
 
@@ -22,28 +25,40 @@ export interface LogServerOptions {
   address: string;
   nodeName: string;
   clientCa: string | undefined;
+  /** Whoever asks is asked about; then `clientCa` is not looked at. */
+  access: Access | undefined;
   log: Log;
   clock: Clock;
   /** Undefined when this node has no such pod. */
   find: (namespace: string, pod: string) => { container: (name: string) => Container | undefined } | undefined;
 }
 
-const DAY = 24 * 3600 * 1000;
-const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
-
 export async function startLogServer(options: LogServerOptions): Promise<LogServer> {
-  const { address, clientCa, log } = options;
-  const certificate = await servingCertificate(options.nodeName, address, options.clock.now());
-  const tls = clientCa ? { ca: clientCa, requestCert: true, rejectUnauthorized: true } : {};
-  const server = createServer({ ...certificate, ...tls }, (request, response) => {
+  const { address, access, log } = options;
+  let certificate = await selfSigned(options, options.clock.now());
+  // None, as long as it is not known who they are: without a list, everybody's public ones would be taken.
+  let clientCa: string | readonly string[] | undefined = access ? [] : options.clientCa;
+  const tls = (): object => ({ ...certificate, ...(clientCa && { ca: clientCa }) });
+  const checked = clientCa ? { requestCert: true, rejectUnauthorized: true } : {};
+  const server = createServer({ ...tls(), ...checked }, (request, response) => {
     answer(request, response, options).catch((error: unknown) => {
       log.warn({ err: error, url: request.url }, 'a log could not be sent');
-      response.destroy();
+      if (response.headersSent) response.destroy();
+      else
+        refuse(response, 500, `the node could not answer: ${error instanceof Error ? error.message : String(error)}`);
     });
   });
   const port = await listen(server, address);
+  access?.onAuthorities((pem) => {
+    clientCa = pem;
+    server.setSecureContext(tls());
+  });
   return {
     port,
+    show(signed) {
+      certificate = signed;
+      server.setSecureContext(tls());
+    },
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -74,6 +89,8 @@ async function listen(server: Server, host: string): Promise<number> {
 
 async function answer(request: IncomingMessage, response: ServerResponse, options: LogServerOptions): Promise<void> {
   const url = new URL(request.url ?? '/', 'https://node');
+  const why = await options.access?.refusal(callerOf(request.socket as TLSSocket), options.nodeName);
+  if (why !== undefined) return refuse(response, 403, why);
   if (request.method !== 'GET') return refuse(response, 405, `${request.method} is not served here, only GET`);
   if (url.pathname === '/healthz') return refuse(response, 200, 'ok');
   const [, root, namespace = '', pod = '', name = '', ...rest] = url.pathname.split('/').map(decodeURIComponent);
@@ -102,6 +119,12 @@ async function answer(request: IncomingMessage, response: ServerResponse, option
     if (!response.write(chunk)) await drained(response, abort.signal);
   }
   response.end();
+}
+
+/** As Kubernetes reads a client's certificate. */
+function callerOf(socket: TLSSocket): Caller {
+  const { CN, O } = (socket.getPeerCertificate()?.subject ?? {}) as { CN?: string; O?: string | string[] };
+  return { user: CN ?? '', groups: [...(O === undefined ? [] : [O].flat()), 'system:authenticated'] };
 }
 
 interface Query {
@@ -141,26 +164,4 @@ function drained(response: ServerResponse, signal: AbortSignal): Promise<void> {
     response.once('drain', resolve);
     signal.addEventListener('abort', () => resolve(), { once: true });
   });
-}
-
-/** Made anew at every start: a kubelet without a signer does the same, and nobody verifies it. */
-async function servingCertificate(name: string, address: string, now: number): Promise<{ cert: string; key: string }> {
-  x509.cryptoProvider.set(webcrypto);
-  const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
-  const cert = await x509.X509CertificateGenerator.createSelfSigned({
-    name: [{ CN: [`system:node:${name}`] }],
-    keys,
-    signingAlgorithm: ALGORITHM,
-    notBefore: new Date(now - DAY),
-    notAfter: new Date(now + 365 * DAY),
-    extensions: [
-      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
-      new x509.SubjectAlternativeNameExtension([
-        { type: 'dns', value: name },
-        { type: 'ip', value: address },
-      ]),
-    ],
-  });
-  const pkcs8 = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey);
-  return { cert: cert.toString('pem'), key: x509.PemConverter.encode(pkcs8, 'PRIVATE KEY') };
 }

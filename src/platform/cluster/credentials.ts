@@ -3,9 +3,10 @@
  * it, is read here; everything else (tokens, files that rotate, exec plugins, service accounts) is client-node's, which
  * is loaded only then: it costs 87 MB of memory, in each process.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { RequestOptions } from 'node:https';
-import { parse } from 'yaml';
+import { dirname, resolve } from 'node:path';
+import { parse, stringify } from 'yaml';
 
 export interface Credentials {
   server: string;
@@ -49,6 +50,37 @@ export function readCurrentContext(
     cluster: file?.clusters?.find(({ name }) => name === context?.cluster)?.cluster,
     user: file?.users?.find(({ name }) => name === context?.user)?.user,
   };
+}
+
+/** Fields that name a file, beside the kubeconfig when they do not begin with `/`. */
+const FILES = ['certificate-authority', 'client-certificate', 'client-key', 'tokenFile'];
+
+/**
+ * Writes a kubeconfig of the current context alone, for its owner alone: whoever reads it speaks to the same cluster after
+ * `kubectl config use-context` has been used on the other.
+ */
+export function pinKubeconfig(from: string, to: string): void {
+  const file = parse(readFileSync(from, 'utf8')) as KubeConfigFile;
+  const context = file.contexts?.find(({ name }) => name === file['current-context']);
+  const named = <T extends { name: string }>(list: T[] | undefined, name: string | undefined): T[] =>
+    (list ?? []).filter((one) => one.name === name);
+  const absolute = (fields: Record<string, string | undefined>): Record<string, string | undefined> =>
+    Object.fromEntries(
+      Object.entries(fields).map(([name, value]) => [
+        name,
+        FILES.includes(name) && value ? resolve(dirname(from), value) : value,
+      ]),
+    );
+  const clusters = named(file.clusters, context?.context.cluster);
+  const users = named(file.users, context?.context.user);
+  const pinned: KubeConfigFile = {
+    ...file,
+    contexts: context ? [context] : [],
+    clusters: clusters.map(({ name, cluster }) => ({ name, cluster: absolute(cluster) })),
+    users: users.map(({ name, user }) => ({ name, user: absolute(user) })),
+  };
+  writeFileSync(`${to}.new`, stringify(pinned, { lineWidth: 0 }), { mode: 0o600 });
+  renameSync(`${to}.new`, to);
 }
 
 function embeddedCertificate(path: string): Credentials | undefined {

@@ -126,7 +126,7 @@ export interface ClusterPort {
     namespace: string | undefined,
     type: PatchType,
     patch: unknown,
-    options?: WriteOptions & { subresource?: 'status' | 'scale' },
+    options?: WriteOptions & { subresource?: 'status' | 'scale' | 'approval' },
   ): Promise<T>;
   /** Server-side apply. The object carries apiVersion, kind, name and only the fields this manager owns. */
   apply<T extends KubeObject>(resource: Resource, object: KubeObject, options: ApplyOptions): Promise<T>;

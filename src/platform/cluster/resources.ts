@@ -23,6 +23,20 @@ export const CONTROLLERREVISIONS = row('apps', 'v1', 'controllerrevisions', 'Con
 export const ENDPOINTSLICES = row('discovery.k8s.io', 'v1', 'endpointslices', 'EndpointSlice');
 export const LEASES = row('coordination.k8s.io', 'v1', 'leases', 'Lease');
 export const CRDS = row('apiextensions.k8s.io', 'v1', 'customresourcedefinitions', 'CustomResourceDefinition', false);
+export const CERTIFICATESIGNINGREQUESTS = row(
+  'certificates.k8s.io',
+  'v1',
+  'certificatesigningrequests',
+  'CertificateSigningRequest',
+  false,
+);
+export const SUBJECTACCESSREVIEWS = row(
+  'authorization.k8s.io',
+  'v1',
+  'subjectaccessreviews',
+  'SubjectAccessReview',
+  false,
+);
 export const GATEWAYCLASSES = row('gateway.networking.k8s.io', 'v1', 'gatewayclasses', 'GatewayClass', false);
 export const GATEWAYS = row('gateway.networking.k8s.io', 'v1', 'gateways', 'Gateway');
 export const HTTPROUTES = row('gateway.networking.k8s.io', 'v1', 'httproutes', 'HTTPRoute');

@@ -35,18 +35,21 @@ export const setsOf = ({ kwok = 0, nodes = 0, traefik = false, dns = false }: Ku
   ...(traefik ? (['traefik'] as const) : []),
 ];
 
+export const isApart = ({ nodes = 0, apart = false }: KubernetesOptions): boolean => nodes > 0 || apart;
+
 /** Of the machine alone: whatever can be built counts as there when Go is. */
 export function missingOnMachine(options: KubernetesOptions): string | undefined {
   if (process.platform !== 'linux') return `A real Kubernetes needs Linux, and this is ${process.platform}.`;
   if (!isOnPath('go') && missingPrograms(setsOf(options)).length > 0)
     return 'A real Kubernetes is built from Go modules, and there is no `go` (1.26 or newer) on the PATH.';
   if (options.prometheus && !isOnPath('prometheus')) return MISSING_PROMETHEUS;
-  if ((options.nodes ?? 0) === 0) return undefined;
-  if (process.getuid?.() !== 0) return 'Nodes that run containers need root, and this is not root.';
+  if (!isApart(options)) return undefined;
+  if (process.getuid?.() !== 0) return 'Nodes and a network apart need root, and this is not root.';
   const effective = BigInt(`0x${/^CapEff:\s*(\w+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0'}`);
   const lacking = Object.keys(CAPABILITIES).filter((name) => !((effective >> (CAPABILITIES[name] ?? 0n)) & 1n));
   if (lacking.length > 0) return `Nodes need network and mount namespaces, and this root lacks ${lacking.join(', ')}.`;
-  const programs = Object.keys(PACKAGES).filter((program) => !isOnPath(program));
+  const needed = (options.nodes ?? 0) > 0 ? Object.keys(PACKAGES) : ['ip', 'nsenter'];
+  const programs = needed.filter((program) => !isOnPath(program));
   const packages = [...new Set(programs.map((program) => PACKAGES[program]))].join(' ');
   if (programs.length > 0) return `Nodes need ${programs.join(', ')}: \`apt-get install ${packages}\`.`;
   return undefined;

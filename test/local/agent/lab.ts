@@ -4,7 +4,7 @@ import { expect } from 'vitest';
 import { silentLog } from '../../../src/lib/log.ts';
 import { type Agent, type AgentOptions, startAgent } from '../../../src/local/agent/index.ts';
 import type { AgentPod, Container, ContainerStatus } from '../../../src/local/agent/types.ts';
-import { isNotFound, type KubeObject } from '../../../src/platform/cluster/port.ts';
+import { isNotFound, type KubeObject, type ObjectMeta } from '../../../src/platform/cluster/port.ts';
 import { EVENTS, PODS } from '../../../src/platform/cluster/resources.ts';
 import { eventually } from '../../support/eventually.ts';
 import { startCore, type TestCore } from '../apiserver/harness.ts';
@@ -14,7 +14,7 @@ export interface Lab {
   core: TestCore;
   start(override?: Partial<AgentOptions>): Promise<Agent>;
   agent: Agent;
-  create(name: string, container: Partial<Container>, spec?: Record<string, unknown>): Promise<AgentPod>;
+  create(name: string, container: Partial<Container>, spec?: object, metadata?: Partial<ObjectMeta>): Promise<AgentPod>;
   get(name: string): Promise<AgentPod>;
   /** The status of the container `main`, once `check` holds for the pod. */
   until(name: string, check: (pod: AgentPod) => void, withinMs?: number): Promise<AgentPod>;
@@ -41,12 +41,12 @@ export async function startLab(override: Partial<AgentOptions> = {}): Promise<La
       return lab.agent;
     },
     agent: await start(),
-    async create(name, container, spec = {}) {
+    async create(name, container, spec = {}, metadata = {}) {
       const main = { name: 'main', image: 'test', ...container };
       const pod: KubeObject = {
         apiVersion: 'v1',
         kind: 'Pod',
-        metadata: { name, namespace: 'default' },
+        metadata: { ...metadata, name, namespace: 'default' },
         spec: { nodeName: NODE, terminationGracePeriodSeconds: 5, containers: [main], ...spec },
       };
       return (await core.cluster.create(PODS, pod)) as AgentPod;

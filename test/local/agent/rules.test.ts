@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest';
 import { expand, pathRewrite, portRewrite } from '../../../src/local/agent/container/rewrite.ts';
+import { blocksOf, divide } from '../../../src/local/agent/pod/addresses.ts';
 import { restartAfter } from '../../../src/local/agent/pod/backoff.ts';
 import { assignDevices } from '../../../src/local/agent/pod/devices.ts';
+import { createRefusals } from '../../../src/local/agent/pod/refusals.ts';
+import type { AgentPod } from '../../../src/local/agent/types.ts';
 
 test('paths inside are rewritten where they stand as paths, and nowhere else', () => {
   const rewrite = pathRewrite(
@@ -53,4 +56,47 @@ test('devices chosen by the scheduler stand unless somebody holds them', () => {
   expect(assign([3], [0])).toEqual({ [gpu]: [3] });
   expect(assign([0], [0])).toEqual({ [gpu]: [1] });
   expect(assign([], [0, 1, 2, 3])).toContain('Requested: 1, Available: 0');
+});
+
+test('a range is as many blocks as it has, from where it begins', () => {
+  expect(blocksOf('10.99.0.0/24')).toEqual(['10.99.0']);
+  expect(blocksOf('10.99.3.7/23')).toEqual(['10.99.2', '10.99.3']);
+  expect(blocksOf('200.255.255.0/23')).toEqual(['200.255.254', '200.255.255']);
+  expect(blocksOf('10.0.0.0/8')).toHaveLength(64);
+  expect(blocksOf('10.99.0.0/25')).toEqual([]);
+});
+
+test('each node has a block of its own, and keeps the one it had', () => {
+  const cidr = '10.99.0.0/22';
+  expect(divide(cidr, [undefined, undefined])).toEqual(['10.99.0', '10.99.1']);
+  expect(divide(cidr, [undefined, '10.99.0', undefined])).toEqual(['10.99.1', '10.99.0', '10.99.2']);
+  expect(divide(cidr, ['127.5.1', '10.98.0', '10.99.3'])).toEqual(['10.99.0', '10.99.1', '10.99.3']);
+  expect(divide(cidr, ['10.99.2', '10.99.2'])).toEqual(['10.99.2', '10.99.0']);
+  expect(divide('10.99.0.0/24', [undefined, undefined])).toEqual(['10.99.0', undefined]);
+});
+
+test('of an owner whose pods cannot run here the first is failed at once, the next after 10 s, 20 s … 5 min', () => {
+  let now = 0;
+  const refusals = createRefusals({ now: () => 0, monotonic: () => now, after: () => () => {} });
+  const pod = (owner?: string): AgentPod => ({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name: 'p',
+      ...(owner && {
+        ownerReferences: [{ apiVersion: 'apps/v1', kind: 'ReplicaSet', name: owner, uid: owner, controller: true }],
+      }),
+    },
+    spec: { containers: [] },
+  });
+  const waits = Array.from({ length: 8 }, () => {
+    const waitMs = refusals.next(pod('a')) - now;
+    now += waitMs; // the next one is there as soon as this one has failed
+    return waitMs / 1000;
+  });
+  expect(waits).toEqual([0, 10, 20, 40, 80, 160, 300, 300]);
+  expect(refusals.next(pod('b'))).toBe(now);
+  expect(refusals.next(pod())).toBe(now);
+  now += 700_000;
+  expect(refusals.next(pod('a'))).toBe(now);
 });

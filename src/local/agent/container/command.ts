@@ -26,21 +26,29 @@ export interface CommandOptions {
   ports: ReadonlyMap<number, number>;
 }
 
-/** Why this container can never be started as it stands: a waiting reason and what to do about it. */
-export function unrunnable(container: Container, images: Images): { reason: string; message: string } | undefined {
+/**
+ * Why this container can never be started as it stands: a waiting reason and what to do about it. `isStrict`: pods come from
+ * a cluster that others use too, and what is meant for an image of theirs must not run as a process of this machine.
+ */
+export function unrunnable(
+  container: Container,
+  images: Images,
+  isStrict: boolean,
+): { reason: string; message: string } | undefined {
   const image = container.image ?? '';
   if (image === '' || /[\s"']/.test(image) || image !== image.trim())
     return {
       reason: 'InvalidImageName',
       message: `Failed to apply default image tag "${image}": couldn't parse image name "${image}"`,
     };
-  if (container.command?.length || images[image]?.command?.length) return undefined;
+  const hasCommand = container.command?.length || images[image]?.command?.length;
+  if (hasCommand && (images[image] || !isStrict)) return undefined;
   const known = Object.keys(images).join(', ') || 'none';
   return {
     reason: 'ErrImageNeverPull',
     message: images[image]
       ? `Image "${image}" has no command on this node. Set command in the container, or "command" for this image in the file that CLOPS_LOCAL_CONFIG names.`
-      : `Image "${image}" is not known to this node, which runs processes and pulls no images. Set command in the container, or declare the image under "images" in the file that CLOPS_LOCAL_CONFIG names (known: ${known}).`,
+      : `Image "${image}" is not known to this node, which runs processes and pulls no images. ${isStrict ? 'Declare' : 'Set command in the container, or declare'} the image under "images" in the file that CLOPS_LOCAL_CONFIG names (known: ${known}).`,
   };
 }
 

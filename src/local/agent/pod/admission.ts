@@ -12,7 +12,7 @@ import { timeText } from '../../kinds.ts';
 import { namesIn, type PodRecord, podDirOf, podFile, podsDir, readRecord, writeRecord } from '../records.ts';
 import { MANAGER, MAX_PODS } from '../registration.ts';
 import type { AgentPod } from '../types.ts';
-import { type Network, nextAddress, portsAnnotation, portsFor } from './addresses.ts';
+import { isOf, type Network, nextAddress, portsAnnotation, portsFor } from './addresses.ts';
 import { assignDevices, devicesWanted, formatDevices } from './devices.ts';
 
 interface Refusal {
@@ -41,7 +41,7 @@ export function createAdmission(options: {
   const records = new Map<string, PodRecord>();
   for (const uid of namesIn(podsDir(nodeDir))) {
     const record = readRecord<PodRecord>(podFile(podDirOf(nodeDir, uid)));
-    if (record) records.set(uid, record);
+    if (record && isOf(network, record.address)) records.set(uid, record);
   }
 
   /** No await in here: two pods admitted at once must not get the same. */

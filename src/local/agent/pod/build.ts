@@ -14,6 +14,8 @@ import { volumeDir } from './volumes.ts';
 
 export interface BuildContext {
   images: Images;
+  /** Only images that are declared are run, whatever command a pod brings. */
+  isStrict: boolean;
   refs: Refs;
   recorder: Recorder;
   clock: Clock;

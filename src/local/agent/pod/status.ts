@@ -11,7 +11,7 @@ export interface StatusInput {
   address: { podIp: string; hostIp: string } | undefined;
   startTime: string;
   /** The node will not run it, or runs it no more. */
-  failure: { reason: string; message: string } | undefined;
+  failure: { reason: string; message: string; isPending: boolean } | undefined;
   /** Every container is ended and none will be started again because the pod is being deleted. */
   isLast: boolean;
   previous: PodStatus | undefined;
@@ -25,7 +25,11 @@ export function podStatus(input: StatusInput): PodStatus {
   const statuses = main.map((container) => containerStatus(container, 'main', isEnding));
   if (initStatuses.some((status) => !isInitialized(status)))
     for (const status of statuses) if (status.state.waiting) status.state = { waiting: { reason: 'PodInitializing' } };
-  const phase = failure ? 'Failed' : phaseOf(pod, initStatuses, statuses, input.isLast);
+  const phase = failure
+    ? failure.isPending
+      ? 'Pending'
+      : 'Failed'
+    : phaseOf(pod, initStatuses, statuses, input.isLast);
   return {
     phase,
     ...(failure && { reason: failure.reason, message: failure.message }),

@@ -15,6 +15,7 @@ import type { AgentPod, PodStatus } from '../types.ts';
 import type { Admission } from './admission.ts';
 import { backoffMessage, type RestartBackoff, restartAfter } from './backoff.ts';
 import { type BuildContext, type Builder, createBuilder, NotYetKnown, specGraceMs } from './build.ts';
+import type { Refusals } from './refusals.ts';
 import { podStatus } from './status.ts';
 import { prepareVolumes, unservedVolume } from './volumes.ts';
 
@@ -22,6 +23,7 @@ export interface WorkerContext extends BuildContext {
   cluster: ClusterPort;
   admission: Admission;
   backoff: RestartBackoff;
+  refusals: Refusals;
   /** The pod is gone and nothing of it is left. */
   forget: (uid: string) => void;
 }
@@ -42,7 +44,7 @@ export class PodWorker {
   #builder: Builder | undefined;
   #init: Container[] = [];
   #main: Container[] = [];
-  #failure: { reason: string; message: string } | undefined;
+  #failure: { reason: string; message: string; since: number } | undefined;
   #reported: { text: string; status: PodStatus } | undefined;
   #mountFailure: string | undefined;
 
@@ -77,7 +79,11 @@ export class PodWorker {
     await this.#admit(pod);
     await this.#settled();
     if (pod.metadata.deletionTimestamp !== undefined) return await this.#endDeleted(pod);
-    const wait = this.#failure || isPodFinished(pod) ? this.#stopAll(GONE_GRACE_MS) : await this.#run(pod);
+    const wait = this.#failure
+      ? this.#untilFailed()
+      : isPodFinished(pod)
+        ? this.#stopAll(GONE_GRACE_MS)
+        : await this.#run(pod);
     if (!isPodFinished(pod)) await this.#report(pod, false);
     return wait === undefined ? undefined : after(wait);
   }
@@ -110,7 +116,7 @@ export class PodWorker {
       ? { reason: 'VolumeNotServed', message: unserved }
       : await this.#context.admission.admit(pod);
     if ('reason' in answer) {
-      this.#failure = answer;
+      this.#failure = { ...answer, since: this.#context.refusals.next(pod) };
       this.#context.recorder.warning(PODS, pod, answer.reason, answer.message);
       return;
     }
@@ -147,6 +153,12 @@ export class PodWorker {
 
   #stopAll(graceMs: number): undefined {
     for (const container of this.#containers) container.stop(graceMs);
+  }
+
+  /** Until then it is Pending, for the reason that it will have Failed for. */
+  #untilFailed(): number | undefined {
+    const waitMs = (this.#failure?.since ?? 0) - this.#context.clock.monotonic();
+    return waitMs > 0 ? waitMs : undefined;
   }
 
   /** Starts what should run and does not. Returns in how many milliseconds there is more to do. */
@@ -213,9 +225,9 @@ export class PodWorker {
   }
 
   async #start(pod: AgentPod, container: Container, backoff: ContainerRecord['backoff']): Promise<void> {
-    const { images } = this.#context;
+    const { images, isStrict } = this.#context;
     const builder = this.#builder as Builder;
-    const refusal = unrunnable(container.spec, images);
+    const refusal = unrunnable(container.spec, images, isStrict);
     if (refusal) {
       this.#waits(pod, container, refusal, refusal.message);
       return;
@@ -252,7 +264,7 @@ export class PodWorker {
       main: this.#main,
       address: this.#record && { podIp: this.#record.address, hostIp: nodeAddress },
       startTime: this.#record?.startTime ?? (this.#reported?.status ?? pod.status)?.startTime ?? timeText(clock.now()),
-      failure: this.#failure,
+      failure: this.#failure && { ...this.#failure, isPending: this.#untilFailed() !== undefined },
       isLast: isLast && this.#record !== undefined,
       previous: this.#reported?.status ?? pod.status,
       now: clock.now(),
