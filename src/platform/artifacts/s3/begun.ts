@@ -5,7 +5,6 @@
  * process is killed loses that part alone.
  */
 import { randomBytes } from 'node:crypto';
-import { buffer } from 'node:stream/consumers';
 import { type Objects, type Part, UploadGone } from './objects.ts';
 
 export interface Begun {
@@ -91,8 +90,7 @@ export async function lookAt(objects: Objects, layout: Layout, digest: string, i
 /** What came after the parts. */
 export async function restOf(objects: Objects, layout: Layout, digest: string, begun: Begun): Promise<Buffer> {
   if (begun.isJoined || begun.receivedBytes === begun.storedBytes) return Buffer.alloc(0);
-  const found = await objects.get(layout.record(digest, begun.id));
-  const rest = found ? await buffer(found.body) : Buffer.alloc(0);
+  const rest = (await objects.read(layout.record(digest, begun.id)))?.bytes ?? Buffer.alloc(0);
   if (rest.length !== begun.receivedBytes - begun.storedBytes) throw new UploadGone('somebody else goes on with it');
   return rest;
 }

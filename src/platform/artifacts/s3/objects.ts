@@ -1,12 +1,18 @@
 /** The operations of S3 that artifacts need: objects, listings, uploads in parts. No nouns of ours. */
 import type { Readable } from 'node:stream';
-import { type Answer, createRequests, type StoreOptions, StoreRefusal } from './request.ts';
+import { type Answer, type Asked, createRequests, type StoreOptions, StoreRefusal } from './request.ts';
 import { elements, escaped, textOf } from './xml.ts';
 
 export interface Found {
   sizeBytes: number;
   changedAt: Date;
   metadata: Readonly<Record<string, string>>;
+}
+
+/** Inclusive. */
+interface Range {
+  start: number;
+  end: number;
 }
 
 export interface Part {
@@ -21,8 +27,9 @@ export class UploadGone extends Error {}
 
 export interface Objects {
   head(key: string): Promise<Found | null>;
-  /** `range` is inclusive. */
-  get(key: string, range?: { start: number; end: number }): Promise<(Found & { body: Readable }) | null>;
+  get(key: string, range?: Range): Promise<(Found & { body: Readable }) | null>;
+  /** All of it at once, for what is small. */
+  read(key: string, range?: Range): Promise<(Found & { bytes: Buffer }) | null>;
   put(key: string, body: Buffer, metadata?: Readonly<Record<string, string>>): Promise<void>;
   /** False when there is one already. A store that does not know conditions writes over it. */
   create(key: string, body: Buffer): Promise<boolean>;
@@ -50,93 +57,110 @@ const METADATA = 'x-amz-meta-';
 
 export function createObjects(options: StoreOptions): Objects {
   const { ask, presign, close } = createRequests(options);
-  const text = async (answer: Promise<Answer>): Promise<string> => (await answer).body.text();
-  const done = async (answer: Promise<Answer>): Promise<void> => (await answer).body.dump();
+  const text = (asked: Asked): Promise<string> => ask(asked, ({ body }) => body.text());
+  const done = (asked: Asked): Promise<void> => ask(asked, ({ body }) => body.dump());
+
+  async function got<T>(key: string, range: Range | undefined, use: (answer: Answer) => Promise<T>): Promise<T | null> {
+    const headers = range && { range: `bytes=${range.start}-${range.end}` };
+    try {
+      return await ask({ method: 'GET', key, ...(headers && { headers }) }, use);
+    } catch (error) {
+      if (reasonOf(error) === 'NoSuchKey') return null;
+      throw error;
+    }
+  }
+
+  async function parts(key: string, upload: string): Promise<Part[] | null> {
+    const found: Part[] = [];
+    try {
+      for (let after: string | undefined = '0'; after !== undefined; ) {
+        const query = { uploadId: upload, 'part-number-marker': after };
+        const page: string = await orGone(text({ method: 'GET', key, query }));
+        for (const part of elements(page, 'Part'))
+          found.push({
+            number: Number(textOf(part, 'PartNumber')),
+            etag: textOf(part, 'ETag'),
+            sizeBytes: Number(textOf(part, 'Size')),
+            changedAt: new Date(textOf(part, 'LastModified')),
+          });
+        after = textOf(page, 'IsTruncated') === 'true' ? textOf(page, 'NextPartNumberMarker') : undefined;
+      }
+    } catch (error) {
+      if (error instanceof UploadGone) return null;
+      throw error;
+    }
+    return found;
+  }
 
   return {
-    async head(key) {
-      const answer = await ask({ method: 'HEAD', key, expected: [404] });
-      await answer.body.dump();
-      return answer.statusCode === 404 ? null : foundIn(answer);
-    },
-    async get(key, range) {
-      const headers = range && { range: `bytes=${range.start}-${range.end}` };
-      try {
-        const answer = await ask({ method: 'GET', key, ...(headers && { headers }) });
-        return { ...foundIn(answer), body: answer.body };
-      } catch (error) {
-        if (reasonOf(error) === 'NoSuchKey') return null;
-        throw error;
-      }
-    },
+    head: (key) =>
+      ask({ method: 'HEAD', key, expected: [404] }, async (answer) => {
+        await answer.body.dump();
+        return answer.statusCode === 404 ? null : foundIn(answer);
+      }),
+    get: (key, range) => got(key, range, async (answer) => ({ ...foundIn(answer), body: answer.body })),
+    read: (key, range) =>
+      got(key, range, async (answer) => ({
+        ...foundIn(answer),
+        bytes: Buffer.from(await answer.body.arrayBuffer()),
+      })),
     put(key, body, metadata = {}) {
       const headers = Object.fromEntries(Object.entries(metadata).map(([name, value]) => [METADATA + name, value]));
-      return done(ask({ method: 'PUT', key, headers, body, patience: PATIENCE.part }));
+      return done({ method: 'PUT', key, headers, body, patience: PATIENCE.part });
     },
-    async create(key, body) {
+    create(key, body) {
       const headers = { 'if-none-match': '*' };
-      const answer = await ask({ method: 'PUT', key, headers, body, expected: [409, 412] });
-      await answer.body.dump();
-      return answer.statusCode < 300;
+      return ask({ method: 'PUT', key, headers, body, expected: [409, 412] }, async (answer) => {
+        await answer.body.dump();
+        return answer.statusCode < 300;
+      });
     },
-    remove: (key) => done(ask({ method: 'DELETE', key, expected: [404] })),
+    remove: (key) => done({ method: 'DELETE', key, expected: [404] }),
     async *list(prefix) {
       for (let after: string | undefined = ''; after !== undefined; ) {
         const more: Record<string, string> = after === '' ? {} : { 'continuation-token': after };
         const query = { 'list-type': '2', prefix, ...more };
-        const page: string = await text(ask({ method: 'GET', key: '', query }));
+        const page: string = await text({ method: 'GET', key: '', query });
         for (const object of elements(page, 'Contents'))
           yield { key: textOf(object, 'Key'), changedAt: new Date(textOf(object, 'LastModified')) };
         after = textOf(page, 'IsTruncated') === 'true' ? textOf(page, 'NextContinuationToken') : undefined;
       }
     },
-    async beginParts(key) {
-      return textOf(await text(ask({ method: 'POST', key, query: { uploads: '' } })), 'UploadId');
-    },
+    beginParts: async (key) => textOf(await text({ method: 'POST', key, query: { uploads: '' } }), 'UploadId'),
     async putPart(key, upload, number, body) {
       const query = { partNumber: String(number), uploadId: upload };
-      const answer = await orGone(ask({ method: 'PUT', key, query, body, patience: PATIENCE.part }));
-      await answer.body.dump();
-      return { number, etag: headerOf(answer, 'etag'), sizeBytes: body.length, changedAt: new Date() };
-    },
-    async parts(key, upload) {
-      const found: Part[] = [];
+      const asked: Asked = { method: 'PUT', key, query, body, patience: PATIENCE.part };
       try {
-        for (let after: string | undefined = '0'; after !== undefined; ) {
-          const query = { uploadId: upload, 'part-number-marker': after };
-          const page: string = await text(orGone(ask({ method: 'GET', key, query })));
-          for (const part of elements(page, 'Part'))
-            found.push({
-              number: Number(textOf(part, 'PartNumber')),
-              etag: textOf(part, 'ETag'),
-              sizeBytes: Number(textOf(part, 'Size')),
-              changedAt: new Date(textOf(part, 'LastModified')),
-            });
-          after = textOf(page, 'IsTruncated') === 'true' ? textOf(page, 'NextPartNumberMarker') : undefined;
-        }
+        return await orGone(
+          ask(asked, async (answer) => {
+            await answer.body.dump();
+            return { number, etag: headerOf(answer, 'etag'), sizeBytes: body.length, changedAt: new Date() };
+          }),
+        );
       } catch (error) {
-        if (error instanceof UploadGone) return null;
+        // A store may refuse a part before it has read it, and its words are lost with the connection: it is asked again.
+        if (reasonOf(error) === '' && (await parts(key, upload)) === null) throw new UploadGone('NoSuchUpload');
         throw error;
       }
-      return found;
     },
-    async joinParts(key, upload, parts) {
-      const list = parts.map(
+    parts,
+    async joinParts(key, upload, sent) {
+      const list = sent.map(
         ({ number, etag }) => `<Part><PartNumber>${number}</PartNumber><ETag>${escaped(etag)}</ETag></Part>`,
       );
       const body = Buffer.from(`<CompleteMultipartUpload>${list.join('')}</CompleteMultipartUpload>`);
       const query = { uploadId: upload };
-      const said = await text(orGone(ask({ method: 'POST', key, query, body, patience: PATIENCE.join })));
+      const said = await orGone(text({ method: 'POST', key, query, body, patience: PATIENCE.join }));
       // It begins to answer before it is done, and may then have to take its 200 back.
       const reason = textOf(said, 'Code');
       if (reason !== '')
         throw new StoreRefusal(reason, `The artifact store could not join an upload (${reason}).`, false);
     },
-    abortParts: (key, upload) => done(ask({ method: 'DELETE', key, query: { uploadId: upload }, expected: [404] })),
+    abortParts: (key, upload) => done({ method: 'DELETE', key, query: { uploadId: upload }, expected: [404] }),
     presign,
     async probe(key) {
       try {
-        await done(ask({ method: 'GET', key, tries: 1, patience: PATIENCE.probe }));
+        await done({ method: 'GET', key, tries: 1, patience: PATIENCE.probe });
       } catch (error) {
         if (reasonOf(error) !== 'NoSuchKey') throw error;
       }

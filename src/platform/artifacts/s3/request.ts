@@ -55,8 +55,8 @@ export class StoreRefusal extends Unavailable {
 }
 
 export interface Requests {
-  /** The body of the answer must be read or destroyed. @throws StoreRefusal */
-  ask(asked: Asked): Promise<Answer>;
+  /** `use` reads the body of the answer, so that one which breaks off is asked for again. @throws StoreRefusal */
+  ask<T>(asked: Asked, use: (answer: Answer) => T | Promise<T>): Promise<T>;
   /** An address for reading this key, valid so many seconds, without asking the store. */
   presign(key: string, seconds: number): Promise<string>;
   close(): Promise<void>;
@@ -118,26 +118,24 @@ export function createRequests(options: StoreOptions): Requests {
     }
   }
 
-  async function once(asked: Asked): Promise<Answer> {
-    let answer: Answer;
+  async function once<T>(asked: Asked, use: (answer: Answer) => T | Promise<T>): Promise<T> {
     try {
-      answer = await send(asked);
+      const answer = await send(asked);
+      const { statusCode } = answer;
+      if (statusCode < 300 || asked.expected?.includes(statusCode)) return await use(answer);
+      throw refusalOf(statusCode, await answer.body.text());
     } catch (error) {
       if (error instanceof StoreRefusal) throw error;
       throw new StoreRefusal('', 'The artifact store does not answer.', false, { cause: error });
     }
-    const { statusCode } = answer;
-    if (statusCode < 300 || asked.expected?.includes(statusCode)) return answer;
-    const text = await answer.body.text().catch(() => '');
-    throw refusalOf(statusCode, text);
   }
 
   return {
-    async ask(asked) {
+    async ask(asked, use) {
       const backoff = createBackoff({ initialMs: 200, maxMs: 2_000 });
       for (let left = (asked.tries ?? TRIES) - 1; ; left--) {
         try {
-          return await once(asked);
+          return await once(asked, use);
         } catch (error) {
           if (!(error instanceof StoreRefusal) || !mayPass(error) || left <= 0) throw error;
           await sleep(backoff.next());

@@ -8,7 +8,6 @@
  */
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { buffer, text } from 'node:stream/consumers';
 import type { ArtifactStore, PutOutcome, UploadPart } from '../port.ts';
 import { createTurns } from '../turns.ts';
 import { type Begun, discard, findBegun, layoutOf, lookAt, newBegun, record, restOf } from './begun.ts';
@@ -42,8 +41,8 @@ export function createS3Artifacts(options: { objects: Objects; prefix: string; m
   const turns = createTurns();
 
   async function namedBytes(digest: string): Promise<(Entry & { usedAt: Date }) | null> {
-    const found = await objects.get(layout.entry(digest));
-    return found && { ...(JSON.parse(await text(found.body)) as Entry), usedAt: found.changedAt };
+    const found = await objects.read(layout.entry(digest));
+    return found && { ...(JSON.parse(found.bytes.toString('utf8')) as Entry), usedAt: found.changedAt };
   }
 
   /** An entry without its bytes, whatever became of them, is as good as none: they may come again. */
@@ -221,8 +220,8 @@ export function createS3Artifacts(options: { objects: Objects; prefix: string; m
     async open(digest) {
       const entry = await entryOf(digest);
       if (!entry) return null;
-      const { sizeBytes } = entry;
-      let block = { start: 0, bytes: Buffer.alloc(0) };
+      const { object, sizeBytes } = entry;
+      let block: { start: number; bytes: Buffer } = { start: 0, bytes: Buffer.alloc(0) };
       return {
         sizeBytes,
         async read(start, length) {
@@ -230,8 +229,8 @@ export function createS3Artifacts(options: { objects: Objects; prefix: string; m
           if (end <= start) return Buffer.alloc(0);
           if (start < block.start || end > block.start + block.bytes.length) {
             const last = Math.min(Math.max(end, start + BLOCK_BYTES), sizeBytes) - 1;
-            const found = await get(digest, { start, end: last });
-            block = { start, bytes: found ? await buffer(found.body) : Buffer.alloc(0) };
+            const found = await objects.read(layout.bytes(digest, object), { start, end: last });
+            block = { start, bytes: found?.bytes ?? Buffer.alloc(0) };
           }
           return block.bytes.subarray(start - block.start, end - block.start);
         },
