@@ -4,7 +4,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     name: 'kubernetes',
-    include: ['test/kubernetes/**/*.test.ts'],
+    // The object store is built with the rest, and has nothing else to be run by in CI.
+    include: ['test/kubernetes/**/*.test.ts', 'test/contract/artifacts/s3.test.ts'],
     pool: 'forks',
     maxWorkers: 1,
     testTimeout: 180_000,
