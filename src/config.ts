@@ -119,7 +119,7 @@ const schema = z.object({
     .meta(
       described(
         'YAML file that declares the nodes of the local cluster and image → command.',
-        'one node, this machine',
+        'two nodes with simulated GPUs, and the image of CLOps itself',
       ),
     ),
   CLOPS_CLUSTER: z

@@ -204,6 +204,6 @@ async function kubectlFits(kubeconfig: string, signal: AbortSignal): Promise<Fin
   const [client, server] = [clientVersion?.gitVersion ?? '', serverVersion?.gitVersion ?? ''];
   const minor = (version: string): number => Number(/^v?1\.(\d+)/.exec(version)?.[1]);
   const apart = Math.abs(minor(client) - minor(server));
-  const skew = apart > 1 ? ': it warns of the difference, and what the local cluster serves works with both' : '';
+  const skew = apart > 1 ? ': it warns of the difference; CLOps itself needs no kubectl' : '';
   return [{ check, ok: true, detail: `${client}, the cluster ${server}${skew}` }];
 }

@@ -65,6 +65,7 @@ test('gives environment by value, field, ConfigMap and Secret, and waits for wha
   );
   expect(statusOf(waiting).state.waiting?.message).toBe('secret "late" not found');
   expect(waiting.status?.phase).toBe('Pending');
+  expect((await lab.events('env')).join()).not.toContain('FailedMount'); // asked about is not absent
   await lab.core.cluster.create(SECRETS, {
     apiVersion: 'v1',
     kind: 'Secret',

@@ -17,13 +17,21 @@ export function unservedVolume(pod: AgentPod): string | undefined {
   return `volume "${volume.name}": ${source} is not served on this node, only emptyDir, configMap and secret${advice}`;
 }
 
-/** Makes and renews every volume. Returns what is still missing, in words, or undefined when all is there. */
+export interface Prepared {
+  /** What is not there, in words. */
+  missing?: string | undefined;
+  /** Whether something is there is just being asked: the pod is woken by the answer. */
+  isAsked: boolean;
+}
+
+/** Makes and renews every volume. */
 export function prepareVolumes(
   pod: AgentPod,
   podDir: string,
   get: (kind: RefKind, name: string) => KubeObject | 'absent' | 'unknown',
-): string | undefined {
+): Prepared {
   let missing: string | undefined;
+  let isAsked = false;
   for (const volume of pod.spec.volumes ?? []) {
     const dir = volumeDir(podDir, volume.name);
     mkdirSync(dir, { recursive: true, mode: 0o700 });
@@ -31,10 +39,11 @@ export function prepareVolumes(
     if (!source) continue;
     const object = get(source.kind, source.name);
     if (typeof object === 'object') missing ??= fill(dir, volume, object, source);
-    else if (object === 'unknown' || !source.optional)
+    else if (object === 'unknown') isAsked = true;
+    else if (!source.optional)
       missing ??= `MountVolume.SetUp failed for volume "${volume.name}" : ${source.kind.toLowerCase()} "${source.name}" not found`;
   }
-  return missing;
+  return { missing, isAsked };
 }
 
 interface Source {

@@ -165,12 +165,12 @@ export class PodWorker {
   async #run(pod: AgentPod): Promise<number | undefined> {
     const policy = pod.spec.restartPolicy ?? 'Always';
     const isFresh = this.#containers.every(({ record }) => record === undefined);
-    const missing = prepareVolumes(pod, this.#context.podDir(this.uid), (kind, name) =>
+    const { missing, isAsked } = prepareVolumes(pod, this.#context.podDir(this.uid), (kind, name) =>
       this.#context.refs.get(this.uid, kind, pod.metadata.namespace ?? '', name),
     );
     if (missing && missing !== this.#mountFailure) this.#context.recorder.warning(PODS, pod, 'FailedMount', missing);
     this.#mountFailure = missing;
-    if (missing && isFresh) return undefined; // woken when it comes
+    if ((missing || isAsked) && isFresh) return undefined; // woken when it comes
     for (const container of this.#init) {
       if (container.spec.restartPolicy === 'Always') {
         const wait = this.#areMainDone(policy)
