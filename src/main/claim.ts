@@ -13,7 +13,7 @@ const CHILD_ENDS_WITHIN_MS = 10_000;
 
 /** Makes sure that the data folder and the ports are ours before anything is started. */
 export async function claim({ config, lifetime, report }: Parts): Promise<void> {
-  const { dataDir, bind, httpPort, gatewayPort, clusterPort } = config;
+  const { dataDir, bind, httpPort, metricsPort, gatewayPort, clusterPort } = config;
   report.line(`Starting CLOps in ${dataDir}`);
   const lock = await ownLock({ config, lifetime, report });
   lifetime.atEnd('lock', () => lock.release());
@@ -27,6 +27,8 @@ export async function claim({ config, lifetime, report }: Parts): Promise<void> 
     hasCluster || endLeftover(pidFile(dataDir, 'cluster')),
   ]);
   const wanted: WantedPort[] = [{ port: httpPort, bind, purpose: 'the API', setting: 'CLOPS_HTTP_PORT' }];
+  if (metricsPort !== undefined)
+    wanted.push({ port: metricsPort, bind, purpose: 'metrics', setting: 'CLOPS_METRICS_PORT' });
   if (runsPods && !hasNode) {
     wanted.push({ port: gatewayPort, bind, purpose: 'the gateway', setting: 'CLOPS_GATEWAY_PORT' });
   }

@@ -148,7 +148,9 @@ export const createModelVersion = command('createModelVersion', createVersionRul
       ['run'],
     );
   const { digest } = input.artifact;
-  const info = await withBytes(ctx.db, digest, () => ctx.artifacts.touch(digest));
+  // First without a transaction: a store that hangs must not hold connections of the database as well.
+  const found = await ctx.artifacts.head(digest);
+  const info = found?.complete ? await withBytes(ctx.db, digest, () => ctx.artifacts.touch(digest)) : found;
   if (!info?.complete) {
     const state = info ? `only ${info.receivedBytes} bytes of ${digest} have come` : `no bytes of ${digest} have come`;
     return problem(
