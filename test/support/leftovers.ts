@@ -66,6 +66,9 @@ function signal(pid: number, name: NodeJS.Signals): void {
 }
 
 if (import.meta.main) {
+  const folder = process.argv[2] ?? '';
+  // Every process's arguments include the empty word: without its folder, this would end them all.
+  if (!/\/clops-test-\w+$/.test(folder)) throw new Error(`"${folder}" is not the folder of a run of the tests.`);
   process.on('SIGINT', () => {}).on('SIGHUP', () => {}); // Ctrl-C is for the run: this one hears of its end
-  process.stdin.resume().once('end', () => void sweep(process.argv[2] ?? ''));
+  process.stdin.resume().once('end', () => void sweep(folder));
 }
