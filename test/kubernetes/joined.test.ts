@@ -257,12 +257,15 @@ describe.skipIf(missing)('a machine that joins a real control plane', () => {
       .filter(({ command }) => command.includes('model-server'))
       .map(({ pid }) => pid);
 
-  it('goes on after its node process was killed, with the same pods', async () => {
+  it('goes on after its node process was killed, with the same pods, also while the API server is away', async () => {
     const before = servers();
     const killed = lab.child('node');
+    await kubernetes.stopApiServer();
     process.kill(killed, 'SIGKILL');
     await eventually(() => expect(lab.said()).toContain('node is ready again.'), { withinMs: 30_000 });
     expect(lab.child('node')).not.toBe(killed);
+    expect(servers()).toEqual(before);
+    await kubernetes.startApiServer();
     await eventually(async () => expect(await predicted()).toBeGreaterThan(0.5), { withinMs: 30_000, everyMs: 200 });
     expect(servers()).toEqual(before);
   });
