@@ -9,6 +9,7 @@ import { snapshotOf } from '../../src/controller/desired/revision.ts';
 import { aModelDeployment } from '../controller/lab.ts';
 
 interface PodSpec {
+  serviceAccountName?: string;
   hostNetwork?: boolean;
   hostPID?: boolean;
   hostIPC?: boolean;
@@ -121,6 +122,17 @@ describe('rights', () => {
     expect([...verbsOn('pods/exec'), ...verbsOn('pods/attach'), ...verbsOn('pods/portforward')]).toEqual([]);
     for (const { verbs } of rules)
       for (const verb of ['escalate', 'bind', 'impersonate']) expect(verbs).not.toContain(verb);
+  });
+
+  it('to Secrets and namespaces of others are taken from the relay by a policy that names its account', () => {
+    const of = (kind: string): Manifest[] => manifests.filter((one) => one.kind === kind);
+    const [policy] = of('ValidatingAdmissionPolicy');
+    const relay = of('Deployment').find(({ metadata }) => metadata.name === 'clops-relay');
+    const account = relay?.spec?.template?.spec.serviceAccountName;
+    expect(JSON.stringify(policy)).toContain(`'system:serviceaccount:clops-system:${account}'`);
+    expect(of('ValidatingAdmissionPolicyBinding').map(({ spec }) => spec)).toEqual([
+      { policyName: policy?.metadata.name, validationActions: ['Deny'] },
+    ]);
   });
 
   it('a pod of a model has no token', () => {

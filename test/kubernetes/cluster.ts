@@ -74,6 +74,8 @@ export interface AuditEntry {
   userAgent?: string;
   objectRef?: { resource?: string; subresource?: string; namespace?: string; name?: string; apiGroup?: string };
   responseStatus?: { code: number };
+  /** `authorization.k8s.io/decision` is allow or forbid. */
+  annotations?: Record<string, string>;
   stage: string;
 }
 

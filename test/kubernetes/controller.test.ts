@@ -136,4 +136,8 @@ describe.skipIf(missing)('the controller on a real Kubernetes', () => {
     await eventually(async () => expect(await children()).toEqual([]), { withinMs: 30_000 });
     await eventually(async () => expect((await lab.cluster.list(PODS, OURS)).items).toEqual([]), { withinMs: 45_000 });
   });
+
+  it('had the rights for all of it', () => {
+    expect(lab.forbidden()).toEqual([]);
+  });
 });

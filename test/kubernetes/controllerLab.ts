@@ -1,6 +1,7 @@
 /**
  * Our controller on a real Kubernetes whose nodes pretend: the API server, the scheduler and every built-in controller are
  * real, kwok makes pods ready, the test answers for the model in them, and a small gateway of the test's accepts routes.
+ * Controllers have the rights that the chart gives them, and no others.
  */
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
@@ -20,6 +21,7 @@ import { eventually } from '../support/eventually.ts';
 import { type FaultProxy, startFaultProxy } from '../support/faultProxy.ts';
 import { gatewayApiCrds } from './build/build.ts';
 import { type AuditEntry, type Kubernetes, startKubernetes } from './cluster.ts';
+import { asRole, refusedOf } from './rights.ts';
 
 export const NAMESPACE = 'speech';
 const KWOK = [{ key: 'kwok.x-k8s.io/node', operator: 'Exists' as const }];
@@ -33,6 +35,8 @@ export interface KubernetesLab {
   /** Our own definitions alone; the Gateway API, a Gateway and what accepts its routes. */
   installDefinitions(): Promise<void>;
   installGateway(): Promise<void>;
+  /** By which a controller asks. */
+  kubeconfig: string;
   /** Another controller, through `kubeconfig` when it is not to ask the API server itself. */
   start(name: string, kubeconfig?: string): Promise<RunningController>;
   /** A proxy in front of the API server, and a kubeconfig that leads through it. */
@@ -50,6 +54,8 @@ export interface KubernetesLab {
   asked(controller: string, from?: number): Request[];
   /** What is asked in so many milliseconds from now on, without the lease: the audit log tells of it, nothing else does. */
   askedWithin(controller: string, ms: number): Promise<Request[]>;
+  /** What controllers asked for without a right to it. */
+  forbidden(): string[];
   close(): Promise<void>;
 }
 
@@ -68,9 +74,9 @@ export interface Request {
 export const isWrite = ({ verb }: Request): boolean => !['get', 'list', 'watch'].includes(verb);
 
 export async function startKubernetesLab(
-  options: { kwok?: number; gatewayApi?: boolean } = {},
+  options: { kwok?: number; nodes?: number; gatewayApi?: boolean } = {},
 ): Promise<KubernetesLab> {
-  const kubernetes = await startKubernetes({ kwok: options.kwok ?? 1 });
+  const kubernetes = await startKubernetes({ kwok: options.kwok ?? 1, nodes: options.nodes ?? 0 });
   const cluster = kubernetes.port();
   const closing: (() => Promise<void>)[] = [];
   const lying = new Set<number>();
@@ -84,6 +90,7 @@ export async function startKubernetesLab(
   };
   if (options.gatewayApi ?? true) await installGateway();
   await makeNamespace(cluster, NAMESPACE);
+  const ours = await asRole(kubernetes, 'controller');
 
   const get = (name: string): Promise<ModelDeployment> =>
     cluster.get<ModelDeployment>(MODELDEPLOYMENTS, name, NAMESPACE);
@@ -95,7 +102,8 @@ export async function startKubernetesLab(
     lying,
     installDefinitions: () => install(cluster, { gateway: false }),
     installGateway,
-    async start(name, kubeconfig = kubernetes.kubeconfig) {
+    kubeconfig: ours,
+    async start(name, kubeconfig = ours) {
       const port = createClientNodeCluster({ kubeconfig, userAgent: agentOf(name) });
       const controller = startController({
         cluster: port,
@@ -118,7 +126,7 @@ export async function startKubernetesLab(
       return running;
     },
     async proxy() {
-      const { proxy, kubeconfig } = await proxyOf(kubernetes, `proxied-${count++}`);
+      const { proxy, kubeconfig } = await proxyOf(kubernetes.url, ours, `proxied-${count++}`);
       closing.push(() => proxy.close());
       return { proxy, kubeconfig };
     },
@@ -157,6 +165,10 @@ export async function startKubernetesLab(
     read: async (...args) =>
       JSON.parse(await kubernetes.kubectl(['-n', NAMESPACE, 'get', ...args, '-o', 'json'])) as Record<string, unknown>,
     asked,
+    forbidden: () =>
+      refusedOf(
+        kubernetes.audit().filter(({ annotations }) => annotations?.['authorization.k8s.io/decision'] === 'forbid'),
+      ),
     async askedWithin(controller, ms) {
       const from = kubernetes.audit().length;
       await new Promise((resolve) => setTimeout(resolve, ms));
@@ -198,8 +210,8 @@ function requestsOf(entries: readonly AuditEntry[], controller: string): Request
     }));
 }
 
-async function proxyOf(kubernetes: Kubernetes, name: string): Promise<{ proxy: FaultProxy; kubeconfig: string }> {
-  const file = parse(readFileSync(kubernetes.kubeconfig, 'utf8')) as {
+async function proxyOf(url: string, of: string, name: string): Promise<{ proxy: FaultProxy; kubeconfig: string }> {
+  const file = parse(readFileSync(of, 'utf8')) as {
     clusters: { cluster: Record<string, string> }[];
     users: { user: Record<string, string> }[];
   };
@@ -211,8 +223,8 @@ async function proxyOf(kubernetes: Kubernetes, name: string): Promise<{ proxy: F
     cert: bytes(user['client-certificate-data']),
     key: bytes(user['client-key-data']),
   };
-  const proxy = await startFaultProxy({ url: kubernetes.url, tls });
-  const kubeconfig = join(kubernetes.kubeconfig, '..', `${name}.kubeconfig`);
+  const proxy = await startFaultProxy({ url, tls });
+  const kubeconfig = join(of, '..', `${name}.kubeconfig`);
   const cluster = { server: proxy.url, 'insecure-skip-tls-verify': true };
   await writeFile(kubeconfig, stringify({ ...file, clusters: [{ ...target, cluster }] }));
   return { proxy, kubeconfig };

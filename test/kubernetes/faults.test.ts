@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import type { ModelDeploymentStatus } from '../../src/contract/modeldeployment.ts';
+import type { ModelDeployment, ModelDeploymentStatus } from '../../src/contract/modeldeployment.ts';
 import type { KubeObject } from '../../src/platform/cluster/port.ts';
 import {
   CRDS,
@@ -15,8 +15,9 @@ import {
   LEASES,
   MODELDEPLOYMENTS,
   NAMESPACES,
-  SERVICES,
+  PODS,
 } from '../../src/platform/cluster/resources.ts';
+import { expectMended, spoilChildren } from '../controller/spoiled.ts';
 import { eventually } from '../support/eventually.ts';
 import type { FaultProxy } from '../support/faultProxy.ts';
 import { type Kubernetes, missingFor } from './cluster.ts';
@@ -93,6 +94,7 @@ describe.skipIf(missing)('a controller whose cluster misbehaves', () => {
     proxy.rules.length = 0;
     await remove('-n', NAMESPACE, 'resourcequota,limitrange', '--all');
     await remove('validatingadmissionpolicybinding,validatingadmissionpolicy', '--all');
+    await remove('validatingwebhookconfiguration', '--all');
   });
   afterAll(() => lab?.close());
 
@@ -137,6 +139,41 @@ describe.skipIf(missing)('a controller whose cluster misbehaves', () => {
     await lab.until('denied', isHealthy(2));
   });
 
+  it('a webhook that is away and must be asked: said in its words, asked seldom, and over when it goes', async () => {
+    const rules = [
+      { apiGroups: ['apps'], apiVersions: ['v1'], operations: ['CREATE', 'UPDATE'], resources: ['deployments'] },
+    ];
+    const webhook = {
+      name: 'away.example.com',
+      clientConfig: { url: 'https://127.0.0.1:1/admit' },
+      rules,
+      failurePolicy: 'Fail',
+      timeoutSeconds: 2,
+      sideEffects: 'None',
+      admissionReviewVersions: ['v1'],
+    };
+    const kind = 'ValidatingWebhookConfiguration';
+    await apply({
+      apiVersion: 'admissionregistration.k8s.io/v1',
+      kind,
+      metadata: { name: 'away' },
+      webhooks: [webhook],
+    });
+    const asked = ['create', 'deployment', 'asked', '--image=a:1', '--dry-run=server', '-n', NAMESPACE];
+    await eventually(() => expect(kubernetes.kubectl(asked)).rejects.toThrow('away.example.com'), {
+      withinMs: 30_000,
+      everyMs: 500,
+    });
+    await lab.deploy('hooked', 1, ONE);
+    const status = await lab.until('hooked', (now) =>
+      expect(progressing(now)).toMatchObject({ status: 'False', reason: 'DeploymentRefused' }),
+    );
+    expect(progressing(status)?.message).toMatch(/^The cluster refuses Deployment hooked-\w+: .*away\.example\.com/);
+    await isQuiet();
+    await remove('validatingwebhookconfiguration', 'away');
+    await lab.until('hooked', isHealthy(1), 60_000);
+  });
+
   it('a quota and a limit that let no pod be made: said in their words, and over when they are raised', async () => {
     const quota = (pods: string) => ({
       apiVersion: 'v1',
@@ -171,40 +208,34 @@ describe.skipIf(missing)('a controller whose cluster misbehaves', () => {
     expect(progressing(small)?.message).toMatch(/memory limit of 8Mi/);
     await remove('-n', NAMESPACE, 'limitrange', 'tiny');
     await lab.until('limited', isHealthy(2), 90_000);
+
+    // A quota on what we make ourselves is refused to us.
+    const hard = { 'count/deployments.apps': '0' };
+    await apply({
+      apiVersion: 'v1',
+      kind: 'ResourceQuota',
+      metadata: { name: 'few', namespace: NAMESPACE },
+      spec: { hard },
+    });
+    await eventually(async () => expect(await lab.read('resourcequota', 'few')).toMatchObject({ status: { hard } }));
+    await lab.deploy('limited', 3, ONE);
+    const few = await lab.until('limited', (now) =>
+      expect(progressing(now)).toMatchObject({ reason: 'DeploymentRefused' }),
+    );
+    expect(progressing(few)?.message).toMatch(/^The cluster refuses Deployment limited-\w+: .*exceeded quota: few/);
+    await isQuiet();
+    await remove('-n', NAMESPACE, 'resourcequota', 'few');
+    await lab.until('limited', isHealthy(3), 60_000);
   });
 
   it('heals what is edited and deleted by hand', async () => {
     await lab.deploy('edited', 1, ONE);
     await lab.until('edited', isHealthy(1));
-    const selector = { labelSelector: 'clops.dev/deployment=edited', namespace: NAMESPACE };
-    const one = async (kind: typeof DEPLOYMENTS): Promise<KubeObject & { spec: Record<string, unknown> }> => {
-      const { items } = await lab.cluster.list<KubeObject & { spec: Record<string, unknown> }>(kind, selector);
-      expect(items).toHaveLength(1);
-      return items[0] as KubeObject & { spec: Record<string, unknown> };
-    };
-    const { metadata } = await one(DEPLOYMENTS);
-    const kubectl = (...args: string[]): Promise<string> => kubernetes.kubectl(['-n', NAMESPACE, ...args]);
-    await kubectl('scale', `deployment/${metadata.name}`, '--replicas=5');
-    await kubectl('set', 'image', `deployment/${metadata.name}`, 'server=example.invalid/other:1');
-    await kubectl('patch', 'service/edited-stable', '-p', '{"spec":{"selector":{"clops.dev/revision":"nobody"}}}');
-    await kubectl('delete', 'service/edited-canary');
-    await kubectl('delete', 'httproute/edited');
-    await eventually(
-      async () => {
-        expect((await one(DEPLOYMENTS)).spec).toMatchObject({ replicas: 1 });
-        expect(JSON.stringify((await one(DEPLOYMENTS)).spec)).not.toContain('example.invalid/other');
-        const { items } = await lab.cluster.list<KubeObject & { spec: { selector: object } }>(SERVICES, selector);
-        expect(items).toHaveLength(2);
-        expect(JSON.stringify(items.map(({ spec }) => spec.selector))).not.toContain('nobody');
-        expect((await one(HTTPROUTES)).spec).toMatchObject({
-          rules: [{ backendRefs: [{ weight: 100 }, { weight: 0 }] }],
-        });
-      },
-      { withinMs: 20_000, everyMs: 200 },
-    );
+    await spoilChildren(lab.cluster, 'edited');
+    await eventually(() => expectMended(lab.cluster, 'edited', 1), { withinMs: 20_000, everyMs: 200 });
     await lab.until('edited', isHealthy(1));
     // One deleted and made again has another uid; what was there must not be mistaken for it.
-    await kubectl('delete', 'md/edited', '--cascade=orphan');
+    await kubernetes.kubectl(['-n', NAMESPACE, 'delete', 'md/edited', '--cascade=orphan']);
     await lab.deploy('edited', 1, ONE);
     await lab.until('edited', isHealthy(1));
     await isQuiet();
@@ -299,23 +330,49 @@ describe.skipIf(missing)('a controller whose cluster misbehaves', () => {
     expect((await lab.askedWithin('proxied', 4000)).filter(isWrite)).toEqual([]);
   });
 
-  it('an older definition, which keeps less of the status, costs no hot loop', async () => {
+  it('an older definition, which keeps less, costs no hot loop; the newer one under it changes no pod', async () => {
     const wanted = parse(readFileSync('deploy/crds/modeldeployments.yaml', 'utf8')) as Definition;
     const older = structuredClone(wanted);
-    const status = older.spec.versions[0]?.schema.openAPIV3Schema.properties['status']?.properties ?? {};
-    for (const field of ['step', 'ready', 'selector', 'history']) delete status[field];
     for (const version of older.spec.versions) {
+      const { spec, status } = version.schema.openAPIV3Schema.properties;
+      for (const field of ['step', 'ready', 'selector', 'history']) delete status.properties[field];
+      delete spec.properties['replicas']?.default;
       delete version.subresources.scale;
       version.additionalPrinterColumns = [];
     }
     const manager = { fieldManager: 'clops-controller', force: true };
     await lab.cluster.apply(CRDS, older, manager);
-    await lab.deploy('older', 1, ONE);
+    const md = onKwok('older', 1, { strategy: ROLLING });
+    delete md.spec.replicas;
+    await lab.cluster.create(MODELDEPLOYMENTS, md);
     await lab.until('older', isHealthy(1), 60_000);
     await eventually(isQuiet, { withinMs: 30_000 });
+    const { metadata } = await lab.cluster.get(MODELDEPLOYMENTS, 'older', NAMESPACE);
+    const made = async (): Promise<unknown[]> => {
+      const of = { namespace: NAMESPACE, labelSelector: 'clops.dev/deployment=older' };
+      const kinds = await Promise.all([DEPLOYMENTS, PODS].map((kind) => lab.cluster.list(kind, of)));
+      return kinds.flatMap(({ items }) => items.map((item) => [item.metadata.name, item.metadata.uid]));
+    };
+    const before = await made();
     await lab.cluster.apply(CRDS, wanted, manager);
+    const read = (): Promise<ModelDeployment> => lab.cluster.get(MODELDEPLOYMENTS, 'older', NAMESPACE);
+    await eventually(async () => expect((await read()).spec.replicas).toBe(1)); // what nobody has written is read now
+    await kubernetes.kubectl(['-n', NAMESPACE, 'annotate', 'md/older', 'looked-at=again']);
+    await lab.until('older', (now) => expect(now).toMatchObject({ ready: '1/1', rollout: { number: 1 } }), 60_000);
+    expect(await made()).toEqual(before);
+    await eventually(isQuiet, { withinMs: 30_000 });
+    expect((await read()).metadata.generation).toBe(metadata.generation);
     await lab.deploy('older', 2, ONE);
-    await lab.until('older', (now) => expect(now).toMatchObject({ ready: '1/1', stable: { version: 2 } }), 60_000);
+    await lab.until(
+      'older',
+      (status) => expect(status).toMatchObject({ ready: '1/1', stable: { version: 2 } }),
+      60_000,
+    );
+  });
+
+  // Before the API server is started again: until it has read the roles it refuses everything.
+  it('had the rights for all of it', () => {
+    expect(lab.forbidden()).toEqual([]);
   });
 
   it('an API server that answers slowly, that asks to wait, whose watches break, and that goes away', async () => {
@@ -380,7 +437,7 @@ describe.skipIf(missing)('two controllers', () => {
 
   const start = (name: string): void => {
     const program = `${import.meta.dirname}/controllerProcess.ts`;
-    processes.set(name, spawn(process.execPath, [program, lab.kubernetes.kubeconfig, name], { stdio: 'inherit' }));
+    processes.set(name, spawn(process.execPath, [program, lab.kubeconfig, name], { stdio: 'inherit' }));
   };
   const holder = async (): Promise<string | undefined> => {
     const lease = await lab.cluster.get<KubeObject & { spec: { holderIdentity?: string } }>(
@@ -431,7 +488,11 @@ describe.skipIf(missing)('two controllers', () => {
 interface Definition extends KubeObject {
   spec: {
     versions: {
-      schema: { openAPIV3Schema: { properties: Record<string, { properties: Record<string, unknown> }> } };
+      schema: {
+        openAPIV3Schema: {
+          properties: Record<'spec' | 'status', { properties: Record<string, { default?: unknown }> }>;
+        };
+      };
       subresources: { scale?: object };
       additionalPrinterColumns: object[];
     }[];

@@ -12,7 +12,15 @@ import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { DEFAULT_VERSION, GATEWAY_API, PROGRAMS, type ProgramName, SETS, type SetName } from './programs.ts';
+import {
+  DEFAULT_VERSION,
+  GATEWAY_API,
+  PROGRAMS,
+  PROMETHEUS_OPERATOR,
+  type ProgramName,
+  SETS,
+  type SetName,
+} from './programs.ts';
 
 const exec = promisify(execFile);
 const MODULES = join(import.meta.dirname, '..', 'modules');
@@ -70,6 +78,11 @@ export async function build(sets: readonly SetName[], say: (line: string) => voi
 /** The folder with the published definitions of the Gateway API. */
 export async function gatewayApiCrds(): Promise<string> {
   return join(await downloaded(GATEWAY_API, 'Dir'), 'config', 'crd', 'standard');
+}
+
+/** The folder with those of the Prometheus operator. */
+export async function prometheusOperatorCrds(): Promise<string> {
+  return join(await downloaded(PROMETHEUS_OPERATOR, 'Dir'), 'example', 'prometheus-operator-crd');
 }
 
 /** The folder of a pinned module's own sources, for what is not Go in it. */

@@ -64,3 +64,5 @@ export const TESTED: readonly SetName[] = ['control-plane', 'kwok', 'nodes', 'dn
 export const DEFAULT_VERSION = 'v1.34.4';
 /** Its custom resource definitions are applied from the module as it was published. */
 export const GATEWAY_API = 'sigs.k8s.io/gateway-api@v1.4.1';
+/** Of its module only the definitions are used: the chart can make objects of its kinds. */
+export const PROMETHEUS_OPERATOR = 'github.com/prometheus-operator/prometheus-operator@v0.85.0';

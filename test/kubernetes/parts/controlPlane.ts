@@ -153,7 +153,8 @@ export function startApiServer({ run, address, ports, services, enter }: Control
       'service-account-signing-key-file': join(pki, 'service-accounts.key'),
       'service-cluster-ip-range': `${services}.0/24`,
       'authorization-mode': 'Node,RBAC',
-      'enable-admission-plugins': 'NodeRestriction',
+      // The second is not on by default, but is on OpenShift: what it asks for is in the chart's roles.
+      'enable-admission-plugins': 'NodeRestriction,OwnerReferencesPermissionEnforcement',
       'anonymous-auth': false,
       'allow-privileged': true,
       profiling: false,
