@@ -102,9 +102,10 @@ export async function readDeclaration(options: {
   file: string | undefined;
   mainJs: string;
 }): Promise<LocalDeclaration> {
-  const own: Images = {
+  // Without a prototype: an image "constructor" would be declared otherwise.
+  const own: Images = Object.assign(Object.create(null) as Images, {
     [OWN_IMAGE]: { files: { '/opt/app/node': process.execPath, '/opt/app/main.js': options.mainJs } },
-  };
+  });
   if (!options.file) return { nodes: DEFAULT_NODES, images: own };
   const parsed = schema.safeParse(await load(options.file));
   if (!parsed.success) {
@@ -112,7 +113,7 @@ export async function readDeclaration(options: {
     const place = issue?.path.map(String).join('.') || 'the file';
     throw new DeclarationError(`${options.file}: ${place} ${issue?.message} (CLOPS_LOCAL_CONFIG names this file)`);
   }
-  return { nodes: parsed.data.nodes ?? DEFAULT_NODES, images: { ...own, ...parsed.data.images } };
+  return { nodes: parsed.data.nodes ?? DEFAULT_NODES, images: Object.assign(own, parsed.data.images) };
 }
 
 async function load(file: string): Promise<unknown> {

@@ -1,4 +1,5 @@
 /** The data folder and the ports: ours alone, before anything is started. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { endLeftover, findChild, isChild } from '../platform/process/leftover.ts';
@@ -11,9 +12,18 @@ import { stampOf } from './children.ts';
 /** A child that nobody looks after has 8.5 s to end, and stops Postgres meanwhile with the lock in its hand. */
 const CHILD_ENDS_WITHIN_MS = 10_000;
 
+/** In the data folder of a machine that has joined a cluster: the uid of that cluster's namespace kube-system. */
+export const JOINED_FILE = 'joined';
+
 /** Makes sure that the data folder and the ports are ours before anything is started. */
 export async function claim({ config, lifetime, report }: Parts): Promise<void> {
   const { dataDir, bind, httpPort, metricsPort, gatewayPort, clusterPort } = config;
+  if (config.cluster === 'local' && existsSync(join(dataDir, JOINED_FILE))) {
+    // Its database would be given to the new local cluster, and what is served in the other would be nobody's.
+    throw new Refusal(
+      `CLOPS_DATA_DIR=${dataDir} belongs to a cluster that this machine has joined: set CLOPS_CLUSTER, KUBECONFIG, CLOPS_NODE_ADDRESS and CLOPS_POD_CIDR as before, or choose another folder for a local cluster.`,
+    );
+  }
   report.line(`Starting CLOps in ${dataDir}`);
   const lock = await ownLock({ config, lifetime, report });
   lifetime.atEnd('lock', () => lock.release());

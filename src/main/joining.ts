@@ -17,6 +17,7 @@ import { conditionOf, type Node } from '../local/kinds.ts';
 import { type ClusterPort, isNotFound, type KubeObject, type Resource } from '../platform/cluster/port.ts';
 import { GATEWAYS, HTTPROUTES, NAMESPACES, NODES, SERVINGRUNTIMES } from '../platform/cluster/resources.ts';
 import { Refusal } from '../start/report.ts';
+import { JOINED_FILE } from './claim.ts';
 import { clusterOf } from './clusterOf.ts';
 import { MAIN } from './here.ts';
 
@@ -60,7 +61,7 @@ export async function checkPlace(config: Config): Promise<void> {
       );
     }
     const kube = await uidOf(cluster);
-    const before = readIfThere(join(config.dataDir, UID_FILE));
+    const before = readIfThere(join(config.dataDir, JOINED_FILE));
     if (before !== undefined && before !== kube && config.newCluster !== kube) {
       throw new Refusal(
         `KUBECONFIG=${config.kubeconfig ?? ''} names another cluster than the one that ${config.dataDir} belongs to: choose its context, or another folder with CLOPS_DATA_DIR. If that one is gone, CLOPS_NEW_CLUSTER=${kube} puts this one in its place.`,
@@ -76,15 +77,12 @@ export async function checkPlace(config: Config): Promise<void> {
   }
 }
 
-/** Which cluster a data folder has joined: the database knows as well, but only a relay may ask it. */
-const UID_FILE = 'joined';
-
 const uidOf = async (cluster: ClusterPort): Promise<string> =>
   (await cluster.get(NAMESPACES, 'kube-system')).metadata.uid ?? '';
 
-/** From now on this data folder belongs to that cluster. */
+/** From now on this data folder belongs to that cluster. The database knows as well, but only a relay may ask it. */
 export async function rememberPlace({ dataDir }: Config, cluster: ClusterPort): Promise<void> {
-  writeFileSync(join(dataDir, UID_FILE), `${await uidOf(cluster)}\n`);
+  writeFileSync(join(dataDir, JOINED_FILE), `${await uidOf(cluster)}\n`);
 }
 
 function readIfThere(file: string): string | undefined {
