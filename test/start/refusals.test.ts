@@ -285,7 +285,8 @@ test('a controller alone starts while its cluster is away, says so, and stays un
     users: [{ name, user: { token: 't' } }],
   };
   writeFileSync(file, JSON.stringify({ 'current-context': name, ...lists }));
-  const env = { ...process.env, NO_COLOR: '1', CLOPS_CLUSTER: 'external', CLOPS_URL: '', KUBECONFIG: file };
+  const ports = { CLOPS_DATA_DIR: join(folder, 'alone'), CLOPS_HTTP_PORT: '0' };
+  const env = { ...process.env, ...ports, NO_COLOR: '1', CLOPS_CLUSTER: 'external', CLOPS_URL: '', KUBECONFIG: file };
   const child = spawn(process.execPath, [MAIN, 'controller'], { env });
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
   let said = '';
