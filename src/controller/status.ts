@@ -10,7 +10,7 @@ import type {
 } from '../contract/modeldeployment.ts';
 import { CONDITIONS, LABELS } from '../contract/names.ts';
 import { replicasOf, strategyOf } from '../contract/strategy.ts';
-import { canonical } from '../lib/canonical.ts';
+import { sameJson } from '../lib/canonical.ts';
 import { conditionsFor } from './conditions.ts';
 import { shareOf } from './rollout/routing.ts';
 import { type Decision, type Failure, NO_SIDE, type Ref, type RolloutInput } from './rollout/types.ts';
@@ -93,7 +93,7 @@ function phaseOf({ md, obstacle }: StatusInput, status: ModelDeploymentStatus, p
  */
 export function mayWait(before: ModelDeploymentStatus, after: ModelDeploymentStatus): boolean {
   const answered = after.handledCommands?.every((name) => before.handledCommands?.includes(name)) ?? true;
-  return answered && canonical(gistOf(before)) === canonical(gistOf(after));
+  return answered && sameJson(gistOf(before), gistOf(after));
 }
 
 function gistOf({ replicas, ready, handledCommands, conditions = [], ...status }: ModelDeploymentStatus): object {
@@ -109,9 +109,12 @@ function gistOf({ replicas, ready, handledCommands, conditions = [], ...status }
   };
 }
 
-/** RFC 7386: what must be said to get from one value to the other, or undefined when nothing. Lists are whole. */
+/**
+ * RFC 7386: what must be said to get from one value to the other, or undefined when nothing. Lists are whole. A real API
+ * server answers with sorted keys: compared as text, conditions were once written anew at every visit.
+ */
 export function mergeDiff(from: unknown, to: unknown): unknown {
-  if (!isObject(from) || !isObject(to)) return JSON.stringify(from) === JSON.stringify(to) ? undefined : to;
+  if (!isObject(from) || !isObject(to)) return sameJson(from, to) ? undefined : to;
   const patch: Record<string, unknown> = {};
   for (const name of Object.keys(from)) if (to[name] === undefined) patch[name] = null;
   for (const [name, value] of Object.entries(to)) {

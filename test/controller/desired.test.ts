@@ -259,6 +259,7 @@ it('a patch says only what changes', () => {
     e: [1, 2],
   });
   expect(mergeDiff({ a: { b: [1] } }, { a: { b: [1] } })).toBeUndefined();
+  expect(mergeDiff({ a: [{ b: 1, c: 2 }] }, { a: [{ c: 2, b: 1 }] })).toBeUndefined();
 });
 
 it('what the server added is no difference, what is missing is', () => {
