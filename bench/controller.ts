@@ -1,64 +1,117 @@
 /**
- * Our controller beside Argo Rollouts' on the same real Kubernetes with pretended nodes: so many canaries of two replicas are
- * made and then all rolled at once (`setWeight 50`, `pause 1 s`). One after the other, in the same cluster.
+ * What a rollout costs: our controller beside Argo Rollouts' on the same real Kubernetes with pretended nodes. So many canaries
+ * of two replicas are made and then all rolled at once (`setWeight 50`, `pause 1 s`), by one controller after the other.
  *
- *   node bench/controller.ts [--count=50] [--argo=PROGRAM --argo-crds=FOLDER]
+ *   npm run kubernetes:build -- control-plane kwok argo     # the first time: Argo Rollouts 1.10 from its Go module
+ *   node bench/controller.ts [--count=50] [--only=CLOps] [--profile=FOLDER]
  *
- * Without --argo only ours is measured. Requests are those that the API server's audit log has of the controller's user, its
- * lease not among them. Ours has a route for each, accepted at once by a gateway that counts nothing; Argo has none and
- * divides by pods, which is less work. Needs Linux and `npm run kubernetes:build`.
+ * `only` takes the beginning of a title; without Argo's program only ours is measured. `profile` has ours write a CPU profile.
+ *
+ * Requests are those that the API server's audit log has of the controller's user, leases not among them; CPU and memory are
+ * those of the controller's process. Ours moves two Services and a route for each rollout, accepted at once by a gateway that
+ * nobody sends requests to, so that it waits 3 s for them at either weight. Argo is measured twice: dividing by pods, which
+ * asks nothing of a router, and by the annotations of an Ingress, with two Services as ours; it counts no requests.
+ *
+ * Argo's clients may ask 200 times a second (--qps), ours has four workers and no other limit. The last-done times need a
+ * machine that does nothing else: the load is printed. Needs Linux.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { cpus, loadavg } from 'node:os';
+import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
-import { DEPLOYMENTS } from '../src/platform/cluster/resources.ts';
+import { DEPLOYMENTS, PODS } from '../src/platform/cluster/resources.ts';
+import { pathOf } from '../test/kubernetes/build/build.ts';
 import { startKubernetesLab } from '../test/kubernetes/controllerLab.ts';
 import { type Contestant, ours, rollouts } from './controller/contestants.ts';
 
 const { values: flags } = parseArgs({
-  options: { count: { type: 'string', default: '50' }, argo: { type: 'string' }, 'argo-crds': { type: 'string' } },
+  options: {
+    count: { type: 'string', default: '50' },
+    only: { type: 'string', default: '' },
+    profile: { type: 'string' },
+  },
 });
 const COUNT = Number(flags.count);
 const PODS_OF_A_NODE = 100;
+/** After a roll the old pods are still to go, 30 s later where requests were moved. */
+const REST_MS = 40_000;
 const IDLE_MS = 20_000;
 const TICK_MS = 10; // USER_HZ is 100 on every Linux there is
 
 interface Figures {
-  phase: string;
   firstSeconds: number;
   lastSeconds: number;
   cpuMs: number;
   requests: Map<string, number>;
 }
 
+interface Measured {
+  title: string;
+  create: Figures;
+  roll: Figures;
+  /** What is asked after the last is done: old pods go. */
+  rest: Figures;
+  idle: Figures;
+  startMib: number;
+  peakMib: number;
+}
+
+const load = (): string => `load ${loadavg()[0]?.toFixed(1)} on ${cpus().length} cores`;
+
+console.log(`${COUNT} rollouts, ${load()} at the start`);
 const lab = await startKubernetesLab({ kwok: Math.ceil((COUNT * 4) / PODS_OF_A_NODE) + 1 });
-const contestants: Contestant[] = [ours(lab)];
-if (flags.argo && flags['argo-crds']) contestants.push(rollouts(lab, flags.argo, flags['argo-crds']));
+const contestants = [ours(lab, flags.profile)];
+if (existsSync(pathOf('rollouts-controller'))) contestants.push(rollouts(lab, false), rollouts(lab, true));
+else console.log('Argo Rollouts is not built: `npm run kubernetes:build -- argo`.');
+const measured: Measured[] = [];
 try {
-  for (const contestant of contestants) await measure(contestant);
+  for (const one of contestants) {
+    if (!one.title.startsWith(flags.only)) continue;
+    measured.push(await measure(one));
+    console.log(`${one.title} is measured, ${load()}`);
+  }
 } finally {
   await lab.close();
 }
+print(measured);
 
-async function measure(contestant: Contestant): Promise<void> {
+async function measure(contestant: Contestant): Promise<Measured> {
   const kubeconfig = await lab.kubernetes.as(contestant.user, ['system:masters']);
   await contestant.prepare();
   const [program = '', ...args] = contestant.command(kubeconfig);
   const child = spawn(program, args, { stdio: 'ignore' });
+  const ended = new Promise((resolve) => child.once('exit', resolve));
   try {
     await contestant.leads();
-    const phases = [await phase('create', 1), await phase('roll', 2), await idle()];
-    print(contestant, phases, child);
+    await setTimeout(3000); // Argo has no lease to tell it by
+    const startMib = memoryOf(child);
+    const create = await during(() => all(1));
+    const roll = await during(() => all(2));
+    const rest = await during(() => setTimeout(REST_MS));
+    const idle = await during(() => setTimeout(IDLE_MS));
+    const peakMib = memoryOf(child);
     await contestant.clear();
     await gone();
+    return { title: contestant.title, create, roll, rest, idle, startMib, peakMib };
   } finally {
     child.kill('SIGTERM');
+    await ended;
   }
 
-  async function phase(name: string, version: number): Promise<Figures> {
+  async function during(act: () => Promise<number | undefined>): Promise<Figures> {
     const from = lab.kubernetes.audit().length;
     const [cpu, startedAt] = [cpuOf(child), performance.now()];
+    const firstAt = await act();
+    const last = performance.now();
+    const seconds = (at: number): number => (at - startedAt) / 1000;
+    const requests = requestsSince(from, contestant.user);
+    return { firstSeconds: seconds(firstAt ?? last), lastSeconds: seconds(last), cpuMs: cpuOf(child) - cpu, requests };
+  }
+
+  /** Asks for a version of all of them and waits until they are well; answers when the first was. */
+  async function all(version: number): Promise<number | undefined> {
     const names = Array.from({ length: COUNT }, (_, index) => `bench-${index}`);
     for (let start = 0; start < COUNT; start += 10)
       await Promise.all(names.slice(start, start + 10).map((each) => contestant.deploy(each, version)));
@@ -66,64 +119,65 @@ async function measure(contestant: Contestant): Promise<void> {
     for (;;) {
       const done = await contestant.done(version);
       if (done > 0) first ??= performance.now();
-      if (done === COUNT) break;
-      await new Promise((resolve) => setTimeout(resolve, 500));
+      if (done === COUNT) return first;
+      await setTimeout(500);
     }
-    const last = performance.now();
-    const seconds = (at: number): number => (at - startedAt) / 1000;
-    const requests = requestsSince(from);
-    return {
-      phase: name,
-      firstSeconds: seconds(first ?? last),
-      lastSeconds: seconds(last),
-      cpuMs: cpuOf(child) - cpu,
-      requests,
-    };
-  }
-
-  /** What is left to do after a roll (old pods) is over before it counts as idle. */
-  async function idle(): Promise<Figures> {
-    await new Promise((resolve) => setTimeout(resolve, 40_000));
-    const [cpu, from] = [cpuOf(child), lab.kubernetes.audit().length];
-    await new Promise((resolve) => setTimeout(resolve, IDLE_MS));
-    const seconds = IDLE_MS / 1000;
-    return {
-      phase: 'idle',
-      firstSeconds: seconds,
-      lastSeconds: seconds,
-      cpuMs: cpuOf(child) - cpu,
-      requests: requestsSince(from),
-    };
-  }
-
-  function requestsSince(from: number): Map<string, number> {
-    const counts = new Map<string, number>();
-    for (const { user, verb, objectRef } of lab.kubernetes.audit().slice(from)) {
-      if (user.username !== contestant.user || objectRef?.resource === 'leases') continue;
-      const what = [objectRef?.resource, objectRef?.subresource].filter(Boolean).join('/');
-      counts.set(`${verb} ${what}`, (counts.get(`${verb} ${what}`) ?? 0) + 1);
-    }
-    return counts;
   }
 }
 
 async function gone(): Promise<void> {
-  while ((await lab.cluster.list(DEPLOYMENTS, { namespace: 'speech' })).items.length > 0)
-    await new Promise((resolve) => setTimeout(resolve, 500));
+  for (const kind of [DEPLOYMENTS, PODS])
+    while ((await lab.cluster.list(kind, { namespace: 'speech' })).items.length > 0) await setTimeout(500);
 }
 
-function print({ title }: Contestant, phases: Figures[], child: ChildProcess): void {
-  const table = new Table({ head: [title, 'first done', 'last done', 'requests each', 'CPU each'] });
-  for (const { phase, firstSeconds, lastSeconds, cpuMs, requests } of phases) {
-    const all = [...requests.values()].reduce((sum, count) => sum + count, 0);
-    const words = [`${firstSeconds.toFixed(1)} s`, `${lastSeconds.toFixed(1)} s`, (all / COUNT).toFixed(1)];
-    table.push([phase, ...words, `${(cpuMs / COUNT).toFixed(1)} ms`]);
+function requestsSince(from: number, user: string): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const entry of lab.kubernetes.audit().slice(from)) {
+    const { resource, subresource } = entry.objectRef ?? {};
+    if (entry.user.username !== user || resource === 'leases') continue;
+    const what = `${entry.verb} ${[resource, subresource].filter(Boolean).join('/')}`;
+    counts.set(what, (counts.get(what) ?? 0) + 1);
   }
+  return counts;
+}
+
+function print(measured: Measured[]): void {
+  const head = measured.map(({ title }) => title);
+  const our = measured.find(({ title }) => title === 'CLOps');
+  const table = new Table({ head: ['', ...head], colAligns: ['left', ...head.map(() => 'right' as const)] });
+  /** One line: what each has, and for the others how many times ours that is. */
+  const line = (what: string, unit: string, of: (one: Measured) => number): void => {
+    const base = our ? of(our) : 0;
+    const cells = measured.map((one) => {
+      const ratio = one !== our && base > 0 ? ` (${(of(one) / base).toFixed(2)} × ours)` : '';
+      return `${of(one).toFixed(1)} ${unit}${ratio}`;
+    });
+    table.push([what, ...cells]);
+  };
+  const sum = ({ requests }: Figures): number => [...requests.values()].reduce((all, count) => all + count, 0);
+  line('create: last is well', 's', ({ create }) => create.lastSeconds);
+  line('create: requests each', '', ({ create }) => sum(create) / COUNT);
+  line('create: CPU each', 'ms', ({ create }) => create.cpuMs / COUNT);
+  line('roll: first is well', 's', ({ roll }) => roll.firstSeconds);
+  line('roll: last is well', 's', ({ roll }) => roll.lastSeconds);
+  line('roll and rest: requests each', '', ({ roll, rest }) => (sum(roll) + sum(rest)) / COUNT);
+  line('roll and rest: CPU each', 'ms', ({ roll, rest }) => (roll.cpuMs + rest.cpuMs) / COUNT);
+  line(`idle for ${IDLE_MS / 1000} s: requests`, '', ({ idle }) => sum(idle));
+  line(`idle for ${IDLE_MS / 1000} s: CPU`, 'ms', ({ idle }) => idle.cpuMs);
+  line('memory before', 'MiB', ({ startMib }) => startMib);
+  line('memory at most', 'MiB', ({ peakMib }) => peakMib);
+  line('memory more, each', 'KiB', ({ startMib, peakMib }) => ((peakMib - startMib) * 1024) / COUNT);
   console.log(table.toString());
-  console.log(`memory at most: ${memoryOf(child)} MiB`);
-  const roll = phases.find(({ phase }) => phase === 'roll')?.requests ?? new Map<string, number>();
-  for (const [what, count] of [...roll].sort(([, a], [, b]) => b - a))
-    console.log(`  ${(count / COUNT).toFixed(1)} ${what}`);
+
+  const requests = new Table({ head: ['requests of one roll', ...head] });
+  const counted = measured.map(({ roll, rest }) => {
+    const both = new Map(roll.requests);
+    for (const [what, count] of rest.requests) both.set(what, (both.get(what) ?? 0) + count);
+    return both;
+  });
+  for (const what of [...new Set(counted.flatMap((one) => [...one.keys()]))].sort())
+    requests.push([what, ...counted.map((one) => ((one.get(what) ?? 0) / COUNT).toFixed(1))]);
+  console.log(requests.toString());
 }
 
 /** User and system time so far, in milliseconds. */
@@ -136,5 +190,5 @@ function cpuOf({ pid }: ChildProcess): number {
 
 function memoryOf({ pid }: ChildProcess): number {
   const [, most = '0'] = /VmHWM:\s*(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
-  return Math.round(Number(most) / 1024);
+  return Number(most) / 1024;
 }

@@ -1,8 +1,9 @@
-/** The two that are measured: how each is started, what it is given, and how one sees that it is done. */
+/** Those that are measured: how each is started, what it is given, and how one sees that it is done. */
 import { fileURLToPath } from 'node:url';
 import type { ModelDeployment } from '../../src/contract/modeldeployment.ts';
 import type { KubeObject, Resource } from '../../src/platform/cluster/port.ts';
-import { LEASES, MODELDEPLOYMENTS } from '../../src/platform/cluster/resources.ts';
+import { LEASES, MODELDEPLOYMENTS, SERVICES } from '../../src/platform/cluster/resources.ts';
+import { pathOf, sourcesOf } from '../../test/kubernetes/build/build.ts';
 import type { KubernetesLab } from '../../test/kubernetes/controllerLab.ts';
 import { eventually } from '../../test/support/eventually.ts';
 
@@ -21,17 +22,26 @@ export interface Contestant {
 }
 
 const NAMESPACE = 'speech';
+const REPLICAS = 2;
+const WEIGHT = 50;
+const PAUSE_SECONDS = 1;
 const CONTROLLER = fileURLToPath(new URL('../../test/kubernetes/controllerProcess.ts', import.meta.url));
 
-export function ours(lab: KubernetesLab): Contestant {
-  const strategy = { canary: { steps: [{ setWeight: 50 }, { pause: { seconds: 1 } }] } };
+export function ours(lab: KubernetesLab, profile?: string): Contestant {
+  const strategy = { canary: { steps: [{ setWeight: WEIGHT }, { pause: { seconds: PAUSE_SECONDS } }] } };
   return {
     title: 'CLOps',
     user: 'bench:clops',
     async prepare() {
       lab.world.requests.value = 'none';
     },
-    command: (kubeconfig) => [process.execPath, CONTROLLER, kubeconfig, 'bench'],
+    command: (kubeconfig) => [
+      process.execPath,
+      ...(profile ? ['--cpu-prof', `--cpu-prof-dir=${profile}`] : []),
+      CONTROLLER,
+      kubeconfig,
+      'bench',
+    ],
     leads: () =>
       eventually(
         async () => {
@@ -44,7 +54,7 @@ export function ours(lab: KubernetesLab): Contestant {
         },
         { withinMs: 60_000, everyMs: 300 },
       ),
-    deploy: (name, version) => lab.deploy(name, version, { replicas: 2, strategy }),
+    deploy: (name, version) => lab.deploy(name, version, { replicas: REPLICAS, strategy }),
     async done(version) {
       const { items } = await lab.cluster.list<ModelDeployment>(MODELDEPLOYMENTS, { namespace: NAMESPACE });
       return items.filter(({ status }) => status?.phase === 'Healthy' && status.stable?.version === version).length;
@@ -64,19 +74,30 @@ const ROLLOUTS: Resource = {
   kind: 'Rollout',
   namespaced: true,
 };
+const INGRESSES: Resource = {
+  group: 'networking.k8s.io',
+  version: 'v1',
+  plural: 'ingresses',
+  kind: 'Ingress',
+  namespaced: true,
+};
 
-export function rollouts(lab: KubernetesLab, program: string, crds: string): Contestant {
+/** Divided by pods, or by the annotations of an Ingress for nginx, which is the router of theirs that nobody has to run. */
+export function rollouts(lab: KubernetesLab, isRouted: boolean): Contestant {
   const files = ['analysis-run', 'analysis-template', 'cluster-analysis-template', 'experiment', 'rollout'];
+  const apply = (resource: Resource, object: KubeObject): Promise<unknown> =>
+    lab.cluster.apply(resource, object, { fieldManager: 'test', force: true });
   return {
-    title: 'Argo Rollouts',
-    user: 'bench:argo',
+    title: isRouted ? 'Argo Rollouts, routed' : 'Argo Rollouts, by pods',
+    user: `bench:argo-${isRouted ? 'routed' : 'pods'}`,
     async prepare() {
-      const args = files.flatMap((name) => ['-f', `${crds}/${name}-crd.yaml`]);
+      const sources = await sourcesOf('argo-rollouts', 'github.com/argoproj/argo-rollouts');
+      const args = files.flatMap((name) => ['-f', `${sources}/manifests/crds/${name}-crd.yaml`]);
       await lab.kubernetes.kubectl(['apply', '--server-side', ...args]);
       await eventually(() => lab.cluster.list(ROLLOUTS), { withinMs: 30_000, everyMs: 300 });
     },
     command: (kubeconfig) => [
-      program,
+      pathOf('rollouts-controller'),
       `--kubeconfig=${kubeconfig}`,
       '--leader-elect=false',
       '--qps=200',
@@ -86,8 +107,13 @@ export function rollouts(lab: KubernetesLab, program: string, crds: string): Con
       '--loglevel=warn',
     ],
     leads: async () => {},
-    deploy: (name, version) =>
-      lab.cluster.apply(ROLLOUTS, aRollout(name, version), { fieldManager: 'test', force: true }),
+    async deploy(name, version) {
+      if (isRouted && version === 1) {
+        for (const role of ['stable', 'canary']) await apply(SERVICES, aService(name, role));
+        await apply(INGRESSES, anIngress(name));
+      }
+      return apply(ROLLOUTS, aRollout(name, version, isRouted));
+    },
     async done(version) {
       const { items } = await lab.cluster.list<Rollout>(ROLLOUTS, { namespace: NAMESPACE });
       return items.filter(
@@ -97,24 +123,57 @@ export function rollouts(lab: KubernetesLab, program: string, crds: string): Con
           metadata.labels?.['version'] === String(version),
       ).length;
     },
-    clear: () => lab.kubernetes.kubectl(['-n', NAMESPACE, 'delete', 'rollouts', '--all']),
+    async clear() {
+      await lab.kubernetes.kubectl(['-n', NAMESPACE, 'delete', 'rollouts,ingresses', '--all']);
+      await lab.kubernetes.kubectl(['-n', NAMESPACE, 'delete', 'services', '-l', 'bench=argo']);
+    },
   };
 }
 
-function aRollout(name: string, version: number): KubeObject {
+const serviceOf = (name: string, role: string): string => `${name}-${role}`;
+
+function aService(name: string, role: string): KubeObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: serviceOf(name, role), namespace: NAMESPACE, labels: { bench: 'argo' } },
+    spec: { selector: { app: name }, ports: [{ name: 'http', port: 80, targetPort: 8080 }] },
+  } as KubeObject;
+}
+
+function anIngress(name: string): KubeObject {
+  const service = { name: serviceOf(name, 'stable'), port: { number: 80 } };
+  return {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'Ingress',
+    metadata: { name, namespace: NAMESPACE },
+    spec: {
+      ingressClassName: 'nginx',
+      rules: [{ host: `${name}.invalid`, http: { paths: [{ path: '/', pathType: 'Prefix', backend: { service } }] } }],
+    },
+  } as KubeObject;
+}
+
+function aRollout(name: string, version: number, isRouted: boolean): KubeObject {
   const labels = { app: name };
   const resources = { requests: { cpu: '10m', memory: '16Mi' } };
   const containers = [{ name: 'server', image: `example.invalid/server:${version}`, resources }];
   const tolerations = [{ key: 'kwok.x-k8s.io/node', operator: 'Exists' }];
+  const routing = {
+    stableService: serviceOf(name, 'stable'),
+    canaryService: serviceOf(name, 'canary'),
+    trafficRouting: { nginx: { stableIngress: name } },
+  };
+  const steps = [{ setWeight: WEIGHT }, { pause: { duration: `${PAUSE_SECONDS}s` } }];
   return {
     apiVersion: 'argoproj.io/v1alpha1',
     kind: 'Rollout',
     metadata: { name, namespace: NAMESPACE, labels: { version: String(version) } },
     spec: {
-      replicas: 2,
+      replicas: REPLICAS,
       selector: { matchLabels: labels },
-      strategy: { canary: { steps: [{ setWeight: 50 }, { pause: { duration: '1s' } }] } },
+      strategy: { canary: { steps, ...(isRouted && routing) } },
       template: { metadata: { labels }, spec: { containers, tolerations } },
     },
-  };
+  } as KubeObject;
 }

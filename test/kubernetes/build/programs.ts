@@ -32,6 +32,11 @@ export const PROGRAMS = {
   kwok: { module: 'kwok', package: 'sigs.k8s.io/kwok/cmd/kwok', takes: 'about 2 minutes' },
   traefik: { module: 'traefik', package: 'github.com/traefik/traefik/v3/cmd/traefik', takes: 'about 7 minutes' },
   helm: { module: 'helm', package: 'helm.sh/helm/v3/cmd/helm', takes: 'about 2 minutes' },
+  'rollouts-controller': {
+    module: 'argo-rollouts',
+    package: 'github.com/argoproj/argo-rollouts/cmd/rollouts-controller',
+    takes: 'about 5 minutes',
+  },
   bridge: cni('main/bridge'),
   loopback: cni('main/loopback'),
   'host-local': cni('ipam/host-local'),
@@ -51,6 +56,8 @@ export const SETS = {
   nodes: ['kubelet', 'kube-proxy', 'bridge', 'loopback', 'host-local', 'portmap', 'pause', 'web'],
   traefik: ['traefik'],
   chart: ['helm'],
+  /** What bench/controller.ts measures ours beside; no test runs it. */
+  argo: ['rollouts-controller'],
   dns: ['coredns'],
   // No part of a cluster: the object store that test/contract/artifacts runs against.
   s3: ['versitygw'],
