@@ -44,19 +44,25 @@ export async function prepare(api: Api, releases: readonly [Release, Release]): 
 }
 
 /** `running`: its steps can be watched. `aborted`: it can be started again. `ended`: what it brought serves. */
-export type Canary = 'running' | 'aborted' | 'ended' | 'none';
+export type Canary = 'running' | 'aborted' | 'ended' | 'returned' | 'none';
 
 export async function canaryNow(api: Api): Promise<Canary> {
   const { deployment } = await api.ask<Last>(LAST, { team: TEAM, deployment: DEPLOYMENT });
   const rollout = deployment?.rollout;
   if (!rollout?.from) return 'none';
   if (rollout.finishedAt === null) return 'running';
-  return rollout.outcome === 'ABORTED' ? 'aborted' : 'ended';
+  if (rollout.outcome === 'ABORTED') return 'aborted';
+  return rollout.allowed.includes('ROLLBACK') ? 'ended' : 'returned';
 }
 
 interface Last {
   deployment: {
-    rollout: { from: { id: string } | null; finishedAt: string | null; outcome: string | null } | null;
+    rollout: {
+      from: { id: string } | null;
+      finishedAt: string | null;
+      outcome: string | null;
+      allowed: string[];
+    } | null;
   } | null;
 }
 
@@ -118,7 +124,7 @@ const LOOK = `query Demo($team: String!, $model: String!, $deployment: String!) 
   deployment(team: $team, name: $deployment) { ${SERVING} }
 }`;
 const LAST = `query DemoCanary($team: String!, $deployment: String!) {
-  deployment(team: $team, name: $deployment) { rollout { from { id } finishedAt outcome } }
+  deployment(team: $team, name: $deployment) { rollout { from { id } finishedAt outcome allowed } }
 }`;
 const CREATE_TEAM = `mutation DemoTeam($input: CreateTeamInput!) {
   createTeam(input: $input) { errors { message } }

@@ -11,7 +11,7 @@ export interface TriedDemo {
   /** Where its model is asked. */
   inferUrl: string;
   /** What became of its canary, which a person may have promoted or aborted in an earlier start. */
-  canary: 'running' | 'aborted' | 'ended' | 'none';
+  canary: 'running' | 'aborted' | 'ended' | 'returned' | 'none';
 }
 
 export interface Tried {
@@ -66,6 +66,11 @@ function tryTheCanary(canary: TriedDemo['canary'], clops: string): Try {
       return { what: 'Its canary was aborted. Start it again:', command: `${clops} retry vad` };
     case 'ended':
       return { what: 'Its canary has ended. Go back to what was stable before:', command: `${clops} rollback vad` };
+    case 'returned':
+      return {
+        what: 'It went back to its first version. Start the second one again:',
+        command: `${clops} deploy vad@2`,
+      };
     case 'none':
       return { what: 'Start its second version as a canary:', command: `${clops} deploy vad@2` };
   }

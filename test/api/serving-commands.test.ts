@@ -148,6 +148,12 @@ test('pause and resume are a state, abort takes the share away, retry begins aga
     stable: { version: { number: 1 } },
     rollout: { id: back.rollout?.id, outcome: 'FAST_ROLLED_BACK' },
   });
+  const twice = await lab.drive('rollbackDeployment', deployment?.id ?? '');
+  expect(twice.errors).toMatchObject([
+    { code: 'NOT_ALLOWED_NOW', message: expect.stringContaining('has gone back to version 1 already'), allowed: [] },
+  ]);
+  const still = (await lab.deployment('driven')).rollout;
+  expect([still?.id, still?.allowed.includes('ROLLBACK')]).toEqual([back.rollout?.id, false]);
   const old = await lab.drive('abortRollout', id);
   expect(old.errors).toMatchObject([
     { code: 'NOT_ALLOWED_NOW', message: expect.stringContaining('newer rollout'), allowed: [] },

@@ -27,6 +27,7 @@ test.each([
   ['running', 'Watch its canary:', 'rollouts watch vad'],
   ['aborted', 'Its canary was aborted. Start it again:', 'retry vad'],
   ['ended', 'Its canary has ended. Go back to what was stable before:', 'rollback vad'],
+  ['returned', 'It went back to its first version. Start the second one again:', 'deploy vad@2'],
   ['none', 'Start its second version as a canary:', 'deploy vad@2'],
 ] as const)('with a canary that is %s the table says what can be done now', (canary, what, command) => {
   const [, second] = thingsToTry({

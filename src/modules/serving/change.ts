@@ -15,6 +15,7 @@ export interface Who {
   operationId: string | null;
   at: Date;
   reason?: string | undefined;
+  isRollback?: boolean;
 }
 
 /** The row, locked until the transaction ends. Whatever is decided on it must be decided after this. */
@@ -170,6 +171,7 @@ export async function startRollout(
     stepTimes: {},
     weight: 0,
     pausedBeforeSeconds: 0,
+    isRollback: who.isRollback ?? false,
     operationId: who.operationId,
   });
   return { rolloutId, revisionId, number };

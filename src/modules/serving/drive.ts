@@ -31,7 +31,8 @@ function current(deployment: DeploymentRow, rollout: RolloutRow): RolloutVerb[] 
     return deployment.paused ? ['Resume'] : ['Pause'];
   const { paused, strategy, replicas } = deployment;
   const spec = { paused, replicas, ...(strategy && { strategy }) };
-  return allowedVerbs({ spec: spec as ModelDeployment['spec'], status: deployment.status });
+  const verbs = allowedVerbs({ spec: spec as ModelDeployment['spec'], status: deployment.status });
+  return rollout.isRollback ? verbs.filter((verb) => verb !== 'Rollback') : verbs;
 }
 
 interface Verb {

@@ -14,7 +14,10 @@ import { rollbackRule } from './rules.ts';
 import { pick } from './spec.ts';
 import { type DeploymentRow, revisions, rollouts } from './tables.ts';
 
-/** Back to a revision that was stable: the given one, else the last before the present. It is a new revision of the old hash. */
+/**
+ * Back to a revision that was stable: the given one, else the last before the present, but not from where a rollback has led.
+ * It is a new revision of the old hash.
+ */
 export const rollbackDeployment = command('rollbackDeployment', rollbackRule, async (ctx, input, run) => {
   const row = await load(ctx, deploymentsById, input.deployment);
   permit(ctx, 'DRIVE_ROLLOUT', row?.teamId ?? null);
@@ -23,11 +26,25 @@ export const rollbackDeployment = command('rollbackDeployment', rollbackRule, as
     const now = row && (await lockDeployment(tx, row.id));
     if (!now || now.goneAt) return noSuch(input.deployment);
     if (now.deleteRequestedAt) return deletingProblem(now, 'deployment');
+    const [present] = await tx.q
+      .select()
+      .from(rollouts)
+      .where(eq(rollouts.id, now.rolloutId ?? ''));
+    if (present?.isRollback && input.toRevision === undefined) {
+      const { version } = await modelAndVersion(inside(ctx, tx), now);
+      return isBackAlready(now, version.number);
+    }
     const target = await rollbackTarget(tx, now, input.toRevision);
     if (isProblems(target)) return target;
     const { versionId, runtime, resources, placement } = target;
     const of = await modelAndVersion(inside(ctx, tx), { ...now, versionId });
-    const who = { actorId: ctx.principal.actorId, operationId, at: new Date(ctx.clock.now()), reason: input.reason };
+    const who = {
+      actorId: ctx.principal.actorId,
+      operationId,
+      at: new Date(ctx.clock.now()),
+      reason: input.reason,
+      isRollback: true,
+    };
     const moved = await moveDeployment(
       tx,
       now,
@@ -43,6 +60,15 @@ export const rollbackDeployment = command('rollbackDeployment', rollbackRule, as
     };
   });
 });
+
+/** Who presses twice in an emergency would be sent forward again, to the version that they have just left. */
+const isBackAlready = ({ name, phase }: DeploymentRow, version: number) =>
+  problem(
+    'NOT_ALLOWED_NOW',
+    `${name} has gone back to version ${version} already. To go forward again, or further back, deploy the version that you want or name a revision.`,
+    ['deployment'],
+    { phase, allowed: [] },
+  );
 
 async function rollbackTarget(tx: Tx, now: DeploymentRow, asked: number | undefined) {
   const newest = await newestRevision(tx, now.id);

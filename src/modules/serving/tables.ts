@@ -133,6 +133,8 @@ export const rollouts = clops.table(
     pausedAt: moment('paused_at'),
     pausedBeforeSeconds: integer('paused_before_seconds').notNull(),
     abort: jsonb('abort').$type<AbortValue>(),
+    /** Asked for as a rollback, and not by deploying the older version. */
+    isRollback: boolean('is_rollback').notNull().default(false),
     operationId: text('operation_id'),
   },
   (t) => [

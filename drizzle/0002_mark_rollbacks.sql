@@ -1,0 +1,1 @@
+ALTER TABLE "clops"."rollouts" ADD COLUMN "is_rollback" boolean DEFAULT false NOT NULL;
