@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TOKEN } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
 import { aServingLab, type ServingLab } from '../support/serving.ts';
-import { start } from './terminal.ts';
+import { clops, start } from './terminal.ts';
 
 let lab: ServingLab;
 let home: string;
@@ -14,7 +14,7 @@ let home: string;
 beforeAll(async () => {
   lab = await aServingLab();
   home = await mkdtemp(join(tmpdir(), 'clops-wait-'));
-  await lab.register('vad', 2);
+  await lab.register('vad', 3);
 }, 60_000);
 afterAll(async () => {
   await lab.close();
@@ -38,3 +38,18 @@ test('after an abort, with the controller away for a while', async () => {
   expect(err).not.toContain('stays as it was');
   expect(exit, err).toBe(8);
 }, 90_000);
+
+test('a deploy says which rollout it ends, and that it keeps the steps', async () => {
+  await lab.deploy({ name: 'over', version: { number: 1 } });
+  await lab.untilPhase('over', 'HEALTHY');
+  await lab.deploy({ name: 'over', version: { number: 2 } });
+  await lab.untilRollout('over', 'PAUSED', 1);
+  const env = { CLOPS_URL: lab.api.url, CLOPS_TOKEN: TOKEN, XDG_CONFIG_HOME: home };
+  const over = await clops(['deploy', 'vad@3', '--name', 'over'], { env });
+  expect(over.out).toContain('vad@1 → vad@3');
+  expect(over.out).toContain('Ends the rollout to version 2.');
+  expect(over.err).toContain('Steps as before: 10 %, pause, 50 %, pause.\n');
+  const same = await clops(['deploy', 'vad@3', '--name', 'over'], { env });
+  expect(same.err).toContain('is as you want it already');
+  expect(same.err).not.toContain('Steps as before');
+}, 60_000);

@@ -10,7 +10,7 @@ import type { Context } from '../context.ts';
 import { CliError, EXIT, type Exit } from '../exit.ts';
 import { findModel, full, split, splitVersion } from '../names.ts';
 import { settle } from '../settle.ts';
-import { passage, rolloutLine } from '../shown/rollout.ts';
+import { passage, rolloutLine, stepList } from '../shown/rollout.ts';
 import { wholeNumber } from '../shown/text.ts';
 import { type StrategyFlags, strategyOf } from '../strategy.ts';
 import { findVersion } from './models.ts';
@@ -53,6 +53,8 @@ export async function deploy(context: Context, [ref = '']: string[], flags: Flag
   const label = full(deployment);
   // The same again: nothing was begun. It is said, because a person who waits for a rollout would wait in vain.
   if (operation?.state === 'SUCCEEDED') context.note(`${label} is as you want it already.`);
+  else if (!strategy && rollout && rollout.steps.length > 0)
+    context.note(`Steps as before: ${stepList(rollout.steps)}.`);
   if (flags.wait) {
     // Until the controller has looked, what is shown is what was there before: the abort that this deploy is to mend.
     if (operation && operation.state !== 'SUCCEEDED') {

@@ -16,6 +16,10 @@ function step({ setWeight, pause }: Spec): string {
   return seconds === null || seconds === undefined ? 'pause' : `pause ${span(seconds)}`;
 }
 
+/** `10 %, pause 30s, 50 %, pause`. */
+export const stepList = (steps: RolloutStateFragment['steps']): string =>
+  steps.map(({ spec }) => step(spec)).join(', ');
+
 const MARKS = { DONE: '✔', ACTIVE: '▸', WAITING: '·', SKIPPED: '»', FAILED: '✖' } as const;
 const TONES = { DONE: 'green', ACTIVE: 'bold', WAITING: 'dim', SKIPPED: 'dim', FAILED: 'red' } as const;
 

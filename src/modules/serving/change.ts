@@ -139,7 +139,9 @@ export async function startRollout(
   const revisionId = newId('Revision');
   const rolloutId = newId('Rollout');
   const { versionId, runtime, resources, placement } = next;
-  const { stable, canary } = deployment.status;
+  const { stable, canary, rollout } = deployment.status;
+  // What is on its way ends with this one, whatever is asked for: the list alone said so.
+  const ended = rollout && !rollout.outcome && rollout.hash !== hash ? canary : undefined;
   // Asked for during its canary, what is stable ends that: the way goes back from there.
   const left = stable?.hash === hash ? canary : undefined;
   const from = await newestOfHash(tx, deployment.id, (left ?? stable)?.hash);
@@ -164,7 +166,7 @@ export async function startRollout(
     startedAt: who.at,
     startedBy: who.actorId,
     phase: 'PENDING',
-    message: `${left ? `Ends the rollout to version ${left.version}. ` : ''}Not begun yet: the cluster has still to take it.`,
+    message: `${ended ? `Ends the rollout to version ${ended.version}. ` : ''}Not begun yet: the cluster has still to take it.`,
     reason: who.reason ?? null,
     stepIndex: 0,
     steps: stepsOf(next),
