@@ -32,7 +32,7 @@ const FRESH_MS = 200;
 interface Entry {
   /** Weights and generation that are programmed, and since when. */
   programmed?: { what: string; since: number };
-  sample?: { at: number; requests?: Weights; table?: Weights };
+  sample?: { at: number; requests?: Weights; table?: Weights; isUnread?: true };
   /** For a gateway that counts since its start. */
   window: RequestWindow;
   asking: boolean;
@@ -66,7 +66,7 @@ export function createTrafficWatch(options: {
       entry.sample = { at, ...(counts && backendsOf(md, counts, at, window)) };
     } catch (error) {
       log.debug({ err: error, key }, 'the gateway could not be asked for its counts');
-      entry.sample = { at: clock.monotonic() };
+      entry.sample = { at: clock.monotonic(), isUnread: true };
     } finally {
       entry.asking = false;
     }
@@ -90,11 +90,12 @@ export function createTrafficWatch(options: {
       const count = counting === 'Always' || (counting === 'WhileNew' && isNew);
       if (count && !entry.asking && now - (entry.sample?.at ?? Number.NEGATIVE_INFINITY) > FRESH_MS)
         void ask(key, md, entry);
-      const { requests, table } = entry.sample ?? {};
+      const { requests, table, isUnread = !entry.sample && entry.asking } = entry.sample ?? {};
       return {
         programmedForMs: entry.programmed ? now - entry.programmed.since : 0,
         ...(requests && { requests }),
         ...(table && { table }),
+        ...(isUnread && { isUnread }),
       };
     },
     forget: (key) => entries.delete(key),

@@ -45,7 +45,7 @@ export interface World {
   /** Fate of the pods of a version; `ready` unless said otherwise. */
   fates: Map<number, Fate>;
   /** Requests that the gateway claims, by role, for the present weights; undefined: as the weights divide 1000. */
-  requests: { value: { stable: number; canary: number } | 'fair' | 'none' };
+  requests: { value: { stable: number; canary: number } | 'fair' | 'none' | 'unread' };
   /** Every pair of weights that a route ever had. */
   weights: { stable: number; canary: number }[];
 }
@@ -383,9 +383,10 @@ export async function startGateway(cluster: ClusterPort, world: World) {
     return { stable: stable?.weight ?? 0, canary: canary?.weight ?? 0 };
   };
   const metrics = http.createServer((_, response) => {
+    const { value } = world.requests;
+    if (value === 'unread') return response.writeHead(500).end();
     for (const route of routes.list()) {
       const weights = weightsOf(route);
-      const { value } = world.requests;
       const counted = value === 'fair' ? { stable: weights.stable * 10, canary: weights.canary * 10 } : value;
       for (const role of ['stable', 'canary'] as const) {
         const labels = `{namespace="${route.metadata.namespace}",route="${route.metadata.name}",rule="clops",backend="${route.metadata.name}-${role}"}`;
@@ -394,7 +395,7 @@ export async function startGateway(cluster: ClusterPort, world: World) {
         else response.write(`clops_gateway_weight_requests${labels} 0\n`);
       }
     }
-    response.end();
+    return response.end();
   });
   await new Promise<void>((resolve) => metrics.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(metrics.address() as AddressInfo).port}/metrics`;

@@ -305,6 +305,17 @@ describe('what is wrong shows in its own words, and stable goes on', () => {
     });
   });
 
+  it('goes on while the counts cannot be read, says that and not that there are none, and counts when they can', async () => {
+    lab.requests.value = 'unread';
+    await lab.deploy(2);
+    const verified = ({ conditions }: ModelDeploymentStatus) =>
+      conditions?.find(({ type }) => type === 'TrafficVerified');
+    const status = await pausedAt(1);
+    expect(verified(status)?.message).toMatch(/counts could not be read just now/);
+    lab.requests.value = 'fair';
+    await lab.until((later) => expect(verified(later)).toMatchObject({ status: 'True' }), 20_000);
+  });
+
   it('a runtime that does not exist', async () => {
     const verified = (status: ModelDeploymentStatus) =>
       status.conditions?.find(({ type }) => type === 'TrafficVerified');

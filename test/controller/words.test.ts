@@ -55,6 +55,12 @@ it('no requests are not a gateway that does not count', () => {
   expect(judged({ programmedForMs: 0 })).toMatch(/being counted/);
   expect(judged({ programmedForMs: 0, requests: { stable: 6, canary: 1 } })).toMatch(/being counted/);
   expect(judged({})).toMatch(/this gateway does not say/);
+  expect(judged({ isUnread: true })).toBe(
+    "The share could not be counted: the gateway's counts could not be read just now.",
+  );
+  expect(judgeTraffic(weights, false, { programmedForMs: 0 }).message).toBe(
+    'The gateway has not taken the weights yet.',
+  );
   expect(judged({ table: weights })).toMatch(/nobody has sent a request since the weights changed/);
   expect(judged({ table: weights, requests: { stable: 0, canary: 0 } })).toMatch(/nobody has sent a request/);
   expect(judged({ table: weights, requests: { stable: 6, canary: 1 } })).toMatch(/7 of the 50 requests/);

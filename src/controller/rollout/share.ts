@@ -35,6 +35,7 @@ export function isShareWithin(weight: number, requests: Weights): boolean {
   return weight / 100 >= low && weight / 100 <= high;
 }
 
+const NOT_TAKEN = 'The gateway has not taken the weights yet.';
 /** Said from when the weights are given until they are judged, however the requests trickle in: one state, one sentence. */
 const COUNTING = 'The gateway was given the weights; the requests on each side are being counted.';
 const NOT_COUNTED = 'The share could not be counted:';
@@ -46,8 +47,8 @@ export function judgeTraffic(weights: Weights, isProgrammed: boolean, traffic: T
     message,
     proceed,
   });
-  const { requests, table, programmedForMs } = traffic;
-  if (!isProgrammed) return unknown('NotProgrammed', COUNTING, false);
+  const { requests, table, isUnread, programmedForMs } = traffic;
+  if (!isProgrammed) return unknown('NotProgrammed', NOT_TAKEN, false);
   if (table && (table.stable !== weights.stable || table.canary !== weights.canary)) {
     const words = `The gateway still gives ${table.canary} % to the canary and not ${weights.canary} %.`;
     return unknown('GatewayBehind', words, false);
@@ -59,7 +60,9 @@ export function judgeTraffic(weights: Weights, isProgrammed: boolean, traffic: T
   if (total < needed && !waited) return unknown('NotCounted', COUNTING, false);
   // A gateway that tells its table does count: it has no series of requests before the first one.
   if (!requests && !table) {
-    const words = 'The share is not counted: this gateway does not say how many requests went where.';
+    const words = isUnread
+      ? `${NOT_COUNTED} the gateway's counts could not be read just now.`
+      : 'The share is not counted: this gateway does not say how many requests went where.';
     return unknown('NotCounted', words, true);
   }
   if (total === 0)

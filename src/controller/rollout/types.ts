@@ -69,6 +69,8 @@ export interface TrafficState {
   requests?: Weights;
   /** The weights in the gateway's own table. */
   table?: Weights;
+  /** The gateway should say what it counted, and did not the last time: which is no gateway without counts. */
+  isUnread?: true;
 }
 
 export interface Observed {

@@ -55,9 +55,14 @@ async function scrape(url: string): Promise<string> {
     }
     return text;
   } catch (error) {
-    const cause = error instanceof Error ? error.message : String(error);
+    const cause = causeOf(error);
     throw new Unavailable('METRICS_UNAVAILABLE', `The gateway's metrics could not be read: ${cause}.`, {
       cause: error,
     });
   }
+}
+
+function causeOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.name === 'TimeoutError' ? `no answer within ${TIMEOUT_MS / 1000} s` : error.message;
 }
