@@ -64,11 +64,11 @@ capabilities: {drop: [ALL]}
 - {name: CLOPS_METRICS_PORT, value: "4001"}
 - {name: CLOPS_SECRETS_DIR, value: /var/run/clops/secrets}
 - {name: CLOPS_MAX_ARTIFACT_BYTES, value: {{ .Values.api.maxArtifactBytes | int64 | quote }}}
-{{- with .Values.artifacts.s3 }}
+{{- with .Values.artifacts.s3 }}{{/* What is not there: values of a release that was made by an older chart. */}}
 {{- if .bucket }}
 {{- $keys := required "artifacts.s3.bucket needs artifacts.s3.existingSecret: the name of a Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY." .existingSecret }}
-- {name: CLOPS_ARTIFACTS, value: {{ printf "s3://%s/%s" .bucket .prefix | quote }}}
-- {name: AWS_REGION, value: {{ .region | quote }}}
+- {name: CLOPS_ARTIFACTS, value: {{ printf "s3://%s/%s" .bucket (.prefix | default "") | quote }}}
+- {name: AWS_REGION, value: {{ .region | default "us-east-1" | quote }}}
 {{- with .endpoint }}
 - {name: AWS_ENDPOINT_URL_S3, value: {{ . | quote }}}
 {{- end }}
@@ -105,7 +105,8 @@ spec:
   replicas: {{ .values.replicas }}
   revisionHistoryLimit: 3
   {{- with .strategy }}
-  strategy: {type: {{ . }}}
+  {{- /* `null` takes away what the API server has filled in for another type, and would refuse beside this one. */}}
+  strategy: {type: {{ . }}, rollingUpdate: null}
   {{- end }}
   selector:
     matchLabels:
