@@ -9,6 +9,9 @@ import type { Services } from '../graphql/context.ts';
 /** Seconds. A list of the graph takes some milliseconds; what takes longer than 10 s was ended by a limit. */
 const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
+/** Whoever asks oftener gets the same number: asking costs a statement on the connections of the API. */
+const KNOWN_FOR_MS = 5_000;
+
 /** An operation by what it asks for: the field at its root, or `several`. */
 export interface Asked {
   type: string;
@@ -63,7 +66,7 @@ export function createApiMetrics(
 
   const operations = new Counter({
     name: 'clops_api_operations_total',
-    help: 'GraphQL operations answered, subscriptions when they begin, by root field and by the code of their first error.',
+    help: 'GraphQL operations answered, subscriptions when they begin or are refused, by root field and by the code of their first error.',
     labelNames: ['type', 'field', 'code'],
     registers,
   });
@@ -86,6 +89,13 @@ export function createApiMetrics(
     labelNames: ['method', 'code'],
     registers,
   });
+
+  let oldest: { at: number; found: Promise<Date | null> } | undefined;
+  const unpublished = (): Promise<Date | null> => {
+    const at = clock.monotonic();
+    if (!oldest || at - oldest.at > KNOWN_FOR_MS) oldest = { at, found: oldestUnpublished(db) };
+    return oldest.found;
+  };
 
   /** What cannot be asked just now is no number. */
   const gauge = (name: string, help: string, read: () => number | Promise<number>): void => {
@@ -111,7 +121,7 @@ export function createApiMetrics(
   gauge(
     'clops_unpublished_seconds',
     'How long the oldest change waits of which the cluster was not told; 0: none.',
-    () => oldestUnpublished(db).then((since) => (since ? Math.max(0, clock.now() - since.getTime()) / 1000 : 0)),
+    () => unpublished().then((since) => (since ? Math.max(0, clock.now() - since.getTime()) / 1000 : 0)),
   );
   new Gauge({
     name: 'clops_database_connections',

@@ -5,7 +5,8 @@
  */
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { GraphQLError, type GraphQLSchema, getOperationAST, parse, validate } from 'graphql';
+import { type ExecutionArgs, GraphQLError, type GraphQLSchema, getOperationAST, parse, validate } from 'graphql';
+import type { Context, SubscribePayload } from 'graphql-ws';
 import { useServer } from 'graphql-ws/use/ws';
 import { WebSocketServer } from 'ws';
 import type { Ctx, Principal } from '../graphql/context.ts';
@@ -14,7 +15,7 @@ import { checkLimits, LIMITS } from '../graphql/gate.ts';
 import { newId } from '../lib/id.ts';
 import type { Log } from '../lib/log.ts';
 import type { Authenticate } from './authenticate.ts';
-import { type ApiMetrics, askedFor } from './metrics.ts';
+import { type ApiMetrics, askedFor, NOT_UNDERSTOOD } from './metrics.ts';
 
 const MAX_MESSAGE_BYTES = 256 * 1024;
 /** What a client gets to answer the goodbye. One that is frozen never does, and would hold the end up for half a minute. */
@@ -38,6 +39,8 @@ type Extra = Record<PropertyKey, unknown> & {
   principal?: Principal;
   /** Subscriptions of this socket: how each stops being counted. */
   open?: Map<string, () => void>;
+  /** Of those, what could not begin, and is yet to be told so. */
+  failed?: Set<string>;
 };
 
 export function serveWebSocket(options: WebSocketOptions): { close(): Promise<void> } {
@@ -55,6 +58,59 @@ export function serveWebSocket(options: WebSocketOptions): { close(): Promise<vo
   server.on('upgrade', onUpgrade);
 
   const refusal = (message: string, code: string) => [new GraphQLError(message, { extensions: { code } })];
+
+  /** What is to be run, or why it is refused. */
+  function admit(ctx: Context<{ authorization?: unknown }, Extra>, id: string, payload: SubscribePayload) {
+    const { principal } = ctx.extra;
+    if (!principal) return refusal('Authenticate first.', 'UNAUTHENTICATED');
+    if (id.length > 100) return refusal('The operation id is longer than 100 characters.', 'BAD_REQUEST');
+    // This one is among them already.
+    if (Object.keys(ctx.subscriptions).length > LIMITS.maxSubscriptionsPerSocket) {
+      return refusal(
+        `A socket takes at most ${LIMITS.maxSubscriptionsPerSocket} subscriptions at once.`,
+        'LIMIT_EXCEEDED',
+      );
+    }
+    const requestId = newId('Operation').slice(3);
+    const mask = (errors: readonly GraphQLError[]) =>
+      fewErrors(errors).map((e) => toError(formatError(e, undefined, requestId, log)));
+    let document: ReturnType<typeof parse>;
+    try {
+      document = parse(payload.query, { maxTokens: LIMITS.maxTokens });
+    } catch (error) {
+      return refusal(error instanceof Error ? error.message : 'Not GraphQL.', 'GRAPHQL_PARSE_FAILED');
+    }
+    const operation = getOperationAST(document, payload.operationName);
+    if (!operation) return refusal('Name the operation that is meant.', 'OPERATION_RESOLUTION_FAILURE');
+    if (operation.operation !== 'subscription') {
+      return refusal(
+        'WebSockets take subscriptions only; send queries and mutations over HTTP.',
+        'OPERATION_NOT_SUPPORTED',
+      );
+    }
+    const variables = payload.variables ?? {};
+    const errors = validate(schema, document, undefined, { maxErrors: 5 });
+    if (errors.length > 0) return mask(errors);
+    const tooLarge = checkLimits(schema, document, payload.operationName, variables);
+    if (tooLarge.length > 0) return mask(tooLarge);
+    if (metrics) {
+      ctx.extra.open ??= new Map();
+      ctx.extra.open.get(id)?.();
+      ctx.extra.open.set(id, metrics.subscribed(askedFor(document, operation)));
+    }
+    return {
+      schema,
+      document,
+      operationName: payload.operationName,
+      variableValues: variables,
+      contextValue: context(principal, requestId),
+    };
+  }
+
+  function count({ document, operationName }: Pick<ExecutionArgs, 'document' | 'operationName'>, code: string): void {
+    const operation = getOperationAST(document, operationName);
+    if (operation) metrics?.answered(askedFor(document, operation), code, 0);
+  }
 
   const disposable = useServer<{ authorization?: unknown }, Extra>(
     {
@@ -77,52 +133,14 @@ export function serveWebSocket(options: WebSocketOptions): { close(): Promise<vo
         return true;
       },
       onSubscribe: (ctx, id, payload) => {
-        const { principal } = ctx.extra;
-        if (!principal) return refusal('Authenticate first.', 'UNAUTHENTICATED');
-        if (id.length > 100) return refusal('The operation id is longer than 100 characters.', 'BAD_REQUEST');
-        // This one is among them already.
-        if (Object.keys(ctx.subscriptions).length > LIMITS.maxSubscriptionsPerSocket) {
-          return refusal(
-            `A socket takes at most ${LIMITS.maxSubscriptionsPerSocket} subscriptions at once.`,
-            'LIMIT_EXCEEDED',
-          );
-        }
-        const requestId = newId('Operation').slice(3);
-        const mask = (errors: readonly GraphQLError[]) =>
-          fewErrors(errors).map((e) => toError(formatError(e, undefined, requestId, log)));
-        let document: ReturnType<typeof parse>;
-        try {
-          document = parse(payload.query, { maxTokens: LIMITS.maxTokens });
-        } catch (error) {
-          return refusal(error instanceof Error ? error.message : 'Not GraphQL.', 'GRAPHQL_PARSE_FAILED');
-        }
-        const operation = getOperationAST(document, payload.operationName);
-        if (!operation) return refusal('Name the operation that is meant.', 'OPERATION_RESOLUTION_FAILURE');
-        if (operation.operation !== 'subscription') {
-          return refusal(
-            'WebSockets take subscriptions only; send queries and mutations over HTTP.',
-            'OPERATION_NOT_SUPPORTED',
-          );
-        }
-        const variables = payload.variables ?? {};
-        const errors = validate(schema, document, undefined, { maxErrors: 5 });
-        if (errors.length > 0) return mask(errors);
-        const tooLarge = checkLimits(schema, document, payload.operationName, variables);
-        if (tooLarge.length > 0) return mask(tooLarge);
-        if (metrics) {
-          const asked = askedFor(document, operation);
-          metrics.answered(asked, 'OK', 0);
-          ctx.extra.open ??= new Map();
-          ctx.extra.open.get(id)?.();
-          ctx.extra.open.set(id, metrics.subscribed(asked));
-        }
-        return {
-          schema,
-          document,
-          operationName: payload.operationName,
-          variableValues: variables,
-          contextValue: context(principal, requestId),
-        };
+        const admitted = admit(ctx, id, payload);
+        if (Array.isArray(admitted)) metrics?.answered(NOT_UNDERSTOOD, String(admitted[0]?.extensions['code']), 0);
+        return admitted;
+      },
+      onOperation: (ctx, id, _payload, args, result) => {
+        ctx.extra.failed ??= new Set();
+        if (Symbol.asyncIterator in result) count(args, 'OK');
+        else ctx.extra.failed.add(id);
       },
       onComplete: (ctx, id) => {
         ctx.extra.open?.get(id)?.();
@@ -131,14 +149,14 @@ export function serveWebSocket(options: WebSocketOptions): { close(): Promise<vo
       onDisconnect: (ctx) => {
         for (const end of ctx.extra.open?.values() ?? []) end();
         ctx.extra.open?.clear();
+        ctx.extra.failed?.clear();
       },
-      onNext: (_ctx, _id, _payload, args, result) => {
+      onNext: (ctx, id, _payload, args, result) => {
         if (!result.errors) return undefined;
         const { requestId } = args.contextValue as Ctx;
-        return {
-          ...result,
-          errors: fewErrors(result.errors).map((e) => toError(formatError(e, undefined, requestId, log))),
-        };
+        const errors = fewErrors(result.errors).map((e) => toError(formatError(e, undefined, requestId, log)));
+        if (ctx.extra.failed?.delete(id)) count(args, String(errors[0]?.extensions['code']));
+        return { ...result, errors };
       },
       onError: (_ctx, _id, _payload, errors) =>
         errors.map((e) =>

@@ -69,6 +69,32 @@ test('subscriptions while they are open, also those whose socket breaks', async 
   await eventually(async () => expect(await open()).toBe(0));
 });
 
+test('subscriptions that are refused, or cannot begin, with their code', async () => {
+  const socket = t.socket();
+  const told = (query: string): Promise<unknown> =>
+    new Promise((resolve) => {
+      socket.subscribe({ query }, { next: ({ errors = [] }) => resolve(errors[0]), error: resolve, complete() {} });
+    });
+  const refused = await count('type="invalid",field="",code="GRAPHQL_VALIDATION_FAILED"');
+  const begun = await count('type="subscription",field="events",code="OK"');
+  await told('subscription { noSuchField }');
+  expect(await count('type="invalid",field="",code="GRAPHQL_VALIDATION_FAILED"')).toBe(refused + 1);
+  await told('{ teams { nodes { name } } }');
+  expect(await count('type="invalid",field="",code="OPERATION_NOT_SUPPORTED"')).toBe(1);
+  expect(await told('subscription { events(where: { team: "not-there" }) { __typename } }')).toBeDefined();
+  expect(await count('type="subscription",field="events",code="NOT_FOUND"')).toBe(1);
+  expect(await count('type="subscription",field="events",code="OK"')).toBe(begun);
+  await socket.dispose();
+});
+
+test('what is asked often asks the database once', async () => {
+  let asked = 0;
+  const stop = t.services.db.onStatement((name) => name === 'oldestUnpublished' && asked++);
+  await Promise.all(Array.from({ length: 20 }, () => t.metrics.text()));
+  stop();
+  expect(asked).toBeLessThanOrEqual(1);
+});
+
 test('artifacts by method and status', async () => {
   const at = `${t.api.url}/artifacts/sha256:${'0'.repeat(64)}`;
   await fetch(at, { headers: { authorization: `Bearer ${TOKEN}` } });
@@ -103,9 +129,11 @@ test('what the database alone knows is no number while that is away, and the res
     expect(await other.metrics.text()).toMatch(/^clops_unpublished_seconds 0$/m);
     if (line) line.accepts = false;
     line?.cut();
-    const text = await other.metrics.text();
-    expect(text).toMatch(/^clops_unpublished_seconds Nan$/im);
-    expect(text).toMatch(/^clops_event_log_lag_seconds \d/m);
+    await eventually(async () => {
+      const text = await other.metrics.text();
+      expect(text).toMatch(/^clops_unpublished_seconds Nan$/im);
+      expect(text).toMatch(/^clops_event_log_lag_seconds \d/m);
+    });
   } finally {
     if (line) line.accepts = true;
     await other.close();
