@@ -111,7 +111,7 @@ export async function createHttp(options: HttpOptions): Promise<{ app: FastifyIn
     if (status >= 500 && !(error instanceof Unavailable))
       log.error({ err: error, requestId: request.id }, 'a request failed');
     const message = status >= 500 && !(error instanceof Unavailable) ? `Internal error ${request.id}.` : error.message;
-    if (error instanceof Unavailable) reply.header('retry-after', RETRY_AFTER_S);
+    if (error instanceof Unavailable && !error.isLasting) reply.header('retry-after', RETRY_AFTER_S);
     void reply.code(status).send({ error: message, requestId: request.id });
   });
   app.setNotFoundHandler((request, reply) => {

@@ -142,6 +142,7 @@ const CODES: Readonly<Record<number, string>> = {
   409: 'CONFLICT',
   413: 'LIMIT_EXCEEDED',
   422: 'DIGEST_MISMATCH',
+  503: 'STORE_UNAVAILABLE',
   507: 'STORE_UNAVAILABLE',
 };
 
@@ -154,7 +155,12 @@ async function refusal(response: Response): Promise<ClopsFault> {
     // Not JSON: in its own words.
   }
   const code = CODES[response.status] ?? CLIENT_CODES.NOT_THE_API;
-  return new ClopsFault(code, message || `The artifact store answered ${response.status}.`, {
+  // What HEAD is answered has no words.
+  const unsaid =
+    response.status === 503
+      ? 'The artifact store cannot be used just now; /readyz?verbose of the API says why.'
+      : `The artifact store answered ${response.status}.`;
+  return new ClopsFault(code, message || unsaid, {
     // 409: somebody else sends the same bytes, and it stands elsewhere than `head` said. 507: a person has to make room.
     retryable: (response.status >= 500 && response.status !== 507) || response.status === 409,
   });

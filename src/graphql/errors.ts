@@ -45,7 +45,8 @@ export function formatError(error: GraphQLError, known: unknown, requestId: stri
       original instanceof Unavailable || original instanceof Fault
         ? original.message
         : withoutSuggestions(error.message);
-    return { message, ...place, extensions: { code, requestId, ...(RETRYABLE.has(code) && { retryable: true }) } };
+    const retryable = RETRYABLE.has(code) && !(original instanceof Unavailable && original.isLasting);
+    return { message, ...place, extensions: { code, requestId, ...(retryable && { retryable }) } };
   }
   // An error of graphql itself (a bad variable, a rule of validation) has no original and no code.
   if (!original && !error.path) {

@@ -48,14 +48,17 @@ export function invalid(path: readonly string[], constraint: string, message: st
 }
 
 /**
- * A failure of something outside (database, cluster, metrics, object store) that the caller may repeat. Its code is
+ * A failure of something outside (database, cluster, metrics, object store), which the caller may mostly repeat. Its code is
  * part of the API; its message is for people and names no host.
  */
 export class Unavailable extends Error {
   readonly code: 'DATABASE_UNAVAILABLE' | 'CLUSTER_UNAVAILABLE' | 'METRICS_UNAVAILABLE' | 'STORE_UNAVAILABLE';
-  constructor(code: Unavailable['code'], message: string, options?: ErrorOptions) {
+  /** Waiting does not mend it, a person does. */
+  readonly isLasting: boolean;
+  constructor(code: Unavailable['code'], message: string, options?: ErrorOptions & { isLasting?: boolean }) {
     super(message, options);
     this.name = 'Unavailable';
     this.code = code;
+    this.isLasting = options?.isLasting ?? false;
   }
 }

@@ -4,9 +4,13 @@ import { join } from 'node:path';
 import type { HealthCheck } from '../api/health.ts';
 import type { Config, ObjectStoreConfig } from '../config.ts';
 import { systemClock } from '../lib/clock.ts';
+import type { Log } from '../lib/log.ts';
 import type { ArtifactStore } from '../platform/artifacts/port.ts';
 import type { AddressForPods, UrlSigner } from '../platform/artifacts/sign.ts';
 import type { Parts } from '../start/run.ts';
+
+/** Asked once for each of the two things that an address needs: pauses and rollbacks wait behind it. */
+const ADDRESS = { patienceMs: 1_000, tries: 1 };
 
 export interface Artifacts {
   artifacts: ArtifactStore;
@@ -29,16 +33,17 @@ export async function artifactsOf({ config, log, lifetime }: Parts, signer: UrlS
     import('../platform/artifacts/s3/store.ts'),
     import('../platform/artifacts/s3/check.ts'),
   ]);
-  const objects = await objectsOf(objectStore);
-  lifetime.atEnd('artifact store', () => objects.close());
+  const [objects, hasty] = [await objectsOf(objectStore, log), await objectsOf(objectStore, log, ADDRESS)];
+  for (const one of [objects, hasty]) lifetime.atEnd('artifact store', () => one.close());
   const { prefix } = objectStore;
   const artifacts = createS3Artifacts({ objects, prefix, maxBytes });
+  const { addressOf } = createS3Artifacts({ objects: hasty, prefix, maxBytes });
   return {
     artifacts,
     async addressForPods(digest, expiresAtMs) {
       const seconds = Math.floor((expiresAtMs - systemClock.now()) / 1000);
       try {
-        const address = await artifacts.addressOf(digest, seconds);
+        const address = await addressOf(digest, seconds);
         if (address !== null) return address;
       } catch (err) {
         log.warn(
@@ -58,20 +63,33 @@ export async function artifactsOf({ config, log, lifetime }: Parts, signer: UrlS
   };
 }
 
-async function objectsOf({ bucket, endpoint, region, keys, credentialsFile }: ObjectStoreConfig) {
+async function objectsOf(
+  { bucket, endpoint, region, keys, credentialsFile = '' }: ObjectStoreConfig,
+  log: Log,
+  limits: { patienceMs?: number; tries?: number } = {},
+) {
   const [{ createObjects }, { credentialsIn }] = await Promise.all([
     import('../platform/artifacts/s3/objects.ts'),
     import('../platform/artifacts/s3/credentials.ts'),
   ]);
-  const credentials = keys ? async () => keys : credentialsIn(credentialsFile ?? '');
-  return createObjects({ endpoint, region, bucket, credentials });
+  const inFile = credentialsIn(credentialsFile);
+  const credentials = async () => {
+    if (keys) return keys;
+    try {
+      return await inFile();
+    } catch (err) {
+      log.warn({ err }, 'the keys of the artifact store cannot be read');
+      throw err;
+    }
+  };
+  return createObjects({ endpoint, region, bucket, credentials, ...limits });
 }
 
 /** What keeps the store from being used, in words. */
-export async function troubleWithArtifacts({ objectStore }: Config) {
+export async function troubleWithArtifacts({ objectStore }: Config, log: Log) {
   if (!objectStore) return undefined;
   const { troubleWithStore } = await import('../platform/artifacts/s3/check.ts');
-  const objects = await objectsOf(objectStore);
+  const objects = await objectsOf(objectStore, log);
   try {
     return await troubleWithStore(objects, objectStore.prefix);
   } finally {

@@ -3,7 +3,8 @@
  * does not mend is refused at once, everywhere. What is merely away is refused where a person looks on (the first `npm
  * start` has a typing error more often than a cluster that is just being restarted) and waited for in production, where
  * everything may be restarted at the same time: half a minute for a Postgres, without which there is nothing to serve, and
- * not at all for a cluster, whose caches heal by themselves while reads answer what they can, or for a store of artifacts.
+ * not at all for a cluster, whose caches heal by themselves while reads answer what they can. A store of artifacts is for
+ * artifacts alone: in production whatever is the matter with it is only said.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConfigError, withoutPassword } from '../config.ts';
@@ -32,16 +33,22 @@ export async function preflight(parts: Parts, { patient, secrets = [] }: Preflig
   if (parts.config.databaseUrl !== undefined) await checkDatabase(parts, parts.config.databaseUrl, patient);
 }
 
-/** Like a cluster it is not waited for: all but artifacts can be served without it. */
+/**
+ * Not waited for, and in production nothing of it is refused: all but artifacts can be served without it, and of a bucket that
+ * is full or whose keys were exchanged a restart would take rollouts away as well, and the sweep that makes room.
+ */
 async function checkArtifacts({ config, log, report }: Parts, { patient }: PreflightOptions): Promise<void> {
   const { troubleWithArtifacts } = await import('./artifacts.ts');
-  const trouble = await troubleWithArtifacts(config);
+  const trouble = await troubleWithArtifacts(config, log);
   if (trouble === undefined) return;
-  const setting = `CLOPS_ARTIFACTS=${config.objectStore?.address}`;
-  if (!trouble.mayPass) throw new ConfigError(`${setting}: ${trouble.words}`);
-  if (!patient) throw new Refusal(`${setting}: ${trouble.words}`);
-  log.warn({ trouble: trouble.words }, 'the artifact store is away: going on, artifacts are refused until it answers');
-  report.note(`${setting}: ${trouble.words} Going on; artifacts are refused until it answers.`);
+  const said = `CLOPS_ARTIFACTS=${config.objectStore?.address}: ${trouble.words}`;
+  if (!patient && !trouble.mayPass) throw new ConfigError(said);
+  if (!patient && !trouble.isFull) throw new Refusal(said);
+  log.warn(
+    { trouble: trouble.words },
+    'the artifact store cannot be used: going on, artifacts are refused until it can',
+  );
+  report.note(`${said} Going on; artifacts are refused until that is mended.`);
 }
 
 export async function checkCluster({ config, log, report }: Parts, { patient }: PreflightOptions): Promise<void> {

@@ -11,6 +11,7 @@ import { createStoreCheck } from '../../src/platform/artifacts/s3/check.ts';
 import { createObjects, type Objects } from '../../src/platform/artifacts/s3/objects.ts';
 import { createS3Artifacts } from '../../src/platform/artifacts/s3/store.ts';
 import { anObjectStore, KEYS, type ObjectStore, REGION } from '../contract/artifacts/objectStore.ts';
+import { aSlowLine, holdingFirst, type SlowLine } from '../contract/artifacts/slowLine.ts';
 import { missingPrograms } from '../kubernetes/build/build.ts';
 import { anApi, type TestApi, TOKEN } from '../support/api.ts';
 
@@ -24,12 +25,15 @@ describe.skipIf(missing)(`an API with a bucket${missing && ` (not built: ${missi
   let objects: Objects;
   let folder: string;
   let t: TestApi;
+  let line: SlowLine;
+  let keys: { accessKeyId: string; secretAccessKey: string } = KEYS;
   let now = 0;
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'clops-bucket-'));
     server = await anObjectStore();
     await server.makeBucket('models');
-    objects = createObjects({ endpoint: server.url, region: REGION, bucket: 'models', credentials: async () => KEYS });
+    line = await aSlowLine(server.url);
+    objects = createObjects({ endpoint: line.url, region: REGION, bucket: 'models', credentials: async () => keys });
     const check = createStoreCheck(objects, '', () => (now += 60_000));
     t = await anApi({
       artifacts: createS3Artifacts({ objects, prefix: '', maxBytes: 64 * 1024 ** 2 }),
@@ -37,10 +41,15 @@ describe.skipIf(missing)(`an API with a bucket${missing && ` (not built: ${missi
     });
     await t.ask('mutation { createTeam(input: { name: "speech" }) { team { id } } }');
   });
-  afterEach(() => server.start());
+  afterEach(async () => {
+    keys = KEYS;
+    line.before = () => undefined;
+    await server.start();
+  });
   afterAll(async () => {
     await t?.close();
     await objects?.close();
+    await line?.close();
     await server?.close();
     rmSync(folder, { recursive: true, force: true });
   });
@@ -99,6 +108,41 @@ describe.skipIf(missing)(`an API with a bucket${missing && ` (not built: ${missi
     expect(await (await fetch(`${t.api.url}/readyz?verbose`)).text()).toContain('[+]artifact-store ok');
   });
 
+  const upload = async (): Promise<string> => {
+    const bytes = randomBytes(1_000);
+    expect((await fetch(at(digestOf(bytes)), { method: 'PUT', headers, body: bytes })).status).toBe(201);
+    return digestOf(bytes);
+  };
+
+  test('registers no version of bytes that are being removed', async () => {
+    const digest = await upload();
+    const { reached, letGo } = holdingFirst(line, (what) => what.startsWith('DELETE /models/sha256/'));
+    const sweeping = createS3Artifacts({ objects, prefix: '', maxBytes: 1 });
+    const removal = sweeping.removeUnused({ digest, complete: true }, Number.POSITIVE_INFINITY);
+    await reached;
+    const { data, errors = [] } = await register('removed', digest, 'CUSTOM');
+    expect(data?.createModelVersion ?? null).toBeNull();
+    expect(errors[0]).toMatchObject({
+      message: expect.stringContaining('are being removed just now. Try again in a minute.'),
+      extensions: { code: 'STORE_UNAVAILABLE', retryable: true },
+    });
+    letGo();
+    expect(await removal).toBe(true);
+    expect((await register('gone', digest, 'CUSTOM')).data.createModelVersion).toEqual({
+      version: null,
+      errors: [{ message: expect.stringContaining('Upload the artifact first') }],
+    });
+  });
+
+  test('does not ask for a repetition where only a person helps, and names no file', async () => {
+    keys = { ...KEYS, secretAccessKey: 'another' };
+    const { errors = [] } = await register('wrong-keys', digestOf(randomBytes(1)));
+    expect(errors[0]).toMatchObject({ message: expect.stringContaining('SignatureDoesNotMatch') });
+    expect(errors[0]?.extensions).not.toHaveProperty('retryable');
+    const answer = await fetch(at(digestOf(randomBytes(1))), { headers });
+    expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, null]);
+  });
+
   test('ends the connection of an upload that nobody reads any more', async () => {
     const digest = digestOf(randomBytes(1));
     await server.stop();
@@ -125,5 +169,23 @@ describe.skipIf(missing)(`an API with a bucket${missing && ` (not built: ${missi
     await stopped;
     await client.close();
     expect((await fetch(at(uploaded.digest), { method: 'HEAD', headers })).status).toBe(200);
+  });
+
+  test('while the store takes what is sent and does not answer, only what needs it waits', async () => {
+    const digest = await upload();
+    const asked = Promise.withResolvers<void>();
+    let count = 0;
+    line.before = (what) => {
+      if (!what.startsWith('PUT ')) return undefined;
+      if (++count === 12) asked.resolve();
+      return new Promise(() => {});
+    };
+    const waiting = Array.from({ length: 12 }, (_, n) => register(`hangs-${n}`, digest, 'CUSTOM'));
+    await asked.promise;
+    expect(await t.send('{ teams { nodes { name } } }')).toMatchObject({ data: { teams: { nodes: [{}] } } });
+    expect(t.services.db.connections()).toMatchObject({ used: 0, waiting: 0 });
+    await line.close(); // What it holds breaks off, and nothing listens any more.
+    for (const { errors = [] } of await Promise.all(waiting))
+      expect(errors[0]?.extensions).toMatchObject({ code: 'STORE_UNAVAILABLE', retryable: true });
   });
 });

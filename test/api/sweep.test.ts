@@ -111,37 +111,6 @@ test('bytes of a version that is registered while the sweep runs stay, whichever
     expect((await artifacts.head(digest))?.complete ?? false, digest).toBe(digest === registered);
 });
 
-test('another process cannot register a version of bytes that are being removed', async () => {
-  const model = await aModel('elsewhere');
-  const digest = await put('elsewhere');
-  const { artifacts, db } = t.services;
-  const waiting = {
-    name: 'waitingForBytes',
-    text: `select 1 from pg_locks where locktype = 'advisory' and not granted and database = (select oid from pg_database where datname = current_database())`,
-  };
-  let registering: ReturnType<typeof register> | undefined;
-  const other: Services['artifacts'] = {
-    ...artifacts,
-    async removeUnused(found, since) {
-      if (found.digest !== digest) return artifacts.removeUnused(found, since);
-      // It has looked at the file's age, and is about to remove it.
-      let isMade = false;
-      registering = register(model, digest).finally(() => (isMade = true));
-      await eventually(async () => expect(isMade || (await db.read(waiting)).length > 0).toBe(true));
-      return artifacts.removeUnused(found, Number.POSITIVE_INFINITY);
-    },
-  };
-  const { hourPasses, passTime, stop } = sweeping({ ...t.services, artifacts: other });
-  passTime(25 * HOUR);
-  await hourPasses();
-  stop();
-  expect((await registering)?.data.createModelVersion).toEqual({
-    version: null,
-    errors: [{ message: expect.stringContaining('Upload the artifact first') }],
-  });
-  expect(await artifacts.head(digest)).toBeNull();
-});
-
 test('bytes that are put again, or named by a version, count as new', async () => {
   const { artifacts } = t.services;
   const [again, named] = [await put('again'), await put('named later')];

@@ -193,7 +193,7 @@ test('an object store that is away, or with which nothing can be done', async ({
   try {
     const at = { ...setting, AWS_ENDPOINT_URL_S3: store.url };
     const noBucket = 'has no bucket of the name that is set (NoSuchBucket)';
-    expect(await refusal(at, 'api')).toEqual({ said: expect.stringContaining(noBucket), code: 2 });
+    expect(await refusal(at)).toEqual({ said: expect.stringContaining(noBucket), code: 2 });
     await store.makeBucket('models');
     const { said, code } = await refusal({ ...at, AWS_SECRET_ACCESS_KEY: 'another s3cret' });
     expect([said, code]).toEqual([expect.stringContaining('(SignatureDoesNotMatch)'), 2]);

@@ -8,7 +8,6 @@ import { isProblems, type Problems, problem, type Result } from '../../lib/probl
 import { isForeignKeyViolation, isUniqueViolation } from '../../platform/db/db.ts';
 import { runsById } from '../experiments/index.ts';
 import { permit, type TeamRow, teamsByName } from '../identity/index.ts';
-import { withBytes } from './bytes.ts';
 import { NotOnnx, readOnnxSignature } from './onnx.ts';
 import { modelsById, modelsByName, versionsById } from './queries.ts';
 import { createModelRule, createVersionRule, deleteModelRule, updateModelRule, updateVersionRule } from './rules.ts';
@@ -148,9 +147,8 @@ export const createModelVersion = command('createModelVersion', createVersionRul
       ['run'],
     );
   const { digest } = input.artifact;
-  // First without a transaction: a store that hangs must not hold connections of the database as well.
-  const found = await ctx.artifacts.head(digest);
-  const info = found?.complete ? await withBytes(ctx.db, digest, () => ctx.artifacts.touch(digest)) : found;
+  // Before the transaction, which must not wait for a store: whoever sweeps keeps these bytes for a day from now.
+  const info = await ctx.artifacts.touch(digest);
   if (!info?.complete) {
     const state = info ? `only ${info.receivedBytes} bytes of ${digest} have come` : `no bytes of ${digest} have come`;
     return problem(

@@ -1,12 +1,10 @@
 /**
  * Removes bytes that no version names, and uploads that were given up. Bytes come before their version does, so what was
- * put, or named by a version, within the last day stays.
+ * put, or counted on for a version, within the last day stays: the store looks at that once more when it removes.
  */
 
 import type { Services } from '../../graphql/context.ts';
-import type { Held } from '../../platform/artifacts/port.ts';
 import { statement } from '../../platform/db/db.ts';
-import { withBytes } from './bytes.ts';
 
 const UNUSED_KEPT_MS = 24 * 3_600_000;
 const SWEEP_EVERY_MS = 3_600_000;
@@ -46,7 +44,6 @@ async function sweepArtifacts({ db, artifacts, clock }: Pick<Services, 'db' | 'a
   const since = clock.now() - UNUSED_KEPT_MS;
   const referenced = async (digests: string[]): Promise<Set<string>> =>
     new Set((await db.read(selectReferenced, [digests])).map(({ digest }) => digest));
-  const remove = (held: Held) => withBytes(db, held.digest, () => artifacts.removeUnused(held, since));
   let removed = 0;
   let batch: string[] = [];
   const flush = async () => {
@@ -54,14 +51,14 @@ async function sweepArtifacts({ db, artifacts, clock }: Pick<Services, 'db' | 'a
     for (const digest of batch) {
       // Once more for each: while hundreds are deleted, a version may be registered for one that is still to come.
       if (named.has(digest) || (await referenced([digest])).size > 0) continue;
-      if (await remove({ digest, complete: true })) removed++;
+      if (await artifacts.removeUnused({ digest, complete: true }, since)) removed++;
     }
     batch = [];
   };
   for await (const { digest, complete, usedAt } of artifacts.list()) {
     if (usedAt.getTime() >= since) continue;
     if (!complete) {
-      if (await remove({ digest, complete })) removed++;
+      if (await artifacts.removeUnused({ digest, complete }, since)) removed++;
       continue;
     }
     batch.push(digest);

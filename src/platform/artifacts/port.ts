@@ -49,7 +49,10 @@ export interface ArtifactStore {
   open(digest: string): Promise<OpenArtifact | null>;
   /** As `head`; of what is complete it also says that somebody counts on it now, as a repeated `put` does. */
   touch(digest: string): Promise<ArtifactInfo | null>;
-  /** Removes it unless it was put, touched or written to since. True when it was removed. */
+  /**
+   * Removes it unless it was put, touched or written to since. True when it was removed. Who puts or touches meanwhile, in
+   * whichever process, is either seen here or told that it is not complete (or not just now, by a throw).
+   */
   removeUnused(held: Held, since: number): Promise<boolean>;
   /** What is there, complete or begun, with when it was last put, touched or written to. */
   list(): AsyncIterable<Held & { usedAt: Date }>;

@@ -125,6 +125,19 @@ describe.skipIf(missing)(`a bucket${missing && ` (not built: ${missing}; npm run
     });
   });
 
+  test('an object that is no longer what was read is not replaced', async () => {
+    const objects = objectsOf();
+    const text = (words: string): Buffer => Buffer.from(words);
+    await objects.put('replaced', text('first'));
+    const etag = (await objects.read('replaced'))?.etag ?? '';
+    expect(await objects.replace('replaced', text('second'), etag)).toBe(true);
+    expect(await objects.replace('replaced', text('third'), etag)).toBe(false);
+    expect((await objects.read('replaced'))?.bytes.toString()).toBe('second');
+    await objects.remove('replaced');
+    expect(await objects.replace('replaced', text('fourth'), etag)).toBe(false);
+    expect(await objects.read('replaced')).toBeNull();
+  });
+
   describe('pods', () => {
     test('get the bytes from an address of the store, and of several from the one that names the digest', async () => {
       const bytes = randomBytes(PART + 3);
@@ -162,7 +175,11 @@ describe.skipIf(missing)(`a bucket${missing && ` (not built: ${missing}; npm run
       await expect(store.head(digest)).rejects.toMatchObject(away);
       await expect(store.get(digest)).rejects.toMatchObject(away);
       await expect(store.touch(digest)).rejects.toMatchObject(away);
-      expect(await troubleWithStore(objectsOf(), 'clops')).toEqual({ words: away.message, mayPass: true });
+      expect(await troubleWithStore(objectsOf(), 'clops')).toEqual({
+        words: away.message,
+        mayPass: true,
+        isFull: false,
+      });
       await server.start();
       expect(await store.head(digest)).toMatchObject({ receivedBytes: PART, complete: false });
       expect(
@@ -219,6 +236,7 @@ describe.skipIf(missing)(`a bucket${missing && ` (not built: ${missing}; npm run
       expect(await troubleWithStore(objects, 'clops')).toEqual({
         words: expect.stringContaining(words),
         mayPass: false,
+        isFull: false,
       });
       const digest = digestOf(bytes.subarray(3));
       await expect(open(objects).head(digest)).rejects.toMatchObject({ message: expect.stringContaining(words) });

@@ -19,6 +19,8 @@ export interface Begun {
   /** The parts have been joined: the bytes are all there, and nobody has looked at them yet. */
   isJoined: boolean;
   usedAt: Date;
+  /** Since then, by the store's clock. */
+  idleMs: number;
 }
 
 /** Names in the bucket. */
@@ -28,8 +30,12 @@ export interface Layout {
   /** Never written twice: bytes that were not looked at cannot take the place of some that were. */
   bytes(digest: string, id: string): string;
   record(digest: string, id: string): string;
+  /** Says that bytes are being removed. `own`: of whoever removes them. */
+  mark(digest: string, id: string, own: string): string;
+  marksOf(digest: string): string;
   readonly entries: string;
   readonly records: string;
+  readonly marks: string;
 }
 
 export function layoutOf(prefix: string): Layout {
@@ -39,8 +45,11 @@ export function layoutOf(prefix: string): Layout {
     entry: (digest) => `${at}sha256/${hexOf(digest)}`,
     bytes: (digest, id) => `${at}bytes/${hexOf(digest)}/${id}`,
     record: (digest, id) => `${at}uploads/${hexOf(digest)}/${id}`,
+    mark: (digest, id, own) => `${at}removals/${hexOf(digest)}/${id}/${own}`,
+    marksOf: (digest) => `${at}removals/${hexOf(digest)}/`,
     entries: `${at}sha256/`,
     records: `${at}uploads/`,
+    marks: `${at}removals/`,
   };
 }
 
@@ -52,6 +61,7 @@ export const newBegun = (): Begun => ({
   receivedBytes: 0,
   isJoined: false,
   usedAt: new Date(),
+  idleMs: 0,
 });
 
 /** Keeps what is known of it. `rest`: what came after its parts. */
@@ -73,18 +83,20 @@ export async function findBegun(objects: Objects, layout: Layout, digest: string
 export async function lookAt(objects: Objects, layout: Layout, digest: string, id: string): Promise<Begun | null> {
   const found = await objects.head(layout.record(digest, id));
   if (!found) return null;
-  const begun = { ...newBegun(), id, usedAt: found.changedAt };
+  const usedAt = (at: Date) => ({ usedAt: at, idleMs: found.toldAt.getTime() - at.getTime() });
+  const begun = { ...newBegun(), id, ...usedAt(found.changedAt) };
   const upload = found.metadata['upload'] || undefined;
   if (upload === undefined) return { ...begun, receivedBytes: found.sizeBytes };
   const parts = await objects.parts(layout.bytes(digest, id), upload);
   if (parts === null) {
+    // The record is as old as the upload, which may have taken hours: it was joined just now.
     const bytes = await objects.head(layout.bytes(digest, id));
-    return { ...begun, receivedBytes: bytes?.sizeBytes ?? 0, isJoined: bytes !== null };
+    return bytes ? { ...begun, receivedBytes: bytes.sizeBytes, isJoined: true, ...usedAt(bytes.changedAt) } : begun;
   }
   const storedBytes = parts.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   const rest = Number(found.metadata['from']) === storedBytes ? found.sizeBytes : 0;
-  const usedAt = new Date(Math.max(Number(found.changedAt), ...parts.map(({ changedAt }) => Number(changedAt))));
-  return { ...begun, upload, parts, storedBytes, receivedBytes: storedBytes + rest, usedAt };
+  const last = new Date(Math.max(Number(found.changedAt), ...parts.map(({ changedAt }) => Number(changedAt))));
+  return { ...begun, upload, parts, storedBytes, receivedBytes: storedBytes + rest, ...usedAt(last) };
 }
 
 /** What came after the parts. */
@@ -95,10 +107,18 @@ export async function restOf(objects: Objects, layout: Layout, digest: string, b
   return rest;
 }
 
-/** The record last: as long as it is there, somebody knows what else to remove. */
-export async function discard(objects: Objects, layout: Layout, digest: string, begun: Pick<Begun, 'id' | 'upload'>) {
-  const bytes = layout.bytes(digest, begun.id);
-  if (begun.upload !== undefined) await objects.abortParts(bytes, begun.upload);
+/** The record last: as long as it is there, somebody knows what else to remove. `before` each step: may it still be done? */
+export async function discard(
+  objects: Objects,
+  layout: Layout,
+  digest: string,
+  { id, upload }: Pick<Begun, 'id' | 'upload'>,
+  before: () => void = () => {},
+) {
+  const bytes = layout.bytes(digest, id);
+  before();
+  if (upload !== undefined) await objects.abortParts(bytes, upload);
+  before();
   await objects.remove(bytes);
-  await objects.remove(layout.record(digest, begun.id));
+  await objects.remove(layout.record(digest, id));
 }

@@ -1,11 +1,14 @@
 /** The operations of S3 that artifacts need: objects, listings, uploads in parts. No nouns of ours. */
 import type { Readable } from 'node:stream';
-import { type Answer, type Asked, createRequests, type StoreOptions, StoreRefusal } from './request.ts';
+import { type Answer, type Asked, createRequests, refusalOf, type StoreOptions, StoreRefusal } from './request.ts';
 import { elements, escaped, textOf } from './xml.ts';
 
 export interface Found {
   sizeBytes: number;
   changedAt: Date;
+  /** The store's clock when it answered. */
+  toldAt: Date;
+  etag: string;
   metadata: Readonly<Record<string, string>>;
 }
 
@@ -33,6 +36,8 @@ export interface Objects {
   put(key: string, body: Buffer, metadata?: Readonly<Record<string, string>>): Promise<void>;
   /** False when there is one already. A store that does not know conditions writes over it. */
   create(key: string, body: Buffer): Promise<boolean>;
+  /** False when it is no longer what was read. A store that does not know conditions writes over it. */
+  replace(key: string, body: Buffer, etag: string): Promise<boolean>;
   /** Also when it is not there. */
   remove(key: string): Promise<void>;
   list(prefix: string): AsyncIterable<{ key: string; changedAt: Date }>;
@@ -53,6 +58,8 @@ export interface Objects {
 
 /** A part crosses a slow line, and joining many parts takes some stores minutes. */
 const PATIENCE = { part: 6, join: 30, probe: 0.2 };
+/** What is no larger is answered like any other request. */
+const SMALL_BYTES = 1024 ** 2;
 const METADATA = 'x-amz-meta-';
 
 export function createObjects(options: StoreOptions): Objects {
@@ -70,6 +77,13 @@ export function createObjects(options: StoreOptions): Objects {
     }
   }
 
+  const putIf = (key: string, body: Buffer, headers: Readonly<Record<string, string>>): Promise<boolean> =>
+    ask({ method: 'PUT', key, headers, body, expected: [404, 409, 412] }, async (answer) => {
+      const said = await answer.body.text();
+      if (answer.statusCode === 404 && textOf(said, 'Code') !== 'NoSuchKey') throw refusalOf(404, said);
+      return answer.statusCode < 300;
+    });
+
   async function parts(key: string, upload: string): Promise<Part[] | null> {
     const found: Part[] = [];
     try {
@@ -83,7 +97,7 @@ export function createObjects(options: StoreOptions): Objects {
             sizeBytes: Number(textOf(part, 'Size')),
             changedAt: new Date(textOf(part, 'LastModified')),
           });
-        after = textOf(page, 'IsTruncated') === 'true' ? textOf(page, 'NextPartNumberMarker') : undefined;
+        after = nextOf(page, 'NextPartNumberMarker');
       }
     } catch (error) {
       if (error instanceof UploadGone) return null;
@@ -106,15 +120,10 @@ export function createObjects(options: StoreOptions): Objects {
       })),
     put(key, body, metadata = {}) {
       const headers = Object.fromEntries(Object.entries(metadata).map(([name, value]) => [METADATA + name, value]));
-      return done({ method: 'PUT', key, headers, body, patience: PATIENCE.part });
+      return done({ method: 'PUT', key, headers, body, patience: body.length > SMALL_BYTES ? PATIENCE.part : 1 });
     },
-    create(key, body) {
-      const headers = { 'if-none-match': '*' };
-      return ask({ method: 'PUT', key, headers, body, expected: [409, 412] }, async (answer) => {
-        await answer.body.dump();
-        return answer.statusCode < 300;
-      });
-    },
+    create: (key, body) => putIf(key, body, { 'if-none-match': '*' }),
+    replace: (key, body, etag) => putIf(key, body, { 'if-match': etag }),
     remove: (key) => done({ method: 'DELETE', key, expected: [404] }),
     async *list(prefix) {
       for (let after: string | undefined = ''; after !== undefined; ) {
@@ -123,7 +132,7 @@ export function createObjects(options: StoreOptions): Objects {
         const page: string = await text({ method: 'GET', key: '', query });
         for (const object of elements(page, 'Contents'))
           yield { key: textOf(object, 'Key'), changedAt: new Date(textOf(object, 'LastModified')) };
-        after = textOf(page, 'IsTruncated') === 'true' ? textOf(page, 'NextContinuationToken') : undefined;
+        after = nextOf(page, 'NextContinuationToken');
       }
     },
     beginParts: async (key) => textOf(await text({ method: 'POST', key, query: { uploads: '' } }), 'UploadId'),
@@ -181,6 +190,14 @@ async function orGone<T>(answer: Promise<T>): Promise<T> {
   }
 }
 
+/** Where the next page begins; undefined after the last one. */
+function nextOf(page: string, name: string): string | undefined {
+  if (textOf(page, 'IsTruncated') !== 'true') return undefined;
+  const next = textOf(page, name);
+  if (next !== '') return next;
+  throw new StoreRefusal(name, `The artifact store says that a list goes on, but not where (${name}).`, true);
+}
+
 const headerOf = ({ headers }: Answer, name: string): string => String(headers[name] ?? '');
 
 function foundIn(answer: Answer): Found {
@@ -189,6 +206,8 @@ function foundIn(answer: Answer): Found {
   return {
     sizeBytes: Number(total ?? headerOf(answer, 'content-length')),
     changedAt: new Date(headerOf(answer, 'last-modified')),
+    toldAt: new Date(headerOf(answer, 'date') || Date.now()),
+    etag: headerOf(answer, 'etag'),
     metadata: Object.fromEntries(metadata.map(([name, value]) => [name.slice(METADATA.length), String(value)])),
   };
 }

@@ -23,6 +23,8 @@ export interface StoreOptions {
   credentials: CredentialsSource;
   /** How long an ordinary answer may take to begin. */
   patienceMs?: number;
+  /** How often a request is sent that gets no answer. */
+  tries?: number;
 }
 
 export interface Asked {
@@ -44,13 +46,11 @@ export type Answer = Dispatcher.ResponseData;
 export class StoreRefusal extends Unavailable {
   /** S3's own word, where there was one. */
   readonly reason: string;
-  /** Nothing but a person mends it: keys, rights, a bucket. */
-  readonly isLasting: boolean;
 
+  /** `isLasting`: keys, rights, a bucket. */
   constructor(reason: string, message: string, isLasting: boolean, options?: ErrorOptions) {
-    super('STORE_UNAVAILABLE', message, options);
+    super('STORE_UNAVAILABLE', message, { ...options, isLasting });
     this.reason = reason;
-    this.isLasting = isLasting;
   }
 }
 
@@ -63,8 +63,8 @@ export interface Requests {
 }
 
 export function createRequests(options: StoreOptions): Requests {
-  const { endpoint, region, bucket, credentials, patienceMs = PATIENCE_MS } = options;
-  const agent = new Agent({ connect: { timeout: 5_000 }, bodyTimeout: 60_000 });
+  const { endpoint, region, bucket, credentials, patienceMs = PATIENCE_MS, tries = TRIES } = options;
+  const agent = new Agent({ connect: { timeout: 5_000 }, bodyTimeout: 3 * patienceMs });
   const signingKeys = new Map<string, ArrayBuffer>();
   // Amazon's by host name, as it wants it; others by path, which needs no name and no certificate for each bucket.
   const isHosted = endpoint === undefined && !bucket.includes('.');
@@ -82,9 +82,9 @@ export function createRequests(options: StoreOptions): Requests {
   async function keys() {
     try {
       return await credentials();
-    } catch (error) {
-      const words = error instanceof Error ? error.message : String(error);
-      throw new StoreRefusal('NoCredentials', `The keys of the artifact store cannot be read: ${words}.`, true);
+    } catch (cause) {
+      // Not with its words, which name a file of this machine: callers of the API read these.
+      throw new StoreRefusal('NoCredentials', 'The keys of the artifact store cannot be read.', true, { cause });
     }
   }
 
@@ -133,7 +133,7 @@ export function createRequests(options: StoreOptions): Requests {
   return {
     async ask(asked, use) {
       const backoff = createBackoff({ initialMs: 200, maxMs: 2_000 });
-      for (let left = (asked.tries ?? TRIES) - 1; ; left--) {
+      for (let left = (asked.tries ?? tries) - 1; ; left--) {
         try {
           return await once(asked, use);
         } catch (error) {
@@ -176,12 +176,14 @@ const WORDS: Readonly<Record<string, string>> = {
 };
 const FULL = new Set(['XMinioStorageFull', 'QuotaExceeded', 'EntityTooLarge']);
 
-function refusalOf(status: number, text: string): StoreRefusal {
+export const isFull = ({ reason }: StoreRefusal): boolean => reason === 'Full';
+
+export function refusalOf(status: number, text: string): StoreRefusal {
   const reason = textOf(text, 'Code') || (status === 403 ? 'AccessDenied' : '');
   const words = WORDS[reason];
   if (words !== undefined) return new StoreRefusal(reason, `The artifact store ${words} (${reason}).`, true);
   if (status === 507 || FULL.has(reason))
-    return new StoreRefusal(reason || 'Full', 'The artifact store has no room left.', true);
+    return new StoreRefusal('Full', `The artifact store has no room left (${reason || status}).`, false);
   const said = reason || `HTTP ${status}`;
   if (status >= 500 || status === 429 || (reason !== '' && PASSING.has(reason)))
     return new StoreRefusal(reason, `The artifact store cannot answer just now (${said}).`, false);

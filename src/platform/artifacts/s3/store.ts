@@ -10,7 +10,8 @@ import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { ArtifactStore, PutOutcome, UploadPart } from '../port.ts';
 import { createTurns } from '../turns.ts';
-import { type Begun, discard, findBegun, layoutOf, lookAt, newBegun, record, restOf } from './begun.ts';
+import { type Begun, discard, findBegun, layoutOf, lookAt, newBegun, restOf } from './begun.ts';
+import { createEntries } from './entries.ts';
 import { type Objects, UploadGone } from './objects.ts';
 import { StoreRefusal } from './request.ts';
 import { createWriter } from './writer.ts';
@@ -19,8 +20,10 @@ const MIB = 1024 ** 2;
 /** S3 takes parts of 5 MiB or more, and 10,000 of them. Two are in memory for each upload that is received. */
 const PART_BYTES = 8 * MIB;
 const MOST_PARTS = 10_000;
-/** Whom nobody has sent a part for so long is not on its way. */
+/** What nobody has sent a part for so long is not on its way. */
 const IDLE_MS = 15 * 60_000;
+/** Also an entry that nobody counts on any more keeps its bytes. */
+const NEVER = Number.NEGATIVE_INFINITY;
 /** Read at once of an artifact that is read here and there. */
 const BLOCK_BYTES = 256 * 1024;
 
@@ -29,34 +32,15 @@ export interface S3Artifacts extends ArtifactStore {
   addressOf(digest: string, seconds: number): Promise<string | null>;
 }
 
-interface Entry {
-  object: string;
-  sizeBytes: number;
-}
-
 export function createS3Artifacts(options: { objects: Objects; prefix: string; maxBytes: number }): S3Artifacts {
   const { objects, maxBytes } = options;
   const layout = layoutOf(options.prefix);
   const partBytes = Math.max(PART_BYTES, Math.ceil(maxBytes / MOST_PARTS / MIB) * MIB);
   const turns = createTurns();
-
-  async function namedBytes(digest: string): Promise<(Entry & { usedAt: Date }) | null> {
-    const found = await objects.read(layout.entry(digest));
-    return found && { ...(JSON.parse(found.bytes.toString('utf8')) as Entry), usedAt: found.changedAt };
-  }
-
-  /** An entry without its bytes, whatever became of them, is as good as none: they may come again. */
-  async function entryOf(digest: string) {
-    const entry = await namedBytes(digest);
-    return entry && (await objects.head(layout.bytes(digest, entry.object))) && entry;
-  }
-
-  const textOfEntry = ({ object, sizeBytes }: Entry): Buffer =>
-    Buffer.from(`${JSON.stringify({ object, sizeBytes })}\n`);
-  const writeEntry = (digest: string, entry: Entry) => objects.put(layout.entry(digest), textOfEntry(entry));
+  const entries = createEntries(objects, layout);
 
   async function head(digest: string) {
-    const entry = await entryOf(digest);
+    const entry = await entries.whole(digest);
     if (entry) return { digest, receivedBytes: entry.sizeBytes, complete: true };
     const [furthest] = await findBegun(objects, layout, digest);
     return furthest ? { digest, receivedBytes: furthest.receivedBytes, complete: false } : null;
@@ -67,9 +51,8 @@ export function createS3Artifacts(options: { objects: Objects; prefix: string; m
     discard(objects, layout, digest, begun).catch(() => {});
 
   async function write(digest: string, body: Readable, part: UploadPart): Promise<PutOutcome> {
-    const entry = await entryOf(digest);
+    const entry = await entries.renew(digest);
     if (entry) {
-      await writeEntry(digest, entry);
       body.resume();
       return { state: 'complete', sizeBytes: entry.sizeBytes };
     }
@@ -90,7 +73,9 @@ export function createS3Artifacts(options: { objects: Objects; prefix: string; m
       }
     }
     // Another process may be receiving one just now; what nobody writes to is not kept beside this one.
-    for (const other of begun) if (Date.now() - other.usedAt.getTime() > IDLE_MS) await quietly(digest, other);
+    // Where that fails, the sweep does it.
+    for (const other of begun.filter(({ idleMs }) => idleMs > IDLE_MS))
+      await entries.remove(digest, other, NEVER).catch(() => {});
     return receive(digest, body, part, newBegun());
   }
 
@@ -148,17 +133,14 @@ export function createS3Artifacts(options: { objects: Objects; prefix: string; m
   }
 
   async function publish(digest: string, begun: Begun): Promise<PutOutcome> {
-    const own = { object: begun.id, sizeBytes: begun.receivedBytes };
-    const isFirst = await objects.create(layout.entry(digest), textOfEntry(own));
-    const entry = isFirst ? own : ((await entryOf(digest)) ?? own);
-    if (!isFirst) await writeEntry(digest, entry);
+    const entry = await entries.publish(digest, { object: begun.id, sizeBytes: begun.receivedBytes });
     if (entry.object === begun.id) await objects.remove(layout.record(digest, begun.id));
     else await quietly(digest, begun);
-    // What else was begun ends here. Not its bytes: if they are joined by now, their own process decides about them.
-    for (const { id, upload, receivedBytes } of await findBegun(objects, layout, digest)) {
-      if (upload === undefined && receivedBytes === 0) continue;
+    // What else was begun ends here, but for what is joined: its own process decides about that, or the sweep.
+    for (const { id, upload, receivedBytes, isJoined } of await findBegun(objects, layout, digest)) {
+      if (isJoined || (upload === undefined && receivedBytes === 0)) continue;
       if (upload !== undefined) await objects.abortParts(layout.bytes(digest, id), upload);
-      await objects.remove(layout.record(digest, id));
+      if (!(await objects.head(layout.bytes(digest, id)))) await objects.remove(layout.record(digest, id));
     }
     return { state: 'complete', sizeBytes: entry.sizeBytes };
   }
@@ -176,7 +158,7 @@ export function createS3Artifacts(options: { objects: Objects; prefix: string; m
   }
 
   async function get(digest: string, range?: { start: number; end: number }) {
-    const entry = await namedBytes(digest);
+    const entry = await entries.named(digest);
     if (!entry) return null;
     const { object, sizeBytes } = entry;
     if (sizeBytes === 0) return { sizeBytes, body: Readable.from([]) };
@@ -185,23 +167,26 @@ export function createS3Artifacts(options: { objects: Objects; prefix: string; m
   }
 
   async function removeArtifact(digest: string, since: number): Promise<boolean> {
-    const entry = await namedBytes(digest);
+    const entry = await entries.named(digest);
     if (!entry || entry.usedAt.getTime() >= since) return false;
-    const left = { ...newBegun(), id: entry.object };
-    // As something begun first: then the next sweep finds what a kill has left.
-    await record(objects, layout, digest, left, Buffer.alloc(0));
-    await objects.remove(layout.entry(digest));
-    await discard(objects, layout, digest, left);
-    return true;
+    return entries.remove(digest, { id: entry.object, upload: undefined }, since);
   }
 
+  /** And what removals that were killed have left. */
   async function removeBegun(digest: string, since: number): Promise<boolean> {
-    const entry = await namedBytes(digest);
+    const named = (await entries.named(digest))?.object;
     let removed = false;
     for (const begun of await findBegun(objects, layout, digest)) {
       if (begun.usedAt.getTime() >= since) continue;
-      if (begun.id === entry?.object) await objects.remove(layout.record(digest, begun.id));
-      else await discard(objects, layout, digest, begun);
+      if (begun.id === named) await objects.remove(layout.record(digest, begun.id));
+      else await entries.remove(digest, begun, NEVER);
+      removed = true;
+    }
+    for await (const { key, changedAt } of objects.list(layout.marksOf(digest))) {
+      if (changedAt.getTime() >= since) continue;
+      const [id = ''] = key.slice(layout.marksOf(digest).length).split('/');
+      if (id !== named) await entries.remove(digest, { id, upload: undefined }, NEVER);
+      await objects.remove(key);
       removed = true;
     }
     return removed;
@@ -212,13 +197,12 @@ export function createS3Artifacts(options: { objects: Objects; prefix: string; m
     put: (digest, body, part) => turns.take(digest, () => put(digest, body, part)),
     get,
     async touch(digest) {
-      const entry = await entryOf(digest);
+      const entry = await entries.renew(digest);
       if (!entry) return head(digest);
-      await writeEntry(digest, entry);
       return { digest, receivedBytes: entry.sizeBytes, complete: true };
     },
     async open(digest) {
-      const entry = await entryOf(digest);
+      const entry = await entries.whole(digest);
       if (!entry) return null;
       const { object, sizeBytes } = entry;
       let block: { start: number; bytes: Buffer } = { start: 0, bytes: Buffer.alloc(0) };
@@ -249,9 +233,13 @@ export function createS3Artifacts(options: { objects: Objects; prefix: string; m
         const begun = await lookAt(objects, layout, `sha256:${hex}`, id);
         if (begun) yield { digest: `sha256:${hex}`, complete: false, usedAt: begun.usedAt };
       }
+      for await (const { key, changedAt } of objects.list(layout.marks)) {
+        const [hex] = key.slice(layout.marks.length).split('/');
+        yield { digest: `sha256:${hex}`, complete: false, usedAt: changedAt };
+      }
     },
     async addressOf(digest, seconds) {
-      const entry = await entryOf(digest);
+      const entry = await entries.whole(digest);
       if (!entry) return null;
       // A pod has several addresses and takes the one that names its digest. The fragment is not sent.
       return `${await objects.presign(layout.bytes(digest, entry.object), seconds)}#${digest}`;
