@@ -1,8 +1,9 @@
 /** What every command has at hand: flags that all share, the client, and where to write what. */
-import type { ClopsClient, TypedDocument } from '../client/index.ts';
+import type { ClopsClient, ClopsFault, TypedDocument } from '../client/index.ts';
 import type { ClientConfig } from '../config.ts';
 import { findPlace, type Place } from './connection.ts';
 import type { Io } from './io.ts';
+import { missingLines } from './missing.ts';
 import { createPaint, type Paint } from './shown/paint.ts';
 import { durationMs } from './shown/text.ts';
 import { asTyped, calledAs } from './typed.ts';
@@ -94,8 +95,11 @@ export async function createContext(io: Io, flags: GlobalFlags, waits: boolean):
       return client;
     },
     async ask(document, variables) {
-      const onPartial = ({ message }: Error): void => context.note(`! ${message}`);
-      return (await context.client()).request(document, variables, { signal, onPartial });
+      const faults: ClopsFault[] = [];
+      const onPartial = (fault: ClopsFault): void => void faults.push(fault);
+      const answer = await (await context.client()).request(document, variables, { signal, onPartial });
+      for (const line of missingLines(faults)) context.note(line);
+      return answer;
     },
     async show(shown) {
       context.print(await rendered(context.format, shown));

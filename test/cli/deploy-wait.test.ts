@@ -1,4 +1,4 @@
-/** `deploy --wait` waits for what it has asked for, and does not take what was there before for the answer. */
+/** `deploy --wait` waits for what it has asked for, and not for what was there before; what is said of what cannot be seen. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -52,4 +52,15 @@ test('a deploy says which rollout it ends, and that it keeps the steps', async (
   const same = await clops(['deploy', 'vad@3', '--name', 'over'], { env });
   expect(same.err).toContain('is as you want it already');
   expect(same.err).not.toContain('Steps as before');
+}, 60_000);
+
+test('counts that cannot be read are one line, and none where they are not shown', async () => {
+  const env = { CLOPS_URL: lab.api.url, CLOPS_TOKEN: TOKEN, XDG_CONFIG_HOME: home };
+  lab.requests.value = 'unread';
+  const said = "! The counted share (COUNTED) is left out: The gateway's metrics could not be read: HTTP 500.\n";
+  await eventually(async () => expect((await clops(['deployments', 'get', 'over'], { env })).err).toBe(said));
+  const list = await clops(['deployments'], { env });
+  lab.requests.value = 'fair';
+  expect(list.out).toContain('over');
+  expect(list.err).toBe('');
 }, 60_000);

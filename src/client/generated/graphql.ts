@@ -756,19 +756,21 @@ export type SetAliasMutation = { setAlias: { version: { id: string, number: numb
 
 export type ServesFragment = { id: string, number: number, model: { name: string } };
 
-export type TargetFragment = { role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null };
+export type TargetFragment = { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null };
+
+export type CountedTargetFragment = { observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null };
 
 export type RolloutStateFragment = { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, observedShare: number | null, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
     | { name: string }
     | { name: string }
   , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> };
 
-export type DeploymentLineFragment = { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null };
+export type DeploymentLineFragment = { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null };
 
-export type DeploymentPictureFragment = { paused: boolean, id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, strategy: { canary: { progressDeadlineSeconds: number } | null, rolling: { maxSurge: number | string, maxUnavailable: number | string } | null }, conditions: Array<{ type: string, status: ConditionStatus, reason: string, message: string }>, traffic: Array<{ role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null }>, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb>, number: number | null, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, observedShare: number | null, pausedSeconds: number, startedBy:
+export type DeploymentPictureFragment = { paused: boolean, id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, strategy: { canary: { progressDeadlineSeconds: number } | null, rolling: { maxSurge: number | string, maxUnavailable: number | string } | null }, conditions: Array<{ type: string, status: ConditionStatus, reason: string, message: string }>, stable: { observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, traffic: Array<{ observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null }>, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb>, number: number | null, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, observedShare: number | null, pausedSeconds: number, startedBy:
       | { name: string }
       | { name: string }
-    , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, currentReplicas: Array<{ id: string, name: string, phase: string, ready: boolean, restarts: number, message: string | null, createdAt: string | null, role: TrafficRole | null, revision: { id: string, number: number, createdAt: string } }> | null, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null };
+    , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, currentReplicas: Array<{ id: string, name: string, phase: string, ready: boolean, restarts: number, message: string | null, createdAt: string | null, role: TrafficRole | null, revision: { id: string, number: number, createdAt: string } }> | null, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null };
 
 export type DeploymentsQueryVariables = Exact<{
   where?: DeploymentWhere | null | undefined;
@@ -777,7 +779,7 @@ export type DeploymentsQueryVariables = Exact<{
 }>;
 
 
-export type DeploymentsQuery = { deployments: { nodes: Array<{ id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
+export type DeploymentsQuery = { deployments: { nodes: Array<{ id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
 
 export type DeploymentNamesQueryVariables = Exact<{
   where?: DeploymentWhere | null | undefined;
@@ -793,10 +795,10 @@ export type DeploymentQueryVariables = Exact<{
 
 export type DeploymentQuery = { node:
     | { __typename: 'Cluster' }
-    | { __typename: 'Deployment', paused: boolean, id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, resources: { cpu: string | null, memory: string | null, gpus: number | null, gpuProduct: string | null, gpuMemoryMib: number | null, migProfile: string | null }, strategy: { canary: { progressDeadlineSeconds: number } | null, rolling: { maxSurge: number | string, maxUnavailable: number | string } | null }, conditions: Array<{ type: string, status: ConditionStatus, reason: string, message: string }>, traffic: Array<{ role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null }>, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb>, number: number | null, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, observedShare: number | null, pausedSeconds: number, startedBy:
+    | { __typename: 'Deployment', paused: boolean, id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, resources: { cpu: string | null, memory: string | null, gpus: number | null, gpuProduct: string | null, gpuMemoryMib: number | null, migProfile: string | null }, strategy: { canary: { progressDeadlineSeconds: number } | null, rolling: { maxSurge: number | string, maxUnavailable: number | string } | null }, conditions: Array<{ type: string, status: ConditionStatus, reason: string, message: string }>, stable: { observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, traffic: Array<{ observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null }>, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb>, number: number | null, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, observedShare: number | null, pausedSeconds: number, startedBy:
           | { name: string }
           | { name: string }
-        , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, currentReplicas: Array<{ id: string, name: string, phase: string, ready: boolean, restarts: number, message: string | null, createdAt: string | null, role: TrafficRole | null, revision: { id: string, number: number, createdAt: string } }> | null, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null }
+        , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, currentReplicas: Array<{ id: string, name: string, phase: string, ready: boolean, restarts: number, message: string | null, createdAt: string | null, role: TrafficRole | null, revision: { id: string, number: number, createdAt: string } }> | null, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null }
     | { __typename: 'Event' }
     | { __typename: 'Experiment' }
     | { __typename: 'Gpu' }
@@ -881,7 +883,7 @@ export type DeployModelMutationVariables = Exact<{
 }>;
 
 
-export type DeployModelMutation = { deployModel: { deployment: { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, observedShare: number | null, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
+export type DeployModelMutation = { deployModel: { deployment: { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, observedShare: number | null, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
         | { name: string }
         | { name: string }
       , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, operation: { id: string, state: OperationState } | null, errors: Array<
@@ -899,7 +901,7 @@ export type PromoteRolloutMutationVariables = Exact<{
 }>;
 
 
-export type PromoteRolloutMutation = { promoteRollout: { deployment: { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, observedShare: number | null, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
+export type PromoteRolloutMutation = { promoteRollout: { deployment: { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, observedShare: number | null, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
         | { name: string }
         | { name: string }
       , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, operation: { id: string, state: OperationState } | null, errors: Array<
@@ -917,7 +919,7 @@ export type PauseRolloutMutationVariables = Exact<{
 }>;
 
 
-export type PauseRolloutMutation = { pauseRollout: { deployment: { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, observedShare: number | null, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
+export type PauseRolloutMutation = { pauseRollout: { deployment: { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, observedShare: number | null, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
         | { name: string }
         | { name: string }
       , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, operation: { id: string, state: OperationState } | null, errors: Array<
@@ -935,7 +937,7 @@ export type ResumeRolloutMutationVariables = Exact<{
 }>;
 
 
-export type ResumeRolloutMutation = { resumeRollout: { deployment: { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, observedShare: number | null, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
+export type ResumeRolloutMutation = { resumeRollout: { deployment: { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, observedShare: number | null, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
         | { name: string }
         | { name: string }
       , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, operation: { id: string, state: OperationState } | null, errors: Array<
@@ -953,7 +955,7 @@ export type AbortRolloutMutationVariables = Exact<{
 }>;
 
 
-export type AbortRolloutMutation = { abortRollout: { deployment: { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, observedShare: number | null, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
+export type AbortRolloutMutation = { abortRollout: { deployment: { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, observedShare: number | null, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
         | { name: string }
         | { name: string }
       , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, operation: { id: string, state: OperationState } | null, errors: Array<
@@ -971,7 +973,7 @@ export type RetryRolloutMutationVariables = Exact<{
 }>;
 
 
-export type RetryRolloutMutation = { retryRollout: { deployment: { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, observedShare: number | null, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
+export type RetryRolloutMutation = { retryRollout: { deployment: { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, observedShare: number | null, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
         | { name: string }
         | { name: string }
       , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, operation: { id: string, state: OperationState } | null, errors: Array<
@@ -989,7 +991,7 @@ export type RollbackDeploymentMutationVariables = Exact<{
 }>;
 
 
-export type RollbackDeploymentMutation = { rollbackDeployment: { deployment: { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, observedShare: number | null, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
+export type RollbackDeploymentMutation = { rollbackDeployment: { deployment: { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, observedShare: number | null, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
         | { name: string }
         | { name: string }
       , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, operation: { id: string, state: OperationState } | null, errors: Array<
@@ -1002,7 +1004,7 @@ export type RollbackDeploymentMutation = { rollbackDeployment: { deployment: { i
       | { __typename: 'UnsupportedError', code: UserErrorCode, message: string, path: Array<string> | null }
     > } };
 
-export type RolloutAnswerFragment = { deployment: { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, observedShare: number | null, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
+export type RolloutAnswerFragment = { deployment: { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, observedShare: number | null, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
       | { name: string }
       | { name: string }
     , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, operation: { id: string, state: OperationState } | null, errors: Array<
@@ -1039,10 +1041,10 @@ export type DeploymentChangedSubscriptionVariables = Exact<{
 export type DeploymentChangedSubscription = { deploymentChanged: { kind: StreamMessageKind, cursor: string, event: { id: string, cursor: string, type: string, at: string, message: string, data: Record<string, unknown>, actor:
         | { name: string }
         | { name: string }
-      , team: { name: string } | null } | null, deployment: { paused: boolean, id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, strategy: { canary: { progressDeadlineSeconds: number } | null, rolling: { maxSurge: number | string, maxUnavailable: number | string } | null }, conditions: Array<{ type: string, status: ConditionStatus, reason: string, message: string }>, traffic: Array<{ role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null }>, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb>, number: number | null, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, observedShare: number | null, pausedSeconds: number, startedBy:
+      , team: { name: string } | null } | null, deployment: { paused: boolean, id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, strategy: { canary: { progressDeadlineSeconds: number } | null, rolling: { maxSurge: number | string, maxUnavailable: number | string } | null }, conditions: Array<{ type: string, status: ConditionStatus, reason: string, message: string }>, stable: { observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, traffic: Array<{ observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null }>, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb>, number: number | null, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, observedShare: number | null, pausedSeconds: number, startedBy:
           | { name: string }
           | { name: string }
-        , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, currentReplicas: Array<{ id: string, name: string, phase: string, ready: boolean, restarts: number, message: string | null, createdAt: string | null, role: TrafficRole | null, revision: { id: string, number: number, createdAt: string } }> | null, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null } } };
+        , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, currentReplicas: Array<{ id: string, name: string, phase: string, ready: boolean, restarts: number, message: string | null, createdAt: string | null, role: TrafficRole | null, revision: { id: string, number: number, createdAt: string } }> | null, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null } } };
 
 export type RolloutProgressSubscriptionVariables = Exact<{
   rollout: string;
@@ -1053,10 +1055,10 @@ export type RolloutProgressSubscriptionVariables = Exact<{
 export type RolloutProgressSubscription = { rolloutProgress: { kind: StreamMessageKind, cursor: string, event: { id: string, cursor: string, type: string, at: string, message: string, data: Record<string, unknown>, actor:
         | { name: string }
         | { name: string }
-      , team: { name: string } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, observedShare: number | null, pausedSeconds: number, allowed: Array<RolloutVerb>, deployment: { paused: boolean, id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, strategy: { canary: { progressDeadlineSeconds: number } | null, rolling: { maxSurge: number | string, maxUnavailable: number | string } | null }, conditions: Array<{ type: string, status: ConditionStatus, reason: string, message: string }>, traffic: Array<{ role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null }>, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb>, number: number | null, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, observedShare: number | null, pausedSeconds: number, startedBy:
+      , team: { name: string } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, observedShare: number | null, pausedSeconds: number, allowed: Array<RolloutVerb>, deployment: { paused: boolean, id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, strategy: { canary: { progressDeadlineSeconds: number } | null, rolling: { maxSurge: number | string, maxUnavailable: number | string } | null }, conditions: Array<{ type: string, status: ConditionStatus, reason: string, message: string }>, stable: { observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, traffic: Array<{ observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null }>, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb>, number: number | null, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, observedShare: number | null, pausedSeconds: number, startedBy:
             | { name: string }
             | { name: string }
-          , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, currentReplicas: Array<{ id: string, name: string, phase: string, ready: boolean, restarts: number, message: string | null, createdAt: string | null, role: TrafficRole | null, revision: { id: string, number: number, createdAt: string } }> | null, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, observedShare: number | null, observedRequests: number | null, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null }, startedBy:
+          , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, currentReplicas: Array<{ id: string, name: string, phase: string, ready: boolean, restarts: number, message: string | null, createdAt: string | null, role: TrafficRole | null, revision: { id: string, number: number, createdAt: string } }> | null, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null }, startedBy:
         | { name: string }
         | { name: string }
       , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } } };
@@ -1249,8 +1251,6 @@ export const TargetFragmentDoc = new TypedDocumentString(`
     fragment Target on TrafficTarget {
   role
   weight
-  observedShare
-  observedRequests
   replicas
   readyReplicas
   revision {
@@ -1317,8 +1317,6 @@ export const DeploymentLineFragmentDoc = new TypedDocumentString(`
 fragment Target on TrafficTarget {
   role
   weight
-  observedShare
-  observedRequests
   replicas
   readyReplicas
   revision {
@@ -1331,6 +1329,34 @@ fragment Target on TrafficTarget {
     ...Serves
   }
 }`, {"fragmentName":"DeploymentLine"}) as unknown as TypedDocumentString<DeploymentLineFragment, unknown>;
+export const CountedTargetFragmentDoc = new TypedDocumentString(`
+    fragment CountedTarget on TrafficTarget {
+  ...Target
+  observedShare
+  observedRequests
+}
+    fragment Serves on ModelVersion {
+  id
+  number
+  model {
+    name
+  }
+}
+fragment Target on TrafficTarget {
+  role
+  weight
+  replicas
+  readyReplicas
+  revision {
+    id
+    number
+    hash
+    createdAt
+  }
+  version {
+    ...Serves
+  }
+}`, {"fragmentName":"CountedTarget"}) as unknown as TypedDocumentString<CountedTargetFragment, unknown>;
 export const RolloutStateFragmentDoc = new TypedDocumentString(`
     fragment RolloutState on Rollout {
   id
@@ -1406,8 +1432,14 @@ export const DeploymentPictureFragmentDoc = new TypedDocumentString(`
     reason
     message
   }
+  stable {
+    ...CountedTarget
+  }
+  canary {
+    ...CountedTarget
+  }
   traffic {
-    ...Target
+    ...CountedTarget
   }
   rollout {
     ...RolloutState
@@ -1438,8 +1470,6 @@ export const DeploymentPictureFragmentDoc = new TypedDocumentString(`
 fragment Target on TrafficTarget {
   role
   weight
-  observedShare
-  observedRequests
   replicas
   readyReplicas
   revision {
@@ -1451,6 +1481,11 @@ fragment Target on TrafficTarget {
   version {
     ...Serves
   }
+}
+fragment CountedTarget on TrafficTarget {
+  ...Target
+  observedShare
+  observedRequests
 }
 fragment RolloutState on Rollout {
   id
@@ -1584,8 +1619,6 @@ fragment Serves on ModelVersion {
 fragment Target on TrafficTarget {
   role
   weight
-  observedShare
-  observedRequests
   replicas
   readyReplicas
   revision {
@@ -2205,8 +2238,6 @@ export const DeploymentsDocument = new TypedDocumentString(`
 fragment Target on TrafficTarget {
   role
   weight
-  observedShare
-  observedRequests
   replicas
   readyReplicas
   revision {
@@ -2295,8 +2326,6 @@ export const DeploymentDocument = new TypedDocumentString(`
 fragment Target on TrafficTarget {
   role
   weight
-  observedShare
-  observedRequests
   replicas
   readyReplicas
   revision {
@@ -2308,6 +2337,11 @@ fragment Target on TrafficTarget {
   version {
     ...Serves
   }
+}
+fragment CountedTarget on TrafficTarget {
+  ...Target
+  observedShare
+  observedRequests
 }
 fragment RolloutState on Rollout {
   id
@@ -2411,8 +2445,14 @@ fragment DeploymentPicture on Deployment {
     reason
     message
   }
+  stable {
+    ...CountedTarget
+  }
+  canary {
+    ...CountedTarget
+  }
   traffic {
-    ...Target
+    ...CountedTarget
   }
   rollout {
     ...RolloutState
@@ -2592,8 +2632,6 @@ fragment Serves on ModelVersion {
 fragment Target on TrafficTarget {
   role
   weight
-  observedShare
-  observedRequests
   replicas
   readyReplicas
   revision {
@@ -2731,8 +2769,6 @@ fragment Serves on ModelVersion {
 fragment Target on TrafficTarget {
   role
   weight
-  observedShare
-  observedRequests
   replicas
   readyReplicas
   revision {
@@ -2870,8 +2906,6 @@ fragment Serves on ModelVersion {
 fragment Target on TrafficTarget {
   role
   weight
-  observedShare
-  observedRequests
   replicas
   readyReplicas
   revision {
@@ -3009,8 +3043,6 @@ fragment Serves on ModelVersion {
 fragment Target on TrafficTarget {
   role
   weight
-  observedShare
-  observedRequests
   replicas
   readyReplicas
   revision {
@@ -3148,8 +3180,6 @@ fragment Serves on ModelVersion {
 fragment Target on TrafficTarget {
   role
   weight
-  observedShare
-  observedRequests
   replicas
   readyReplicas
   revision {
@@ -3287,8 +3317,6 @@ fragment Serves on ModelVersion {
 fragment Target on TrafficTarget {
   role
   weight
-  observedShare
-  observedRequests
   replicas
   readyReplicas
   revision {
@@ -3426,8 +3454,6 @@ fragment Serves on ModelVersion {
 fragment Target on TrafficTarget {
   role
   weight
-  observedShare
-  observedRequests
   replicas
   readyReplicas
   revision {
@@ -3599,8 +3625,6 @@ fragment Serves on ModelVersion {
 fragment Target on TrafficTarget {
   role
   weight
-  observedShare
-  observedRequests
   replicas
   readyReplicas
   revision {
@@ -3612,6 +3636,11 @@ fragment Target on TrafficTarget {
   version {
     ...Serves
   }
+}
+fragment CountedTarget on TrafficTarget {
+  ...Target
+  observedShare
+  observedRequests
 }
 fragment RolloutState on Rollout {
   id
@@ -3715,8 +3744,14 @@ fragment DeploymentPicture on Deployment {
     reason
     message
   }
+  stable {
+    ...CountedTarget
+  }
+  canary {
+    ...CountedTarget
+  }
   traffic {
-    ...Target
+    ...CountedTarget
   }
   rollout {
     ...RolloutState
@@ -3777,8 +3812,6 @@ fragment Serves on ModelVersion {
 fragment Target on TrafficTarget {
   role
   weight
-  observedShare
-  observedRequests
   replicas
   readyReplicas
   revision {
@@ -3790,6 +3823,11 @@ fragment Target on TrafficTarget {
   version {
     ...Serves
   }
+}
+fragment CountedTarget on TrafficTarget {
+  ...Target
+  observedShare
+  observedRequests
 }
 fragment RolloutState on Rollout {
   id
@@ -3893,8 +3931,14 @@ fragment DeploymentPicture on Deployment {
     reason
     message
   }
+  stable {
+    ...CountedTarget
+  }
+  canary {
+    ...CountedTarget
+  }
   traffic {
-    ...Target
+    ...CountedTarget
   }
   rollout {
     ...RolloutState
