@@ -66,6 +66,8 @@ export function createProgram(name: string, version: string, begin: Begin, outco
   rollouts(program, does);
   insight(program, does);
   exemplify(program);
+  // What a group allows, to say "unknown command" itself, its commands inherit: `deployments list mine` listed all.
+  for (const one of program.commands) for (const command of one.commands) command.allowExcessArguments(false);
   return program;
 }
 

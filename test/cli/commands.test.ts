@@ -110,6 +110,11 @@ describe('exit codes', () => {
   test('2: words that make no command', async () => {
     expect(await cli('modles')).toMatchObject({ exit: 2, err: /Did you mean models\?/ });
     expect((await cli('models', 'list', '-o', 'xml')).exit).toBe(2);
+    for (const group of ['deployments', 'models', 'teams']) {
+      const { exit, out, err } = await cli(group, 'list', 'mine');
+      expect({ exit, out }, group).toEqual({ exit: 2, out: '' });
+      expect(err).toContain("too many arguments for 'list'");
+    }
     for (const verb of [['status'], ['promote'], ['rollback'], ['rollouts', 'watch'], ['deployments', 'delete', '-y']])
       expect(await cli(...verb), verb.join(' ')).toMatchObject({
         exit: 2,
