@@ -61,7 +61,10 @@ describe('a file becomes a version', () => {
   test('bytes that are there are not sent again', async () => {
     const { out, err } = await cli('models', 'push', MODEL, '--name', 'other');
     expect(out).toBe('speech/other@1\n');
-    expect(err).toContain('there already');
+    expect(err).toContain('The store had these bytes already: nothing was sent.\n');
+    const again = await cli('models', 'push', MODEL, '--name', 'other');
+    expect(again.out).toBe('speech/other@2\n');
+    expect(again.err).toContain('Same bytes as other@1; registered as @2 all the same.\n');
   });
 
   test.each([

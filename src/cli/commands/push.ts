@@ -9,6 +9,7 @@ import {
   CreateModelVersionDocument,
   type CreateModelVersionInput,
   DeleteModelDocument,
+  ModelDocument,
   type ModelFormat,
   ModelNamesDocument,
   ServerInfoDocument,
@@ -84,14 +85,27 @@ export async function push(context: Context, [file = '']: string[], flags: Flags
   const { digest, alreadyThere } = await (await context.client())
     .uploadArtifact(resolve(file), { onProgress: bar.at, signal: context.signal })
     .finally(bar.end);
-  if (alreadyThere) context.note('These bytes are there already.');
 
   const version = await register(context, { team, name }, { format, artifact: { digest }, ...described });
   const label = `${team}/${name}@${version.number}`;
+  if (alreadyThere) context.note(await whoseBytes(context, version, digest));
   if (flags.alias !== undefined) await nameIt(context, version, label, flags.alias);
   await context.show({ data: version.data, table: () => label, names: [label] });
   context.note(`Serve it:  clops deploy ${label}`);
   return EXIT.ok;
+}
+
+/** Nothing had to be sent, and it is a new version all the same: which one it repeats, where that is one of the newest. */
+async function whoseBytes(
+  context: Context,
+  { model, number }: { model: string; number: number },
+  digest: string,
+): Promise<string> {
+  const { node } = await context.ask(ModelDocument, { id: model, first: 50, after: null });
+  const versions = node?.__typename === 'Model' ? node.versions.nodes : [];
+  const same = versions.find((one) => one.number < number && one.artifact.digest === digest);
+  if (node?.__typename !== 'Model' || !same) return 'The store had these bytes already: nothing was sent.';
+  return `Same bytes as ${node.name}@${same.number}; registered as @${number} all the same.`;
 }
 
 /** The version is there by now, whatever becomes of its alias: to push again would make another one. */
