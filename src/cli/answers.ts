@@ -70,7 +70,9 @@ const addressOf = (place: Place | undefined): string => (place ? ` The address i
 export function refused({ url, token, tokenFrom, isLocal }: Place): CliError {
   const login = `clops login ${url}`;
   if (token === undefined)
-    return new CliError(EXIT.auth, `${url} wants a token, and there is none.${isLocal ? WHERE : ''}`, login);
+    return isLocal
+      ? new CliError(EXIT.auth, `${url} wants a token, and there is none. ${OWN_TOKEN}`, loginWithOwn(url))
+      : new CliError(EXIT.auth, `${url} wants a token, and there is none.`, login);
   if (tokenFrom === 'CLOPS_TOKEN')
     return new CliError(
       EXIT.auth,
@@ -81,4 +83,8 @@ export function refused({ url, token, tokenFrom, isLocal }: Place): CliError {
   return new CliError(EXIT.auth, `${url} does not accept the token from ${tokenFrom}.${other}`, login, 'clops doctor');
 }
 
-const WHERE = ' An instance keeps its own in the file `token` of its data folder: CLOPS_DATA_DIR says which that is.';
+export const OWN_TOKEN =
+  'An instance keeps its own in the file `token` of its data folder: `.clops` where it was started, or what its CLOPS_DATA_DIR names.';
+
+/** From standard input: among the arguments everybody on the machine could read it. */
+export const loginWithOwn = (url: string): string => `clops login ${url} < DATA_FOLDER/token`;

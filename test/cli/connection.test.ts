@@ -134,7 +134,10 @@ test('a token that is refused is named by where it came from', async () => {
   expect(exit).toBe(3);
   expect(err).toContain(`does not accept the token from ${join(folder, 'token')}. Another instance may be listening`);
   rmSync(join(folder, 'token'));
-  expect(await cli('models')).toMatchObject({ exit: 3, err: /wants a token, and there is none/ });
+  const none = await cli('models');
+  expect(none.exit).toBe(3);
+  expect(none.err).toMatch(/wants a token, and there is none\. .*`\.clops` where it was started/);
+  expect(none.err).toContain(`  try: clops login ${url} < DATA_FOLDER/token\n`);
 });
 
 test('hints are said as the program was called', () => {

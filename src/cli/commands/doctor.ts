@@ -133,7 +133,7 @@ async function version(context: Context): Promise<Finding> {
 async function whose(context: Context, place: Place): Promise<Finding> {
   const check = 'token';
   if (place.token === undefined)
-    return { check, ok: false, detail: 'there is none', advice: `clops login ${place.url}` };
+    return { check, ok: false, detail: 'there is none', advice: refused(place).next[0] ?? '' };
   try {
     const { viewer } = await context.ask(ViewerDocument, {});
     return { check, ok: true, detail: `of ${viewer.actor.name}, from ${place.tokenFrom}` };

@@ -1,7 +1,7 @@
 /** Keeps where the API is and with whose token, for later commands, after asking it whether the token is good. */
 import { ViewerDocument } from '../../client/generated/graphql.ts';
 import { ClopsFault, createClopsClient } from '../../client/index.ts';
-import { ofFault } from '../answers.ts';
+import { loginWithOwn, OWN_TOKEN, ofFault } from '../answers.ts';
 import { findLocal, forgetCredentials, keepCredentials } from '../connection.ts';
 import type { Context } from '../context.ts';
 import { CliError, EXIT, type Exit } from '../exit.ts';
@@ -17,15 +17,12 @@ export async function login(context: Context, [given]: string[], flags: { token?
   const token =
     flags.token ??
     (io.in.isTTY ? await ask(io, `Token for ${url}: `, { secret: true }) : await readAll(io.in, MAX_TOKEN)).trim();
-  if (token === '') throw new CliError(EXIT.usage, 'There was no token.', `clops login ${url} --token clops_…`);
+  if (token === '') throw new CliError(EXIT.usage, 'There was no token.', loginWithOwn(url));
   const client = createClopsClient({ url, token });
   const { viewer } = await client.request(ViewerDocument, {}, { signal: context.signal }).catch((error: unknown) => {
     if (!(error instanceof ClopsFault)) throw error;
     if (error.code !== 'UNAUTHENTICATED') throw ofFault(error);
-    throw new CliError(
-      EXIT.auth,
-      `${url} does not accept this token. An instance keeps its own in the file \`token\` of its data folder (.clops).`,
-    );
+    throw new CliError(EXIT.auth, `${url} does not accept this token. ${OWN_TOKEN}`, loginWithOwn(url));
   });
   await keepCredentials(config.credentialsFile, { url, token });
   context.note(`Kept in ${config.credentialsFile}.`);
