@@ -44,6 +44,10 @@ export function registerGraphiql(app: FastifyInstance, options: { tabs: readonly
     if (wantsPage(request)) return send(request, reply.header('cache-control', 'no-cache'), 'index.html');
   });
 
+  app.get('/', async ({ headers }, reply) =>
+    (headers.accept ?? '').includes('text/html') ? reply.redirect('/graphql') : reply.callNotFound(),
+  );
+
   app.get('/graphiql/tabs.json', async (_request, reply) =>
     reply.header('cache-control', 'no-cache').send(options.tabs),
   );

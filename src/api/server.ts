@@ -115,9 +115,8 @@ export async function createHttp(options: HttpOptions): Promise<{ app: FastifyIn
     void reply.code(status).send({ error: message, requestId: request.id });
   });
   app.setNotFoundHandler((request, reply) => {
-    void reply
-      .code(404)
-      .send({ error: `Nothing is served at ${request.method} ${request.url.split('?')[0]?.slice(0, 200)}.` });
+    const place = `${request.method} ${request.url.split('?')[0]?.slice(0, 200)}`;
+    void reply.code(404).send({ error: `Nothing is served at ${place}. GraphQL is at /graphql.` });
   });
 
   app.addHook('onRequest', async (request, reply) => {

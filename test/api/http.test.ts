@@ -58,3 +58,9 @@ test('what no server should take is refused', async () => {
   const large = `Host: x\r\nConnection: close\r\n${json}\r\nContent-Length: 2000000`;
   expect(await statusOf(`POST /graphql HTTP/1.1\r\n${large}\r\n\r\n{`)).toBe('413');
 });
+
+test('who asks at another place is told where GraphQL is', async () => {
+  const answer = await fetch(`http://127.0.0.1:${port}/`);
+  expect(answer.status).toBe(404);
+  expect(await answer.json()).toEqual({ error: 'Nothing is served at GET /. GraphQL is at /graphql.' });
+});

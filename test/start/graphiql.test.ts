@@ -28,6 +28,13 @@ test('a browser gets the page, everybody else the API', async () => {
   }
 });
 
+test('a browser that was given only the address is led to the page, nobody else', async () => {
+  const led = await get('/', 'text/html');
+  expect(led.url).toBe(`${url}/graphql`);
+  expect(await led.text()).toContain('<title>CLOps GraphiQL</title>');
+  expect((await get('/')).status).toBe(404);
+});
+
 test('all that the page loads is there, compressed or not, and from here', async () => {
   const page = await (await get('/graphql', 'text/html')).text();
   const files = [...page.matchAll(/(?:src|href)="([^"]+)"/g)]
