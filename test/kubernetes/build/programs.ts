@@ -6,45 +6,45 @@ export interface Program {
   /** A folder under test/kubernetes/modules. */
   module: string;
   package: string;
-  /** Said before the build, so that nobody thinks it hangs. */
-  takes: string;
+  /** About how many seconds, said before the build, so that nobody thinks it hangs. */
+  takesS: number;
 }
 
-const kubernetes = (name: string, takes: string): Program => ({
+const kubernetes = (name: string, takesS: number): Program => ({
   module: 'kubernetes',
   package: `k8s.io/kubernetes/cmd/${name}`,
-  takes,
+  takesS,
 });
 const cni = (path: string): Program => ({
   module: 'cni',
   package: `github.com/containernetworking/plugins/plugins/${path}`,
-  takes: 'some seconds',
+  takesS: 10,
 });
 
 export const PROGRAMS = {
-  etcd: { module: 'kubernetes', package: 'go.etcd.io/etcd/server/v3', takes: 'about a minute' },
-  'kube-apiserver': kubernetes('kube-apiserver', 'about 4 minutes'),
-  'kube-controller-manager': kubernetes('kube-controller-manager', 'about a minute'),
-  'kube-scheduler': kubernetes('kube-scheduler', 'some seconds'),
-  kubectl: kubernetes('kubectl', 'about 20 seconds'),
-  kubelet: kubernetes('kubelet', 'about 20 seconds'),
-  'kube-proxy': kubernetes('kube-proxy', 'about 10 seconds'),
-  kwok: { module: 'kwok', package: 'sigs.k8s.io/kwok/cmd/kwok', takes: 'about 2 minutes' },
-  traefik: { module: 'traefik', package: 'github.com/traefik/traefik/v3/cmd/traefik', takes: 'about 7 minutes' },
-  helm: { module: 'helm', package: 'helm.sh/helm/v3/cmd/helm', takes: 'about 2 minutes' },
+  etcd: { module: 'kubernetes', package: 'go.etcd.io/etcd/server/v3', takesS: 60 },
+  'kube-apiserver': kubernetes('kube-apiserver', 240),
+  'kube-controller-manager': kubernetes('kube-controller-manager', 60),
+  'kube-scheduler': kubernetes('kube-scheduler', 10),
+  kubectl: kubernetes('kubectl', 20),
+  kubelet: kubernetes('kubelet', 20),
+  'kube-proxy': kubernetes('kube-proxy', 10),
+  kwok: { module: 'kwok', package: 'sigs.k8s.io/kwok/cmd/kwok', takesS: 120 },
+  traefik: { module: 'traefik', package: 'github.com/traefik/traefik/v3/cmd/traefik', takesS: 420 },
+  helm: { module: 'helm', package: 'helm.sh/helm/v3/cmd/helm', takesS: 120 },
   'rollouts-controller': {
     module: 'argo-rollouts',
     package: 'github.com/argoproj/argo-rollouts/cmd/rollouts-controller',
-    takes: 'about 5 minutes',
+    takesS: 300,
   },
   bridge: cni('main/bridge'),
   loopback: cni('main/loopback'),
   'host-local': cni('ipam/host-local'),
   portmap: cni('meta/portmap'),
-  coredns: { module: 'coredns', package: '.', takes: 'about a minute' },
-  pause: { module: 'images', package: './pause', takes: 'some seconds' },
-  versitygw: { module: 's3', package: 'github.com/versity/versitygw/cmd/versitygw', takes: 'about 3 minutes' },
-  web: { module: 'images', package: './web', takes: 'some seconds' },
+  coredns: { module: 'coredns', package: '.', takesS: 60 },
+  pause: { module: 'images', package: './pause', takesS: 10 },
+  versitygw: { module: 's3', package: 'github.com/versity/versitygw/cmd/versitygw', takesS: 180 },
+  web: { module: 'images', package: './web', takesS: 10 },
 } as const satisfies Record<string, Program>;
 
 export type ProgramName = keyof typeof PROGRAMS;
