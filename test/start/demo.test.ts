@@ -1,5 +1,7 @@
 /** `npm start` as people meet it first: a real model behind a canary with traffic, promoted, stopped, started again. */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { identityOf } from '../../src/platform/process/identity.ts';
 import { eventually } from '../support/eventually.ts';
@@ -30,11 +32,17 @@ test('serves, divides, is promoted, leaves no process behind, and goes on at the
   );
 
   const { rollout } = await deployment();
+  const followed = followTheExample();
   await promote(rollout.id);
   await reaches({ phase: 'PAUSED', stepIndex: 3, weight: 50 });
   await promote(rollout.id);
   await reaches({ phase: 'HEALTHY', outcome: 'PROMOTED' });
   expect((await deployment()).metrics.total.errorRatio).toBe(0);
+  const { exit, out, err } = await followed;
+  expect({ exit, err }).toEqual({ exit: 0, err: '' });
+  const lines = out.trimEnd().split('\n');
+  expect(lines[0]).toMatch(/^\w+ (10|50) %: \S/);
+  expect(lines.at(-1)).toMatch(/^HEALTHY 100 %: /);
 
   const processes = descendantsOf(p.process.pid ?? 0);
   expect(processes.length).toBeGreaterThan(6); // Postgres, the cluster, the node, four model servers.
@@ -63,6 +71,16 @@ async function runTheCurlLine(): Promise<number> {
   const answer = JSON.parse(stdout) as { outputs: { name: string; data: number[] }[] };
   expect(answer.outputs).toMatchObject([{ name: 'output', data: [expect.any(Number)] }]);
   return answer.outputs[0]?.data[0] ?? 0;
+}
+
+/** The README's subscription, until the rollout has ended. */
+async function followTheExample(): Promise<{ exit: number | null; out: string; err: string }> {
+  const example = join(import.meta.dirname, '..', '..', 'examples', 'subscribe.mjs');
+  const env = { ...process.env, CLOPS_DATA_DIR: p.dataDir };
+  const child = spawn(process.execPath, [example], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+  const [out, err] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  return { exit: await ended, out, err };
 }
 
 interface Found {
