@@ -105,8 +105,7 @@ spec:
   replicas: {{ .values.replicas }}
   revisionHistoryLimit: 3
   {{- with .strategy }}
-  {{- /* `null` takes away what the API server has filled in for another type, and would refuse beside this one. */}}
-  strategy: {type: {{ . }}, rollingUpdate: null}
+  strategy: {type: {{ . }}}
   {{- end }}
   selector:
     matchLabels:
