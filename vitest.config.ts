@@ -5,7 +5,7 @@ const require = createRequire(import.meta.url);
 
 // Two copies of graphql (ESM and CJS) would be loaded otherwise, and type-graphql's schema be "from another realm".
 const resolve = { alias: [{ find: /^graphql$/, replacement: require.resolve('graphql') }] };
-const common = { testTimeout: 30_000, hookTimeout: 60_000 };
+const common = { testTimeout: 30_000, hookTimeout: 60_000, setupFiles: ['test/support/patterns.ts'] };
 const withDatabase = [
   'test/api/**/*.test.ts',
   'test/cli/**/*.test.ts',

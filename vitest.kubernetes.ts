@@ -6,6 +6,7 @@ export default defineConfig({
     name: 'kubernetes',
     // The object store is built with the rest, and has nothing else to be run by in CI.
     include: ['test/kubernetes/**/*.test.ts', 'test/contract/artifacts/s3.test.ts'],
+    setupFiles: ['test/support/patterns.ts'],
     pool: 'forks',
     maxWorkers: 1,
     testTimeout: 180_000,

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { freePort } from '../../src/platform/process/ports.ts';
 import { anApi, type TestApi, TOKEN } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
 import { clops, type Ran, start } from './terminal.ts';
@@ -174,7 +175,9 @@ describe('exit codes', () => {
   });
 
   test('1: nobody listens there', async () => {
-    const { exit, err } = await clops(['models', 'list'], { env: { ...env, CLOPS_URL: 'http://127.0.0.1:1' } });
+    const { exit, err } = await clops(['models', 'list'], {
+      env: { ...env, CLOPS_URL: `http://127.0.0.1:${await freePort()}` },
+    });
     expect({ exit, err }).toMatchObject({ exit: 1, err: /cannot be reached: ECONNREFUSED/ });
   });
 });

@@ -35,7 +35,7 @@ test('from a file to an endpoint that answers', async () => {
 
 test('a canary, watched in a pipe and on a terminal, and promoted', async () => {
   const idle = await cli('rollouts', 'watch', 'same');
-  expect(idle).toMatchObject({ exit: 0, out: /^numbers\/same: same@1 .*Promoted/, err: /Nothing is rolling out\.\n/ });
+  expect(idle).toMatchObject({ exit: 0, out: /^numbers\/same: same@1 .*✔ Healthy/, err: /Nothing is rolling out\.\n/ });
   const shown = start(['rollouts', 'watch', 'same'], { env, columns: 80 });
   expect((await cli('deploy', 'same@2', '--canary', '50,pause')).out).toContain('same@1 → same@2');
   const piped = start(['rollouts', 'watch', 'same'], { env });
@@ -69,7 +69,7 @@ test('a canary, watched in a pipe and on a terminal, and promoted', async () => 
   const settled = await cli('status', 'same', '--timeout', '60s');
   expect(settled.exit, settled.err).toBe(0);
   await eventually(() => expect(shown.out()).toMatch(/promoted, \d+s ago/));
-  expect(await piped.done).toMatchObject({ exit: 0, out: /same@1 → same@2 .*Promoted[^\n]*\n$/ });
+  expect(await piped.done).toMatchObject({ exit: 0, out: /same@1 → same@2 .*✔ Healthy[^\n]*\n$/ });
   expect(piped.out()).not.toContain('condition_changed');
   shown.interrupt();
   expect(await shown.done).toMatchObject({ exit: 130, err: /\nDetached/ });
@@ -105,7 +105,7 @@ test('an aborted one: 7 for who waits, 7 for who watched it, and a way back', as
 test('nodes, doctor, and the end', async () => {
   expect((await cli('nodes')).out).toMatch(/gpu-1 +✔ Ready +NVIDIA-H200/);
   const doctor = await cli('doctor');
-  expect(doctor).toMatchObject({ exit: 0, out: /✔ +nodes +1 of 1 ready\n/ });
+  expect(doctor).toMatchObject({ exit: 0, out: /✔ +nodes +2 of 2 ready\n/ });
   expect(doctor.out).toMatch(/✔ +gateway +answers at http:\/\/127\.0\.0\.1:\d+\n/);
   // kubectl is asked of the instance of this folder only.
   const bin = join(platform.dataDir, 'bin');
