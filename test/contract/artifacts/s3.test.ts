@@ -240,6 +240,8 @@ describe.skipIf(missing)(`a bucket${missing && ` (not built: ${missing}; npm run
       });
       const digest = digestOf(bytes.subarray(3));
       await expect(open(objects).head(digest)).rejects.toMatchObject({ message: expect.stringContaining(words) });
+      // Everybody may ask for it, so it names no file.
+      expect(await createStoreCheck(objects, 'clops', () => 0)()).toMatch(/^[^/]*$/);
     });
 
     test('well is known for some seconds, and then asked again', async () => {
