@@ -42,7 +42,7 @@ import { isApart, isOnPath, missingFor } from './parts/missing.ts';
 import { addressOf, into, makeNetwork, type Network, namespaces, removeNetwork, servicesOf } from './parts/network.ts';
 import { importImage, startNode } from './parts/node.ts';
 import { isAlive, type Process, processOf, running, startedIn, stop } from './parts/processes.ts';
-import { MODELS, type PodMonitor, startPrometheus } from './parts/prometheus.ts';
+import { type PodMonitor, startPrometheus } from './parts/prometheus.ts';
 import { kubectl } from './parts/run.ts';
 
 export { missingFor } from './parts/missing.ts';
@@ -58,8 +58,6 @@ export interface KubernetesOptions {
   kwok?: number;
   /** Traefik as implementation of the Gateway API, with its definitions and a GatewayClass `traefik`. */
   traefik?: boolean;
-  /** Prometheus, which scrapes the models that are served. */
-  prometheus?: boolean;
   /** CoreDNS, for pods that call Services by name; with nodes. */
   dns?: boolean;
   /** Left running when this process ends. Otherwise the next start of any cluster removes it then. */
@@ -91,7 +89,7 @@ export interface Kubernetes {
   gateway: string | undefined;
   /** What Traefik has counted, as Prometheus text. */
   gatewayMetrics: string | undefined;
-  /** Starts a Prometheus of the machine's own (Debian's package) that scrapes as these say; answers its address. */
+  /** Starts a Prometheus of the machine's own (Debian's package) that scrapes the pods of now as these say; answers its address. */
   prometheus(monitors: readonly PodMonitor[], rules?: { groups?: readonly object[] }): Promise<string>;
   /** A cluster port by a kubeconfig (the admin's), closed by `stop`. */
   port(kubeconfig?: string): ClusterPort;
@@ -145,14 +143,13 @@ export async function startKubernetes(options: KubernetesOptions = {}): Promise<
 }
 
 async function startParts({ name, options, plane, network }: Saved): Promise<void> {
-  const { nodes = 0, kwok = 0, traefik, prometheus } = options;
+  const { nodes = 0, kwok = 0, traefik } = options;
   if (network && !(await namespaces()).includes(network.namespace)) await makeNetwork(name, network.number);
   await startControlPlane(plane);
   if (plane.dns) await startDns(plane);
   for (let node = 1; network && node <= nodes; node++) await startNode(name, plane, network, node);
   if (kwok > 0) await startKwok(plane, kwok);
   if (traefik) await startTraefik(plane);
-  if (prometheus) await startPrometheus(plane, [MODELS]);
 }
 
 /** Names of all, also of those whose start broke off. */

@@ -28,15 +28,13 @@ const COMMANDS: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
         kwok: { type: 'string', default: '0' },
         traefik: { type: 'boolean', default: false },
         dns: { type: 'boolean', default: false },
-        prometheus: { type: 'boolean', default: false },
       },
     });
-    const { name, traefik, dns, prometheus } = values;
+    const { name, traefik, dns } = values;
     const options: KubernetesOptions = {
       name,
       traefik,
       dns,
-      prometheus,
       keep: true,
       nodes: count('nodes', values.nodes, 5),
       kwok: count('kwok', values.kwok, 1000),

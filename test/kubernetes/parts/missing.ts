@@ -21,9 +21,6 @@ const PACKAGES: Readonly<Record<string, string>> = {
 /** Bits of the effective capabilities, by their kernel names. */
 const CAPABILITIES: Readonly<Record<string, bigint>> = { CAP_NET_ADMIN: 12n, CAP_SYS_ADMIN: 21n };
 
-const MISSING_PROMETHEUS =
-  'There is no `prometheus` on the PATH: `apt-get install --no-install-recommends prometheus`.';
-
 export const isOnPath = (program: string): boolean =>
   (process.env['PATH'] ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)));
 
@@ -42,7 +39,6 @@ export function missingOnMachine(options: KubernetesOptions): string | undefined
   if (process.platform !== 'linux') return `A real Kubernetes needs Linux, and this is ${process.platform}.`;
   if (!isOnPath('go') && missingPrograms(setsOf(options)).length > 0)
     return 'A real Kubernetes is built from Go modules, and there is no `go` (1.26 or newer) on the PATH.';
-  if (options.prometheus && !isOnPath('prometheus')) return MISSING_PROMETHEUS;
   if (!isApart(options)) return undefined;
   if (process.getuid?.() !== 0) return 'Nodes and a network apart need root, and this is not root.';
   const effective = BigInt(`0x${/^CapEff:\s*(\w+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0'}`);

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { type ControlPlane, flags } from './controlPlane.ts';
 import { start, until } from './processes.ts';
+import { kubectl } from './run.ts';
 
 export interface PodMonitor {
   metadata: { name: string; namespace?: string };
@@ -21,16 +22,11 @@ export interface PodMonitor {
   };
 }
 
-/** Of the models that CLOps serves, for a cluster without the chart. */
-export const MODELS: PodMonitor = {
-  metadata: { name: 'models' },
-  spec: {
-    namespaceSelector: { any: true },
-    selector: { matchExpressions: [{ key: 'clops.dev/deployment', operator: 'Exists' }] },
-    podTargetLabels: ['clops.dev/deployment', 'clops.dev/version'],
-    podMetricsEndpoints: [{ port: 'http' }],
-  },
-};
+interface Pod {
+  metadata: { name: string; namespace: string; labels?: Record<string, string> };
+  spec: { containers: { ports?: { name?: string; containerPort: number }[] }[] };
+  status: { podIP?: string };
+}
 
 /** Answers its address, reached from outside of the cluster's network too. `rules` are groups of a PrometheusRule. */
 export async function startPrometheus(
@@ -42,11 +38,11 @@ export async function startPrometheus(
   const folder = join(run, 'prometheus');
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'rules.yml'), stringify({ groups: rules.groups ?? [] }));
-  const kubeconfig = join(run, 'admin.kubeconfig');
+  const { items: pods } = JSON.parse(await kubectl(run, ['get', 'pods', '-A', '-o', 'json'])) as { items: Pod[] };
   const config = {
     global: { scrape_interval: '2s', evaluation_interval: '2s' },
     rule_files: ['rules.yml'],
-    scrape_configs: monitors.flatMap((monitor) => jobsOf(monitor, kubeconfig)),
+    scrape_configs: monitors.flatMap((monitor) => jobsOf(monitor, pods)),
   };
   writeFileSync(join(folder, 'prometheus.yml'), stringify(config));
   const settings = {
@@ -63,34 +59,44 @@ export async function startPrometheus(
   return url;
 }
 
-/** As the operator writes them: selection by labels of the pod, one target for each named port, names of its labels. */
-function jobsOf({ metadata, spec }: PodMonitor, kubeconfig: string): object[] {
-  const { namespaceSelector, selector, podTargetLabels = [], podMetricsEndpoints } = spec;
-  const namespaces = namespaceSelector?.any ? {} : { namespaces: { names: [metadata.namespace ?? 'default'] } };
-  const keep = (label: string, regex: string): object => ({ source_labels: [label], regex, action: 'keep' });
-  const copy = (label: string, target_label: string): object => ({ source_labels: [label], target_label });
-  const pod = (label: string): string => `__meta_kubernetes_pod_label_${sanitized(label)}`;
-  const present = (label: string): string => `__meta_kubernetes_pod_labelpresent_${sanitized(label)}`;
-  const selected = [
-    ...Object.entries(selector.matchLabels ?? {}).map(([label, value]) => keep(pod(label), value)),
-    ...(selector.matchExpressions ?? []).map(({ key, operator, values = [] }) => {
-      if (operator === 'Exists') return keep(present(key), 'true');
-      if (operator === 'In') return keep(pod(key), values.join('|'));
-      throw new Error(`The operator ${operator} of a PodMonitor is not translated here.`);
-    }),
-  ];
+/**
+ * As the operator selects and labels: pods by their labels, one target for each named port. The pods are those of now, since
+ * Debian builds Prometheus without discovery by Kubernetes.
+ */
+function jobsOf({ metadata, spec }: PodMonitor, pods: readonly Pod[]): object[] {
+  const { podTargetLabels = [], podMetricsEndpoints } = spec;
+  const selected = pods.filter((pod) => isSelected(pod, metadata.namespace, spec));
   return podMetricsEndpoints.map(({ port, path = '/metrics' }) => ({
     job_name: `${metadata.name}/${port}`,
     metrics_path: path,
-    kubernetes_sd_configs: [{ role: 'pod', kubeconfig_file: kubeconfig, ...namespaces }],
-    relabel_configs: [
-      ...selected,
-      keep('__meta_kubernetes_pod_container_port_name', port),
-      copy('__meta_kubernetes_namespace', 'namespace'),
-      copy('__meta_kubernetes_pod_name', 'pod'),
-      ...podTargetLabels.map((label) => copy(pod(label), sanitized(label))),
-    ],
+    static_configs: selected.flatMap(({ metadata: { name, namespace, labels = {} }, spec: { containers }, status }) =>
+      containers
+        .flatMap(({ ports = [] }) => ports)
+        .filter((each) => each.name === port && status.podIP)
+        .map(({ containerPort }) => ({
+          targets: [`${status.podIP}:${containerPort}`],
+          labels: {
+            namespace,
+            pod: name,
+            ...Object.fromEntries(podTargetLabels.map((label) => [sanitized(label), labels[label] ?? ''])),
+          },
+        })),
+    ),
   }));
+}
+
+function isSelected({ metadata: pod }: Pod, home: string | undefined, spec: PodMonitor['spec']): boolean {
+  const labels = pod.labels ?? {};
+  const { matchLabels = {}, matchExpressions = [] } = spec.selector;
+  return (
+    (spec.namespaceSelector?.any === true || pod.namespace === home) &&
+    Object.entries(matchLabels).every(([label, value]) => labels[label] === value) &&
+    matchExpressions.every(({ key, operator, values = [] }) => {
+      if (operator === 'Exists') return labels[key] !== undefined;
+      if (operator === 'In') return values.includes(labels[key] ?? '');
+      throw new Error(`The operator ${operator} of a PodMonitor is not known here.`);
+    })
+  );
 }
 
 const sanitized = (label: string): string => label.replace(/[^a-zA-Z0-9_]/g, '_');
