@@ -60,10 +60,10 @@ export function judgeTraffic(weights: Weights, isProgrammed: boolean, traffic: T
   if (total < needed && !waited) return unknown('NotCounted', COUNTING, false);
   // A gateway that tells its table does count: it has no series of requests before the first one.
   if (!requests && !table) {
-    const words = isUnread
+    const asked = isUnread
       ? `${NOT_COUNTED} the gateway's counts could not be read just now.`
       : 'The share is not counted: this gateway does not say how many requests went where.';
-    return unknown('NotCounted', words, true);
+    return unknown('NotCounted', waited ? asked : COUNTING, true);
   }
   if (total === 0)
     return unknown('NoRequests', `${NOT_COUNTED} nobody has sent a request since the weights changed.`, true);
