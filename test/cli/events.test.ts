@@ -1,4 +1,5 @@
 /** Events as people read them: in the width of their terminal, and into a pipe that is closed before the end. */
+
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -6,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventLine } from '../../src/cli/shown/event.ts';
 import { createPaint } from '../../src/cli/shown/paint.ts';
 import { anApi, type TestApi, TOKEN } from '../support/api.ts';
+import { eventually } from '../support/eventually.ts';
 import { clops } from './terminal.ts';
 
 const CLI = join(import.meta.dirname, '..', '..', 'src', 'cli', 'index.ts');
@@ -43,9 +45,11 @@ test('the place to go on from is shown, and is the place', async () => {
   expect(out).toContain('team.created');
   const [, cursor = ''] = /clops events --after (\S+)/.exec(err) ?? [];
   await makeTeam('later');
-  const later = await clops(['events', '--after', cursor], { env });
-  expect(later.out.trim().split('\n')).toHaveLength(1);
-  expect(later.out).toContain('later');
+  await eventually(async () => {
+    const later = await clops(['events', '--after', cursor], { env });
+    expect(later.out.trim().split('\n')).toHaveLength(1);
+    expect(later.out).toContain('later');
+  });
 });
 
 test('a reader that has read enough is an end and no error', async () => {

@@ -87,6 +87,9 @@ test('an aborted one: 7 for who waits, 7 for who watched it, and a way back', as
   expect(aborted).toMatchObject({ exit: 7, out: /stays as it was\. Aborted by .*: too slow\./ });
   expect((await watching.done).exit).toBe(7);
   expect((await cli('deploy', 'same@3', '--canary', '50,pause')).out).toMatch(/same@2 → same@3 {2}begins again/);
+  await eventually(async () => expect((await cli('rollouts', 'get', 'same')).out).toMatch(/Paused/), {
+    withinMs: 60_000,
+  });
   expect((await cli('abort', 'same', '--wait', '--timeout', '60s')).exit).toBe(7);
   expect((await cli('rollback', 'same')).exit).toBe(0);
   const settled = await cli('status', 'same', '--timeout', '60s');
