@@ -81,7 +81,9 @@ test('subscriptions that are refused, or cannot begin, with their code', async (
   expect(await count('type="invalid",field="",code="GRAPHQL_VALIDATION_FAILED"')).toBe(refused + 1);
   await told('{ teams { nodes { name } } }');
   expect(await count('type="invalid",field="",code="OPERATION_NOT_SUPPORTED"')).toBe(1);
-  expect(await told('subscription { events(where: { team: "not-there" }) { __typename } }')).toBeDefined();
+  expect(await told('subscription { events(where: { team: "not-there" }) { __typename } }')).toMatchObject({
+    extensions: { code: 'NOT_FOUND' },
+  });
   expect(await count('type="subscription",field="events",code="NOT_FOUND"')).toBe(1);
   expect(await count('type="subscription",field="events",code="OK"')).toBe(begun);
   await socket.dispose();
