@@ -194,6 +194,7 @@ export interface Node extends KubeObject {
     allocatable?: ResourceAmounts;
     capacity?: ResourceAmounts;
     conditions?: Condition[];
+    daemonEndpoints?: { kubeletEndpoint: { Port: number } };
     [field: string]: unknown;
   };
 }

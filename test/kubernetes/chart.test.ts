@@ -34,11 +34,6 @@ interface Pod extends KubeObject {
   };
 }
 
-interface Monitoring {
-  kind: string;
-  spec?: { groups?: object[] };
-  data?: Record<string, string>;
-}
 interface Dashboard {
   panels: { title: string; targets: { expr: string }[] }[];
 }
@@ -173,15 +168,15 @@ describe.skipIf(missing)('the chart on a real cluster', () => {
         '--set=database.existingSecret=x',
       ];
       const rendered = await around.helm('template', 'clops', CHART, `-n=${NAMESPACE}`, ...what, ...sets);
-      const documents = parseAllDocuments(rendered).map((document) => document.toJS() as Monitoring);
-      const ofKind = (kind: string): Monitoring[] => documents.filter((document) => document?.kind === kind);
-      const monitors = ofKind('PodMonitor') as unknown as PodMonitor[];
-      const groups = ofKind('PrometheusRule').flatMap(({ spec }) => spec?.groups ?? []);
+      const documents = parseAllDocuments(rendered).map((document) => document.toJS() as { kind: string } | null);
+      const ofKind = <T>(kind: string): T[] => documents.filter((document) => document?.kind === kind) as T[];
+      const monitors = ofKind<PodMonitor>('PodMonitor');
+      const groups = ofKind<{ spec: { groups: object[] } }>('PrometheusRule').flatMap(({ spec }) => spec.groups);
       const url = await kubernetes.prometheus(monitors, { groups });
       const ask = async (path: string): Promise<Answer['data']> =>
         ((await (await fetch(url + path)).json()) as Answer).data;
-      const panels = ofKind('ConfigMap')
-        .flatMap(({ data }) => Object.values(data ?? {}))
+      const panels = ofKind<{ data: Record<string, string> }>('ConfigMap')
+        .flatMap(({ data }) => Object.values(data))
         .flatMap((dashboard) => (JSON.parse(dashboard) as Dashboard).panels);
       expect([monitors.length, groups.length, panels.length].every((count) => count > 0)).toBe(true);
       for (const { title, targets } of panels)

@@ -165,13 +165,10 @@ describe.skipIf(missing)('a machine that joins a real control plane', () => {
     );
     await kubernetes.kubectl(['create', 'clusterrole', 'kubelets', '--verb=get', '--resource=nodes/proxy']);
     await kubernetes.kubectl(['create', 'clusterrolebinding', 'kubelets', '--clusterrole=kubelets', '--group=readers']);
-    const { status } = await cluster.get<Node & { status: { daemonEndpoints: { kubeletEndpoint: { Port: number } } } }>(
-      NODES,
-      pod?.spec.nodeName ?? '',
-    );
+    const { status } = await cluster.get<Node>(NODES, pod?.spec.nodeName ?? '');
     const endpoint = {
       host: lab.address,
-      port: status.daemonEndpoints.kubeletEndpoint.Port,
+      port: status?.daemonEndpoints?.kubeletEndpoint.Port ?? 0,
       path: `/containerLogs/speech/${name}/server`,
     };
     const ask = (kubeconfig?: string): Promise<string> =>

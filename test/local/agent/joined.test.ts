@@ -61,8 +61,8 @@ describe.runIf(process.platform === 'linux')('a node of a joined cluster', () =>
 
     // As long as nobody has said whose clients there are, there are none; one that cannot be asked about is not let in.
     const pki = await openPki({ dir: join(lab.core.dataDir, 'pki'), bind: '127.0.0.1' });
-    const status = (await node()).status as unknown as { daemonEndpoints: { kubeletEndpoint: { Port: number } } };
-    const endpoint = { host: ADDRESS, port: status.daemonEndpoints.kubeletEndpoint.Port };
+    const { daemonEndpoints } = (await node()).status ?? {};
+    const endpoint = { host: ADDRESS, port: daemonEndpoints?.kubeletEndpoint.Port ?? 0 };
     const ask = (client?: Pair): Promise<string> =>
       askNode({ ...endpoint, path: '/containerLogs/default/known/main' }, client);
     await expect(ask(pki.clients.admin)).rejects.toThrow();

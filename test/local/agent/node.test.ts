@@ -164,9 +164,8 @@ test('kubectl itself reads the log', async ({ skip }) => {
 
 test('answers nobody without a certificate of the cluster', async () => {
   const { status } = await cluster.get<Node>(NODES, 'gpu-1');
-  const { kubeletEndpoint } = (status as { daemonEndpoints: { kubeletEndpoint: { Port: number } } }).daemonEndpoints;
   const asked = new Promise((resolve, reject) => {
-    const url = `https://127.0.0.1:${kubeletEndpoint.Port}/containerLogs/default/x/main`;
+    const url = `https://127.0.0.1:${status?.daemonEndpoints?.kubeletEndpoint.Port}/containerLogs/default/x/main`;
     request(url, { rejectUnauthorized: false }, resolve).once('error', reject).end();
   });
   await expect(asked).rejects.toThrow(/certificate required|alert|ECONNRESET/);
