@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ModelDeploymentStatus } from '../../src/contract/modeldeployment.ts';
 import { SERVINGRUNTIMES } from '../../src/platform/cluster/resources.ts';
+import { answeringRuntime } from './answering.ts';
 import { imageOf } from './build/image.ts';
 import { missingFor } from './cluster.ts';
 import { isWrite, type KubernetesLab, startKubernetesLab } from './controllerLab.ts';
@@ -28,24 +29,7 @@ describe.skipIf(missing)('a node', () => {
   beforeAll(async () => {
     lab = await startKubernetesLab({ kwok: 0, nodes: 1 });
     await lab.start('first');
-    await lab.cluster.create(SERVINGRUNTIMES, {
-      apiVersion: 'serving.clops.dev/v1alpha1',
-      kind: 'ServingRuntime',
-      metadata: { name: 'late' },
-      spec: {
-        formats: ['ONNX'],
-        protocols: ['OpenInferenceV2'],
-        capabilities: ['OpenInferenceV2', 'ModelMetadata'],
-        container: {
-          name: 'server',
-          image,
-          ports: [{ name: 'http', containerPort: 8080 }],
-          readinessProbe: { httpGet: { path: '/', port: 'http' }, periodSeconds: 1 },
-          terminationGracePeriodSeconds: 1,
-        },
-        fetch: { image },
-      },
-    });
+    await lab.cluster.create(SERVINGRUNTIMES, answeringRuntime('late', image));
   });
   afterAll(async () => {
     await lab?.close();

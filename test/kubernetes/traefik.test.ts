@@ -14,6 +14,7 @@ import { GATEWAYS, MODELDEPLOYMENTS, ROLLOUTCOMMANDS } from '../../src/platform/
 import { createTrafficCounts } from '../../src/platform/metrics/gateway.ts';
 import { aModelDeployment } from '../controller/lab.ts';
 import { eventually } from '../support/eventually.ts';
+import { answeringRuntime } from './answering.ts';
 import { referenceOf } from './build/image.ts';
 import { type Kubernetes, missingFor, startKubernetes } from './cluster.ts';
 
@@ -177,24 +178,6 @@ function surroundings({ gateway = '', gatewayMetrics = '' }: Kubernetes): object
         listeners: [{ ...listener, allowedRoutes: { namespaces: { from: 'All' } } }],
       },
     },
-    {
-      apiVersion: 'serving.clops.dev/v1alpha1',
-      kind: 'ServingRuntime',
-      metadata: { name: 'answering' },
-      spec: {
-        formats: ['ONNX'],
-        protocols: ['OpenInferenceV2'],
-        capabilities: ['OpenInferenceV2', 'ModelMetadata'],
-        container: {
-          name: 'server',
-          image,
-          env: [{ name: 'NAME', value: answer }],
-          ports: [{ name: 'http', containerPort: 8080 }],
-          readinessProbe: { httpGet: { path: '/', port: 'http' }, periodSeconds: 1 },
-          terminationGracePeriodSeconds: 1,
-        },
-        fetch: { image },
-      },
-    },
+    answeringRuntime('answering', image, [{ name: 'NAME', value: answer }]),
   ];
 }

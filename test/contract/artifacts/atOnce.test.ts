@@ -10,7 +10,6 @@ import { silentLog } from '../../../src/lib/log.ts';
 import { artifactsOf } from '../../../src/main/artifacts.ts';
 import { preflight } from '../../../src/main/preflight.ts';
 import { createStoreCheck, troubleWithStore } from '../../../src/platform/artifacts/s3/check.ts';
-import { createObjects, type Objects } from '../../../src/platform/artifacts/s3/objects.ts';
 import { createS3Artifacts } from '../../../src/platform/artifacts/s3/store.ts';
 import { createUrlSigner } from '../../../src/platform/artifacts/sign.ts';
 import { createLifetime } from '../../../src/platform/process/lifetime.ts';
@@ -47,14 +46,8 @@ describe.skipIf(missing)(`a bucket that is slow${missing && ` (not built: ${miss
     await server?.close();
   });
 
-  const objectsOf = (given: Partial<Parameters<typeof createObjects>[0]> = {}): Objects => {
-    const usual = { endpoint: server.url, region: REGION, bucket: 'models', credentials: async () => KEYS };
-    const objects = createObjects({ ...usual, ...given });
-    opened.push(objects);
-    return objects;
-  };
-  const open = (objects = objectsOf()) => createS3Artifacts({ objects, prefix: 'clops', maxBytes: MAX_BYTES });
-  const slow = () => open(objectsOf({ endpoint: line.url }));
+  const open = (objects = server.objects()) => createS3Artifacts({ objects, prefix: 'clops', maxBytes: MAX_BYTES });
+  const slow = () => open(server.objects({ endpoint: line.url }));
   const keysOf = async (digest: string): Promise<string[]> =>
     (await server.keys('models')).filter((key) => key.includes(digest.slice(7)));
   const anArtifact = async (size = 1_000): Promise<{ digest: string; bytes: Buffer }> => {
@@ -165,7 +158,7 @@ describe.skipIf(missing)(`a bucket that is slow${missing && ` (not built: ${miss
   test('what a killed process had joined is found by the sweep, though another upload was first', async () => {
     const bytes = randomBytes(PART + 10);
     const digest = digestOf(bytes);
-    const objects = objectsOf();
+    const objects = server.objects();
     const create = async (): Promise<boolean> => {
       throw new Error('killed');
     };
@@ -196,7 +189,7 @@ describe.skipIf(missing)(`a bucket that is slow${missing && ` (not built: ${miss
     test('goes on without a store that is full, and says so', async () => {
       line.before = async (what) => (what.startsWith('PUT ') ? { status: 507 } : undefined);
       const words = 'The artifact store has no room left (507).';
-      const objects = objectsOf({ endpoint: line.url });
+      const objects = server.objects({ endpoint: line.url });
       expect(await troubleWithStore(objects, 'clops')).toEqual({ words, mayPass: true, isFull: true });
       for (const patient of [true, false]) {
         const { parts, said } = partsFor({});
@@ -234,7 +227,7 @@ describe.skipIf(missing)(`a bucket that is slow${missing && ` (not built: ${miss
   test('a list that goes on nowhere is no endless one', async () => {
     const text = '<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>';
     line.before = async () => ({ status: 200, text });
-    const listing = objectsOf({ endpoint: line.url }).list('')[Symbol.asyncIterator]().next();
+    const listing = server.objects({ endpoint: line.url }).list('')[Symbol.asyncIterator]().next();
     await expect(listing).rejects.toMatchObject({ message: expect.stringContaining('but not where') });
   });
 });

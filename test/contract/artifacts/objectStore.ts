@@ -5,6 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AwsClient } from 'aws4fetch';
+import { createObjects, type Objects } from '../../../src/platform/artifacts/s3/objects.ts';
 import { freePort } from '../../../src/platform/process/ports.ts';
 import { pathOf } from '../../kubernetes/build/build.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -18,6 +19,8 @@ export interface ObjectStore {
   removeBucket(name: string): Promise<void>;
   /** The names of all objects, in order. */
   keys(bucket: string): Promise<string[]>;
+  /** As one of our processes asks it, with these settings changed; closed with the store. */
+  objects(given?: Partial<Parameters<typeof createObjects>[0]>): Objects;
   /** As anybody with keys may ask. */
   ask(path: string, init?: RequestInit): Promise<Response>;
   stop(): Promise<void>;
@@ -30,6 +33,7 @@ export async function anObjectStore(): Promise<ObjectStore> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const client = new AwsClient({ ...KEYS, region: REGION, service: 's3', retries: 0 });
+  const opened: Objects[] = [];
   let running: ReturnType<typeof spawn> | undefined;
   const ask: ObjectStore['ask'] = (path, init) => client.fetch(`${url}/${path}`, init);
 
@@ -65,7 +69,14 @@ export async function anObjectStore(): Promise<ObjectStore> {
       const text = await (await ask(`${bucket}?list-type=2`)).text();
       return [...text.matchAll(/<Key>(.*?)<\/Key>/g)].map(([, key = '']) => key).sort();
     },
+    objects(given) {
+      const usual = { endpoint: url, region: REGION, bucket: 'models', credentials: async () => KEYS };
+      const made = createObjects({ ...usual, ...given });
+      opened.push(made);
+      return made;
+    },
     async close() {
+      await Promise.all(opened.map((one) => one.close()));
       await stop();
       rmSync(folder, { recursive: true, force: true });
     },

@@ -9,12 +9,11 @@ import { silentLog } from '../../../src/lib/log.ts';
 import { fetchArtifact } from '../../../src/modelserver/index.ts';
 import { createStoreCheck, troubleWithStore } from '../../../src/platform/artifacts/s3/check.ts';
 import { credentialsIn } from '../../../src/platform/artifacts/s3/credentials.ts';
-import { createObjects, type Objects } from '../../../src/platform/artifacts/s3/objects.ts';
 import { createS3Artifacts } from '../../../src/platform/artifacts/s3/store.ts';
 import { aCuttable, type Cuttable } from '../../client/cuttable.ts';
 import { missingPrograms } from '../../kubernetes/build/build.ts';
 import { eventually } from '../../support/eventually.ts';
-import { anObjectStore, KEYS, type ObjectStore, REGION } from './objectStore.ts';
+import { anObjectStore, KEYS, type ObjectStore } from './objectStore.ts';
 import { artifactContract, bodyOf, digestOf, MAX_BYTES } from './suite.ts';
 
 const missing = missingPrograms(['s3']).join(', ');
@@ -39,14 +38,8 @@ describe.skipIf(missing)(`a bucket${missing && ` (not built: ${missing}; npm run
     rmSync(folder, { recursive: true, force: true });
   });
 
-  const objectsOf = (given: Partial<Parameters<typeof createObjects>[0]> = {}): Objects => {
-    const usual = { endpoint: server.url, region: REGION, bucket: 'models', credentials: async () => KEYS };
-    const objects = createObjects({ ...usual, ...given });
-    opened.push(objects);
-    return objects;
-  };
   /** As one process has it. */
-  const open = (objects = objectsOf()) => createS3Artifacts({ objects, prefix: 'clops', maxBytes: MAX_BYTES });
+  const open = (objects = server.objects()) => createS3Artifacts({ objects, prefix: 'clops', maxBytes: MAX_BYTES });
   const proxy = async (): Promise<Cuttable> => {
     const made = await aCuttable(server.url);
     opened.push(made);
@@ -104,7 +97,7 @@ describe.skipIf(missing)(`a bucket${missing && ` (not built: ${missing}; npm run
       const bytes = randomBytes(1_000);
       const digest = digestOf(bytes);
       await open().put(digest, bodyOf(bytes), { offset: 0, total: bytes.length });
-      const objects = objectsOf();
+      const objects = server.objects();
       const remove = async (key: string): Promise<void> => {
         if (key.includes('/bytes/')) throw new Error('killed');
         await objects.remove(key);
@@ -126,7 +119,7 @@ describe.skipIf(missing)(`a bucket${missing && ` (not built: ${missing}; npm run
   });
 
   test('an object that is no longer what was read is not replaced', async () => {
-    const objects = objectsOf();
+    const objects = server.objects();
     const text = (words: string): Buffer => Buffer.from(words);
     await objects.put('replaced', text('first'));
     const etag = (await objects.read('replaced'))?.etag ?? '';
@@ -175,7 +168,7 @@ describe.skipIf(missing)(`a bucket${missing && ` (not built: ${missing}; npm run
       await expect(store.head(digest)).rejects.toMatchObject(away);
       await expect(store.get(digest)).rejects.toMatchObject(away);
       await expect(store.touch(digest)).rejects.toMatchObject(away);
-      expect(await troubleWithStore(objectsOf(), 'clops')).toEqual({
+      expect(await troubleWithStore(server.objects(), 'clops')).toEqual({
         words: away.message,
         mayPass: true,
         isFull: false,
@@ -191,7 +184,7 @@ describe.skipIf(missing)(`a bucket${missing && ` (not built: ${missing}; npm run
 
     test('a line that breaks now and then costs nothing', async () => {
       const line = await proxy();
-      const store = open(objectsOf({ endpoint: line.url }));
+      const store = open(server.objects({ endpoint: line.url }));
       const digest = digestOf(bytes.subarray(1));
       let pieces = 0;
       line.onRequest = () => ++pieces === 20 || pieces === 200;
@@ -202,7 +195,7 @@ describe.skipIf(missing)(`a bucket${missing && ` (not built: ${missing}; npm run
 
     test('one that takes requests and never answers is given up', async () => {
       const line = await proxy();
-      const store = open(objectsOf({ endpoint: line.url, patienceMs: 100 }));
+      const store = open(server.objects({ endpoint: line.url, patienceMs: 100 }));
       const held = line.taken();
       line.onRequest = () => false;
       line.onAnswer = () => true;
@@ -214,7 +207,7 @@ describe.skipIf(missing)(`a bucket${missing && ` (not built: ${missing}; npm run
       const line = await proxy();
       const digest = digestOf(bytes.subarray(2));
       await open().put(digest, bodyOf(bytes.subarray(2)), { offset: 0, total: bytes.length - 2 });
-      const found = await open(objectsOf({ endpoint: line.url })).get(digest);
+      const found = await open(server.objects({ endpoint: line.url })).get(digest);
       const reading = (async () => {
         for await (const _ of found?.body ?? []) line.cut();
       })();
@@ -232,7 +225,7 @@ describe.skipIf(missing)(`a bucket${missing && ` (not built: ${missing}; npm run
         'The keys of the artifact store cannot be read',
       ],
     ])('%s is said in words, and waiting does not mend it', async (_, given, words) => {
-      const objects = objectsOf(given);
+      const objects = server.objects(given);
       expect(await troubleWithStore(objects, 'clops')).toEqual({
         words: expect.stringContaining(words),
         mayPass: false,
@@ -246,13 +239,13 @@ describe.skipIf(missing)(`a bucket${missing && ` (not built: ${missing}; npm run
 
     test('well is known for some seconds, and then asked again', async () => {
       let now = 0;
-      const check = createStoreCheck(objectsOf(), 'clops', () => now);
+      const check = createStoreCheck(server.objects(), 'clops', () => now);
       expect(await check()).toBeUndefined();
       await server.stop();
       expect(await check()).toBeUndefined();
       now += 11_000;
       expect(await check()).toBe(away.message);
-      expect(await troubleWithStore(objectsOf(), '')).toMatchObject({ mayPass: true });
+      expect(await troubleWithStore(server.objects(), '')).toMatchObject({ mayPass: true });
     });
   });
 
@@ -262,7 +255,7 @@ describe.skipIf(missing)(`a bucket${missing && ` (not built: ${missing}; npm run
       `[other]\naws_access_key_id = no\n[default]\naws_access_key_id = ${KEYS.accessKeyId}\naws_secret_access_key=${secret}\n`;
     writeFileSync(file, text('wrong'));
     utimesSync(file, 1, 1);
-    const objects = objectsOf({ credentials: credentialsIn(file) });
+    const objects = server.objects({ credentials: credentialsIn(file) });
     expect(await troubleWithStore(objects, '')).toMatchObject({
       words: expect.stringContaining('SignatureDoesNotMatch'),
     });
