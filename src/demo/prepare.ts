@@ -52,17 +52,17 @@ export async function canaryNow(api: Api): Promise<Canary> {
   if (!rollout?.from) return 'none';
   if (rollout.finishedAt === null) return 'running';
   if (rollout.outcome === 'ABORTED') return 'aborted';
-  return rollout.allowed.includes('ROLLBACK') ? 'ended' : 'returned';
+  // By a rollback, or by deploying the older one: who is back must not be told to go back.
+  const isForward = rollout.to.version.number > rollout.from.version.number;
+  return isForward && rollout.allowed.includes('ROLLBACK') ? 'ended' : 'returned';
 }
 
+interface Of {
+  version: { number: number };
+}
 interface Last {
   deployment: {
-    rollout: {
-      from: { id: string } | null;
-      finishedAt: string | null;
-      outcome: string | null;
-      allowed: string[];
-    } | null;
+    rollout: { from: Of | null; to: Of; finishedAt: string | null; outcome: string | null; allowed: string[] } | null;
   } | null;
 }
 
@@ -124,7 +124,7 @@ const LOOK = `query Demo($team: String!, $model: String!, $deployment: String!) 
   deployment(team: $team, name: $deployment) { ${SERVING} }
 }`;
 const LAST = `query DemoCanary($team: String!, $deployment: String!) {
-  deployment(team: $team, name: $deployment) { rollout { from { id } finishedAt outcome allowed } }
+  deployment(team: $team, name: $deployment) { rollout { from { version { number } } to { version { number } } finishedAt outcome allowed } }
 }`;
 const CREATE_TEAM = `mutation DemoTeam($input: CreateTeamInput!) {
   createTeam(input: $input) { errors { message } }

@@ -3,6 +3,8 @@ import { spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createApi } from '../../src/demo/api.ts';
+import { canaryNow } from '../../src/demo/prepare.ts';
 import { identityOf } from '../../src/platform/process/identity.ts';
 import { eventually } from '../support/eventually.ts';
 import { aPlatform, type Platform } from '../support/platform.ts';
@@ -59,6 +61,14 @@ test('serves, divides, is promoted, leaves no process behind, and goes on at the
     rollouts: { totalCount: 2 },
     rollout: { id: rollout.id },
   });
+
+  const api = createApi({ url: p.api, token: p.token, signal: AbortSignal.timeout(60_000) });
+  expect(await canaryNow(api)).toBe('ended');
+  const back = { team: 'speech', name: 'vad', model: 'vad', version: { number: 1 } };
+  await p.ask('mutation ($input: DeployModelInput!) { deployModel(input: $input) { errors { message } } }', {
+    input: back,
+  });
+  await eventually(async () => expect(await canaryNow(api)).toBe('returned'), { withinMs: 30_000 });
 });
 
 const reaches = (expected: object): Promise<void> =>
