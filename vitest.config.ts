@@ -5,7 +5,13 @@ const require = createRequire(import.meta.url);
 
 // Two copies of graphql (ESM and CJS) would be loaded otherwise, and type-graphql's schema be "from another realm".
 const resolve = { alias: [{ find: /^graphql$/, replacement: require.resolve('graphql') }] };
-const common = { testTimeout: 30_000, hookTimeout: 60_000, setupFiles: ['test/support/patterns.ts'] };
+const common = {
+  testTimeout: 30_000,
+  hookTimeout: 60_000,
+  setupFiles: ['test/support/patterns.ts'],
+  // What tests start says the same everywhere: CI and FORCE_COLOR colour it otherwise, and a pattern no longer meets it.
+  env: { NO_COLOR: '1' },
+};
 const withDatabase = [
   'test/api/**/*.test.ts',
   'test/cli/**/*.test.ts',

@@ -50,7 +50,6 @@ export async function joinTo({ url, enter, kubeconfig }: Kubernetes): Promise<Jo
     CLOPS_POD_CIDR: `${pods}.0/23`,
     NODE_ENV: '',
     DATABASE_URL: '',
-    NO_COLOR: '1',
   };
   const running = new Set<ChildProcess>();
   let said = '';
@@ -69,7 +68,7 @@ export async function joinTo({ url, enter, kubeconfig }: Kubernetes): Promise<Jo
       ? Promise.resolve(child.exitCode)
       : new Promise((resolve) => child.once('close', resolve));
   const inside = (...command: string[]): Promise<string> =>
-    run([...enter, ...command], { env: { ...process.env, NO_COLOR: '1', CLOPS_DATA_DIR: dataDir } });
+    run([...enter, ...command], { env: { ...process.env, CLOPS_DATA_DIR: dataDir } });
 
   return {
     dataDir,

@@ -46,7 +46,7 @@ async function holder(role: string): Promise<ChildProcess> {
 /** A port that is taken ends it once the folder is its own. */
 function start(httpPort: number) {
   const own = { CLOPS_DATA_DIR: folder, CLOPS_HTTP_PORT: `${httpPort}`, CLOPS_GATEWAY_PORT: '0', DATABASE_URL: '' };
-  const env = { ...process.env, CLOPS_CLUSTER_PORT: '0', CLOPS_DEMO: 'off', NODE_ENV: '', NO_COLOR: '1', ...own };
+  const env = { ...process.env, CLOPS_CLUSTER_PORT: '0', CLOPS_DEMO: 'off', NODE_ENV: '', ...own };
   const child = spawn(process.execPath, [MAIN, 'all'], { env });
   processes.push(child);
   let said = '';

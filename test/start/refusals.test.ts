@@ -46,7 +46,7 @@ async function refusal(env: NodeJS.ProcessEnv, role = 'all'): Promise<{ code: nu
   };
   const own = { CLOPS_DATA_DIR: dataDir, CLOPS_HTTP_PORT: '0', CLOPS_GATEWAY_PORT: '0', CLOPS_CLUSTER_PORT: '0' };
   const child = spawn(process.execPath, [MAIN, role], {
-    env: { ...process.env, NO_COLOR: '1', ...none, ...own, ...env },
+    env: { ...process.env, ...none, ...own, ...env },
   });
   let said = '';
   child.stdout.on('data', (chunk) => (said += chunk));
@@ -268,7 +268,7 @@ test.runIf(isRoot && process.platform === 'linux')('a data folder that is read-o
     const { status, stdout, stderr } = spawnSync(
       'unshare',
       ['-m', 'sh', '-c', script(options, fill), 'sh', mount, process.execPath, MAIN],
-      { encoding: 'utf8', env: { ...process.env, CLOPS_DATA_DIR: mount, DATABASE_URL: '', NO_COLOR: '1' } },
+      { encoding: 'utf8', env: { ...process.env, CLOPS_DATA_DIR: mount, DATABASE_URL: '' } },
     );
     if (/unshare|mount:/.test(stderr)) skip('this container may not mount');
     expect([stdout, status]).toEqual([expect.stringContaining(`✗ CLOPS_DATA_DIR=${mount} ${words}`), 2]);
@@ -286,7 +286,7 @@ test('a controller alone starts while its cluster is away, says so, and stays un
   };
   writeFileSync(file, JSON.stringify({ 'current-context': name, ...lists }));
   const ports = { CLOPS_DATA_DIR: join(folder, 'alone'), CLOPS_HTTP_PORT: '0' };
-  const env = { ...process.env, ...ports, NO_COLOR: '1', CLOPS_CLUSTER: 'external', CLOPS_URL: '', KUBECONFIG: file };
+  const env = { ...process.env, ...ports, CLOPS_CLUSTER: 'external', CLOPS_URL: '', KUBECONFIG: file };
   const child = spawn(process.execPath, [MAIN, 'controller'], { env });
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
   let said = '';

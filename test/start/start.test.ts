@@ -39,7 +39,7 @@ afterAll(async () => {
 });
 
 function start(env: NodeJS.ProcessEnv = {}, role = 'all'): Running {
-  const own = { CLOPS_DATA_DIR: folder, CLOPS_DEMO: 'off', DATABASE_URL: '', NODE_ENV: '', NO_COLOR: '1', ...ports };
+  const own = { CLOPS_DATA_DIR: folder, CLOPS_DEMO: 'off', DATABASE_URL: '', NODE_ENV: '', ...ports };
   const child = spawn(process.execPath, [MAIN, role], { env: { ...process.env, ...own, ...env } });
   let said = '';
   child.stdout.on('data', (chunk) => (said += chunk));

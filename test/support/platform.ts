@@ -35,7 +35,6 @@ export async function aPlatform(env: NodeJS.ProcessEnv = {}): Promise<Platform> 
     CLOPS_CLUSTER_PORT: `${cluster}`,
     DATABASE_URL: '',
     NODE_ENV: '',
-    NO_COLOR: '1',
     ...env,
   };
   let said = '';
