@@ -16,6 +16,7 @@ import { type Kubernetes, missingFor, startKubernetes } from './cluster.ts';
 import { IMAGE, NAMESPACE, type Surroundings, surround } from './installation.ts';
 import { isOnPath } from './parts/missing.ts';
 import type { PodMonitor } from './parts/prometheus.ts';
+import { refusedOf, rightsIn, unusedOf } from './rights.ts';
 
 const OPTIONS = { nodes: 1, traefik: true, dns: true };
 const CHART = 'deploy/chart';
@@ -228,15 +229,6 @@ describe.skipIf(missing)('the chart on a real cluster', () => {
     expect(status?.conditions).toContainEqual(expect.objectContaining({ type: 'ArtifactVerified', status: 'False' }));
   }, 200_000);
 
-  it('used the rights it has, and no others', () => {
-    const refused = kubernetes
-      .audit()
-      .filter(({ user }) => user.username.startsWith(`system:serviceaccount:${NAMESPACE}:clops-`))
-      .filter(({ responseStatus }) => responseStatus?.code === 403)
-      .map(({ user, verb, requestURI }) => `${user.username} ${verb} ${requestURI}`);
-    expect([...new Set(refused)]).toEqual([]);
-  });
-
   it('goes and leaves the models serving, and comes back under another name', async () => {
     await uninstall('clops');
     expect(await answers(20)).toEqual({ 2: 20 });
@@ -258,4 +250,22 @@ describe.skipIf(missing)('the chart on a real cluster', () => {
     const crds = (await cluster.list(CRDS)).items.map(({ metadata }) => metadata.name);
     expect(crds).toContain('modeldeployments.serving.clops.dev');
   }, 400_000);
+
+  it('was refused nothing by the API server, and used every right of the job that took them', async () => {
+    const audit = kubernetes.audit();
+    expect(refusedOf(audit)).toEqual([]);
+    const job = await around.helm(
+      'template',
+      'again',
+      CHART,
+      `-n=${NAMESPACE}`,
+      '--show-only=templates/uninstall.yaml',
+      '--set=database.existingSecret=x,uninstall.models=delete',
+    );
+    const rights = rightsIn(job); // those of the others: rights.test.ts
+    expect(rights.map(({ role, verb }) => `${role} ${verb}`)).toEqual(
+      ['list', 'watch', 'delete'].map((verb) => `uninstall ${verb}`),
+    );
+    expect(unusedOf(rights, audit)).toEqual([]);
+  });
 });

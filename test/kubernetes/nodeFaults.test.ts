@@ -1,10 +1,11 @@
-/** What a real node does to the pods of a model: it cannot get the image, it goes silent. Said in plain words, and over with its cause. */
+/** What a real node does to the pods of a model: it cannot get the image, it goes silent, it is taken away. Said in plain words, and over with its cause. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ModelDeploymentStatus } from '../../src/contract/modeldeployment.ts';
-import { SERVINGRUNTIMES } from '../../src/platform/cluster/resources.ts';
+import type { KubeObject } from '../../src/platform/cluster/port.ts';
+import { NODES, SERVINGRUNTIMES } from '../../src/platform/cluster/resources.ts';
 import { answeringRuntime } from './answering.ts';
 import { imageOf } from './build/image.ts';
 import { missingFor } from './cluster.ts';
@@ -71,6 +72,19 @@ describe.skipIf(missing)('a node', () => {
     }
     await lab.until('late', isHealthy, 90_000);
   }, 300_000);
+
+  it('that is taken out of the cluster leaves no pod behind, and all is well when one is there again', async () => {
+    const node = await lab.cluster.get<KubeObject & { spec: object }>(NODES, 'node-1');
+    await lab.cluster.delete(NODES, 'node-1');
+    // Its pods are collected 40 s later, by Kubernetes' own controller.
+    const unavailable = { status: 'False', message: /no nodes available/ };
+    await lab.until('late', (now) => expect(condition(now, 'Available')).toMatchObject(unavailable), 150_000);
+    const asked = await lab.askedWithin('first', 5000);
+    expect(asked.length, JSON.stringify(asked)).toBeLessThan(FEW);
+    const { name, labels } = node.metadata;
+    await lab.cluster.create(NODES, { ...node, metadata: { name, labels } } as KubeObject);
+    await lab.until('late', isHealthy, 120_000);
+  }, 400_000);
 
   /** The image of every test under the name that the runtime wants. */
   async function renamed(): Promise<string> {
