@@ -6,6 +6,7 @@ import type { Config, ObjectStoreConfig } from '../config.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { ArtifactStore } from '../platform/artifacts/port.ts';
+import type { Use } from '../platform/artifacts/s3/check.ts';
 import type { AddressForPods, UrlSigner } from '../platform/artifacts/sign.ts';
 import type { Parts } from '../start/run.ts';
 
@@ -19,7 +20,7 @@ export interface Artifacts {
   checks: HealthCheck[];
 }
 
-export async function artifactsOf({ config, log, lifetime }: Parts, signer: UrlSigner): Promise<Artifacts> {
+export async function artifactsOf({ config, log, lifetime }: Parts, signer: UrlSigner, use: Use): Promise<Artifacts> {
   const { dataDir, maxArtifactBytes: maxBytes, objectStore } = config;
   if (!objectStore) {
     const { createFileArtifacts } = await import('../platform/artifacts/files.ts');
@@ -56,7 +57,7 @@ export async function artifactsOf({ config, log, lifetime }: Parts, signer: UrlS
     checks: [
       {
         name: 'artifact-store',
-        check: createStoreCheck(objects, prefix, () => systemClock.monotonic()),
+        check: createStoreCheck(objects, prefix, use, () => systemClock.monotonic()),
         isAdvisory: true,
       },
     ],
@@ -86,12 +87,12 @@ async function objectsOf(
 }
 
 /** What keeps the store from being used, in words. */
-export async function troubleWithArtifacts({ objectStore }: Config, log: Log) {
+export async function troubleWithArtifacts({ objectStore }: Config, log: Log, use: Use) {
   if (!objectStore) return undefined;
   const { troubleWithStore } = await import('../platform/artifacts/s3/check.ts');
   const objects = await objectsOf(objectStore, log);
   try {
-    return await troubleWithStore(objects, objectStore.prefix);
+    return await troubleWithStore(objects, objectStore.prefix, use);
   } finally {
     await objects.close();
   }

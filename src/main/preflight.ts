@@ -9,6 +9,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConfigError, withoutPassword } from '../config.ts';
 import { createBackoff } from '../lib/backoff.ts';
+import type { Use } from '../platform/artifacts/s3/check.ts';
 import { Refusal } from '../start/report.ts';
 import type { Parts } from '../start/run.ts';
 import { missingSecrets, type Secret } from '../start/secrets.ts';
@@ -21,15 +22,17 @@ export interface PreflightOptions {
   patient: boolean;
   /** What it shares with roles that run elsewhere. */
   secrets?: readonly Secret[];
+  artifacts?: Use;
 }
 
 /** @throws ConfigError for what is set wrong, Refusal for what is away */
-export async function preflight(parts: Parts, { patient, secrets = [] }: PreflightOptions): Promise<void> {
+export async function preflight(parts: Parts, options: PreflightOptions): Promise<void> {
+  const { patient, secrets = [], artifacts = 'write' } = options;
   const { production, secretsDir } = parts.config;
   const missing = production ? missingSecrets(secretsDir, secrets) : undefined;
   if (missing !== undefined) throw new ConfigError(`CLOPS_SECRETS_DIR=${secretsDir} ${missing}`);
   await checkCluster(parts, { patient });
-  await checkArtifacts(parts, { patient });
+  await checkArtifacts(parts, { patient, artifacts });
   if (parts.config.databaseUrl !== undefined) await checkDatabase(parts, parts.config.databaseUrl, patient);
 }
 
@@ -37,9 +40,12 @@ export async function preflight(parts: Parts, { patient, secrets = [] }: Preflig
  * Not waited for, and in production nothing of it is refused: all but artifacts can be served without it, and of a bucket that
  * is full or whose keys were exchanged a restart would take rollouts away as well, and the sweep that makes room.
  */
-async function checkArtifacts({ config, log, report }: Parts, { patient }: PreflightOptions): Promise<void> {
+async function checkArtifacts(
+  { config, log, report }: Parts,
+  { patient, artifacts }: Required<Pick<PreflightOptions, 'patient' | 'artifacts'>>,
+): Promise<void> {
   const { troubleWithArtifacts } = await import('./artifacts.ts');
-  const trouble = await troubleWithArtifacts(config, log);
+  const trouble = await troubleWithArtifacts(config, log, artifacts);
   if (trouble === undefined) return;
   const said = `CLOPS_ARTIFACTS=${config.objectStore?.address}: ${trouble.words}`;
   if (!patient && !trouble.mayPass) throw new ConfigError(said);

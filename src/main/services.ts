@@ -4,6 +4,7 @@ import type { HealthCheck } from '../api/health.ts';
 import type { ApiMetrics } from '../api/metrics.ts';
 import type { Services } from '../graphql/context.ts';
 import { systemClock } from '../lib/clock.ts';
+import type { Use } from '../platform/artifacts/s3/check.ts';
 import type { AddressForPods, UrlSigner } from '../platform/artifacts/sign.ts';
 import type { Parts } from '../start/run.ts';
 import { artifactsOf } from './artifacts.ts';
@@ -19,8 +20,12 @@ export interface Platform {
   checks: HealthCheck[];
 }
 
-/** Registers how each part ends. */
-export async function servicesOf(parts: Parts, databaseUrl: string): Promise<Platform> {
+/** Registers how each part ends. `artifacts`: whether this role receives them, or only says where they are. */
+export async function servicesOf(
+  parts: Parts,
+  databaseUrl: string,
+  { artifacts: use = 'write' }: { artifacts?: Use } = {},
+): Promise<Platform> {
   const { config, log, lifetime } = parts;
   const [{ createDb }, { migrate, migratedBeyond }, { createEventLog }] = await Promise.all([
     import('../platform/db/db.ts'),
@@ -55,7 +60,7 @@ export async function servicesOf(parts: Parts, databaseUrl: string): Promise<Pla
   lifetime.atEnd('live metrics', () => live.close());
 
   const signer = createUrlSigner({ key: signingKey(secretsDir), artifactsUrl });
-  const { artifacts, addressForPods, checks } = await artifactsOf(parts, signer);
+  const { artifacts, addressForPods, checks } = await artifactsOf(parts, signer, use);
   const settings = {
     version: version(),
     artifactsUrl,

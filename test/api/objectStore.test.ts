@@ -34,7 +34,7 @@ describe.skipIf(missing)(`an API with a bucket${missing && ` (not built: ${missi
     await server.makeBucket('models');
     line = await aSlowLine(server.url);
     objects = createObjects({ endpoint: line.url, region: REGION, bucket: 'models', credentials: async () => keys });
-    const check = createStoreCheck(objects, '', () => (now += 60_000));
+    const check = createStoreCheck(objects, '', 'write', () => (now += 60_000));
     t = await anApi({
       artifacts: createS3Artifacts({ objects, prefix: '', maxBytes: 64 * 1024 ** 2 }),
       checks: [{ name: 'artifact-store', check, isAdvisory: true }],

@@ -190,18 +190,38 @@ describe.skipIf(missing)(`a bucket that is slow${missing && ` (not built: ${miss
       line.before = async (what) => (what.startsWith('PUT ') ? { status: 507 } : undefined);
       const words = 'The artifact store has no room left (507).';
       const objects = server.objects({ endpoint: line.url });
-      expect(await troubleWithStore(objects, 'clops')).toEqual({ words, mayPass: true, isFull: true });
+      expect(await troubleWithStore(objects, 'clops', 'write')).toEqual({ words, mayPass: true, isFull: true });
       for (const patient of [true, false]) {
         const { parts, said } = partsFor({});
         await preflight(parts, { patient });
         expect(said()).toContain(`CLOPS_ARTIFACTS=s3://models/clops: ${words} Going on;`);
       }
       let now = 0;
-      const check = createStoreCheck(objects, 'clops', () => now);
+      const check = createStoreCheck(objects, 'clops', 'write', () => now);
       expect(await check()).toBe(words);
       line.before = () => undefined;
       now += 6 * MINUTE;
       expect(await check()).toBeUndefined();
+    });
+
+    test('asks for no more than it does: a relay reads, and what checks the right to write leaves nothing behind', async () => {
+      const objects = server.objects({ endpoint: line.url });
+      line.before = async (what) => (what.startsWith('GET ') ? undefined : { status: 403 });
+      await preflight(partsFor({}).parts, { patient: false, artifacts: 'read' });
+      expect(await createStoreCheck(objects, 'clops', 'read', () => 0)()).toBeUndefined();
+      expect(line.seen.every((what) => what.startsWith('GET '))).toBe(true);
+      await expect(preflight(partsFor({}).parts, { patient: false })).rejects.toThrow('does not allow this');
+
+      line.before = () => undefined;
+      expect(await troubleWithStore(objects, 'check', 'write')).toBeUndefined();
+      // Carried out, and its answer lost.
+      line.before = async (what) => {
+        if (!what.startsWith('PUT ')) return undefined;
+        await server.objects().put('check/probe', Buffer.alloc(0));
+        return { status: 500 };
+      };
+      expect(await troubleWithStore(objects, 'check', 'write')).toMatchObject({ mayPass: true, isFull: false });
+      expect((await server.keys('models')).filter((key) => key.endsWith('probe'))).toEqual([]);
     });
 
     test('goes on in production with keys that were exchanged, and refuses them where a person looks on', async () => {
@@ -214,7 +234,7 @@ describe.skipIf(missing)(`a bucket that is slow${missing && ` (not built: ${miss
     test('sends pods to the API when the store does not answer once', async () => {
       const { digest } = await anArtifact();
       const signer = createUrlSigner({ key: 'test', artifactsUrl: 'http://api/artifacts' });
-      const { addressForPods } = await artifactsOf(partsFor({}).parts, signer);
+      const { addressForPods } = await artifactsOf(partsFor({}).parts, signer, 'read');
       const until = Date.now() + 60 * MINUTE;
       expect(await addressForPods(digest, until)).toMatch(`${line.url}/models/clops/bytes/`);
       line.before = () => new Promise(() => {});

@@ -168,7 +168,7 @@ describe.skipIf(missing)(`a bucket${missing && ` (not built: ${missing}; npm run
       await expect(store.head(digest)).rejects.toMatchObject(away);
       await expect(store.get(digest)).rejects.toMatchObject(away);
       await expect(store.touch(digest)).rejects.toMatchObject(away);
-      expect(await troubleWithStore(server.objects(), 'clops')).toEqual({
+      expect(await troubleWithStore(server.objects(), 'clops', 'write')).toEqual({
         words: away.message,
         mayPass: true,
         isFull: false,
@@ -226,7 +226,7 @@ describe.skipIf(missing)(`a bucket${missing && ` (not built: ${missing}; npm run
       ],
     ])('%s is said in words, and waiting does not mend it', async (_, given, words) => {
       const objects = server.objects(given);
-      expect(await troubleWithStore(objects, 'clops')).toEqual({
+      expect(await troubleWithStore(objects, 'clops', 'write')).toEqual({
         words: expect.stringContaining(words),
         mayPass: false,
         isFull: false,
@@ -234,18 +234,18 @@ describe.skipIf(missing)(`a bucket${missing && ` (not built: ${missing}; npm run
       const digest = digestOf(bytes.subarray(3));
       await expect(open(objects).head(digest)).rejects.toMatchObject({ message: expect.stringContaining(words) });
       // Everybody may ask for it, so it names no file.
-      expect(await createStoreCheck(objects, 'clops', () => 0)()).toMatch(/^[^/]*$/);
+      expect(await createStoreCheck(objects, 'clops', 'write', () => 0)()).toMatch(/^[^/]*$/);
     });
 
     test('well is known for some seconds, and then asked again', async () => {
       let now = 0;
-      const check = createStoreCheck(server.objects(), 'clops', () => now);
+      const check = createStoreCheck(server.objects(), 'clops', 'write', () => now);
       expect(await check()).toBeUndefined();
       await server.stop();
       expect(await check()).toBeUndefined();
       now += 11_000;
       expect(await check()).toBe(away.message);
-      expect(await troubleWithStore(server.objects(), '')).toMatchObject({ mayPass: true });
+      expect(await troubleWithStore(server.objects(), '', 'write')).toMatchObject({ mayPass: true });
     });
   });
 
@@ -256,14 +256,14 @@ describe.skipIf(missing)(`a bucket${missing && ` (not built: ${missing}; npm run
     writeFileSync(file, text('wrong'));
     utimesSync(file, 1, 1);
     const objects = server.objects({ credentials: credentialsIn(file) });
-    expect(await troubleWithStore(objects, '')).toMatchObject({
+    expect(await troubleWithStore(objects, '', 'write')).toMatchObject({
       words: expect.stringContaining('SignatureDoesNotMatch'),
     });
     writeFileSync(file, text(KEYS.secretAccessKey));
-    expect(await troubleWithStore(objects, '')).toBeUndefined();
+    expect(await troubleWithStore(objects, '', 'write')).toBeUndefined();
     writeFileSync(file, '[default]\n');
     utimesSync(file, 2, 2);
-    expect(await troubleWithStore(objects, '')).toMatchObject({
+    expect(await troubleWithStore(objects, '', 'write')).toMatchObject({
       words: expect.stringContaining(`${file} lacks aws_access_key_id`),
     });
   });

@@ -15,11 +15,14 @@ export interface StoreTrouble {
   isFull: boolean;
 }
 
-/** Whether it may be written to, read and removed from. */
-export async function troubleWithStore(objects: Objects, prefix: string): Promise<StoreTrouble | undefined> {
+/** Who signs addresses reads; who receives artifacts writes and removes as well. Nobody is asked for a right that is not used. */
+export type Use = 'read' | 'write';
+
+/** Whether it may be read, and for who writes, written to and removed from. */
+export async function troubleWithStore(objects: Objects, prefix: string, use: Use): Promise<StoreTrouble | undefined> {
   try {
     await objects.probe(probeKey(prefix));
-    await write(objects, prefix);
+    if (use === 'write') await write(objects, prefix);
     return undefined;
   } catch (error) {
     if (!(error instanceof StoreRefusal)) throw error;
@@ -33,11 +36,12 @@ export async function troubleWithStore(objects: Objects, prefix: string): Promis
 export function createStoreCheck(
   objects: Objects,
   prefix: string,
+  use: Use,
   now: () => number,
 ): () => Promise<string | undefined> {
   const read = seldom(READ_KNOWN_FOR_MS, now, () => objects.probe(probeKey(prefix)));
   const written = seldom(WRITE_KNOWN_FOR_MS, now, () => write(objects, prefix));
-  return async () => (await read()) ?? (await written());
+  return async () => (await read()) ?? (use === 'write' ? await written() : undefined);
 }
 
 function seldom(knownForMs: number, now: () => number, ask: () => Promise<void>): () => Promise<string | undefined> {
@@ -55,9 +59,20 @@ function seldom(knownForMs: number, now: () => number, ask: () => Promise<void>)
   };
 }
 
+/**
+ * S3 tells of the right to write, and of room, by a write alone: a bucket's HEAD and list need other rights. So an object without
+ * bytes comes and goes. One whose answer was lost may have come all the same, and goes as well where the store can be
+ * asked again; otherwise the next check takes it along, as all use one name.
+ */
 async function write(objects: Objects, prefix: string): Promise<void> {
-  await objects.put(probeKey(prefix), Buffer.alloc(0));
-  await objects.remove(probeKey(prefix));
+  const key = probeKey(prefix);
+  try {
+    await objects.put(key, Buffer.alloc(0));
+  } catch (error) {
+    if (error instanceof StoreRefusal && !error.isLasting) await objects.remove(key, 'hasty').catch(() => {});
+    throw error;
+  }
+  await objects.remove(key);
 }
 
 const probeKey = (prefix: string): string => `${prefix === '' ? '' : `${prefix}/`}probe`;

@@ -38,8 +38,8 @@ export interface Objects {
   create(key: string, body: Buffer): Promise<boolean>;
   /** False when it is no longer what was read. A store that does not know conditions writes over it. */
   replace(key: string, body: Buffer, etag: string): Promise<boolean>;
-  /** Also when it is not there. */
-  remove(key: string): Promise<void>;
+  /** Also when it is not there. `hasty`: asked once, and not patiently. */
+  remove(key: string, hasty?: 'hasty'): Promise<void>;
   list(prefix: string): AsyncIterable<{ key: string; changedAt: Date }>;
   /** Answers the name of the upload. */
   beginParts(key: string): Promise<string>;
@@ -57,7 +57,8 @@ export interface Objects {
 }
 
 /** A part crosses a slow line, and joining many parts takes some stores minutes. */
-const PATIENCE = { part: 6, join: 30, probe: 0.2 };
+const PATIENCE = { part: 6, join: 30 };
+const HASTY = { tries: 1, patience: 0.2 };
 /** What is no larger is answered like any other request. */
 const SMALL_BYTES = 1024 ** 2;
 const METADATA = 'x-amz-meta-';
@@ -124,7 +125,7 @@ export function createObjects(options: StoreOptions): Objects {
     },
     create: (key, body) => putIf(key, body, { 'if-none-match': '*' }),
     replace: (key, body, etag) => putIf(key, body, { 'if-match': etag }),
-    remove: (key) => done({ method: 'DELETE', key, expected: [404] }),
+    remove: (key, hasty) => done({ method: 'DELETE', key, expected: [404], ...(hasty && HASTY) }),
     async *list(prefix) {
       for (let after: string | undefined = ''; after !== undefined; ) {
         const more: Record<string, string> = after === '' ? {} : { 'continuation-token': after };
@@ -169,7 +170,7 @@ export function createObjects(options: StoreOptions): Objects {
     presign,
     async probe(key) {
       try {
-        await done({ method: 'GET', key, tries: 1, patience: PATIENCE.probe });
+        await done({ method: 'GET', key, ...HASTY });
       } catch (error) {
         if (reasonOf(error) !== 'NoSuchKey') throw error;
       }
