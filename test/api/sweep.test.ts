@@ -1,10 +1,15 @@
 /** Which bytes go by themselves: those that no version names, and only when an upload can no longer be waiting for its version. */
 import 'reflect-metadata';
 import { createHash } from 'node:crypto';
-import { Readable } from 'node:stream';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough, Readable } from 'node:stream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Services } from '../../src/graphql/context.ts';
+import { createLog } from '../../src/lib/log.ts';
 import { startSweeping } from '../../src/modules/registry/index.ts';
+import { createFileArtifacts } from '../../src/platform/artifacts/files.ts';
 import { anApi, type TestApi, TOKEN } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
 
@@ -109,6 +114,32 @@ test('bytes of a version that is registered while the sweep runs stay, whichever
   expect(registered).not.toBe('');
   for (const digest of digests)
     expect((await artifacts.head(digest))?.complete ?? false, digest).toBe(digest === registered);
+});
+
+test('what cannot be removed is named and counted, and the others go', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'clops-sweep-'));
+  const artifacts = createFileArtifacts({ dir, maxBytes: 1024 });
+  const loose = digestOf('loose');
+  await artifacts.put(loose, Readable.from([Buffer.from('loose')]), { offset: 0, total: 5 });
+  // Folders where files belong: these are not removed. Before and behind the other, in whichever order a disk lists.
+  const stuck = ['0', 'f'].map((digit) => digit.repeat(64));
+  for (const hex of stuck) mkdirSync(join(dir, 'sha256', hex.slice(0, 2), hex), { recursive: true });
+  mkdirSync(join(dir, 'uploads', '1'.repeat(64)));
+  const lines = new PassThrough();
+  const log = createLog({ role: 'test', level: 'info', destination: lines });
+  const { hourPasses, passTime, stop } = sweeping({ ...t.services, artifacts, log });
+  passTime(25 * HOUR);
+  await hourPasses();
+  stop();
+  expect(await artifacts.head(loose)).toBeNull();
+  const said = String(lines.read())
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { digest?: string; err?: { message: string } });
+  expect(said.pop()).toMatchObject({ removed: 1, failed: 3 });
+  expect(said.map(({ digest }) => digest).sort()).toEqual(['0', '1', 'f'].map((digit) => `sha256:${digit.repeat(64)}`));
+  for (const { err } of said) expect(err?.message).toContain('is a directory');
+  rmSync(dir, { recursive: true });
 });
 
 test('bytes that are put again, or named by a version, count as new', async () => {

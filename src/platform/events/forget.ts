@@ -2,6 +2,7 @@
  * What the log and the record of accepted mutations let go of, and when. Asked by the sequencer alone, so that two never
  * forget at once.
  */
+import type { Log } from '../../lib/log.ts';
 import type { Session } from './session.ts';
 
 const BATCH = 10_000;
@@ -41,13 +42,21 @@ const FORGET_OPERATIONS = {
 
 /**
  * Forgets events recorded before `before`, and then operations accepted before it, their idempotency keys with them.
- * Cursors older than what is kept are told to read again; a key that is as old makes a new operation.
+ * Cursors older than what is kept are told to read again; a key that is as old makes a new operation. What cannot be
+ * forgotten is told to `log` and waits for the next time: numbering goes on with what is too much.
  */
-export async function forget(session: Session, before: Date): Promise<void> {
-  for (const statement of [FORGET_EVENTS, FORGET_OPERATIONS]) {
-    for (;;) {
-      const { rows } = await session.query<{ gone: number }>(statement, [before]);
-      if (Number(rows[0]?.gone ?? 0) < BATCH) break;
+export async function forget(session: Session, before: Date, log: Log): Promise<void> {
+  for (const [what, statement] of [
+    ['events', FORGET_EVENTS],
+    ['operations', FORGET_OPERATIONS],
+  ] as const) {
+    try {
+      for (;;) {
+        const { rows } = await session.query<{ gone: number }>(statement, [before]);
+        if (Number(rows[0]?.gone ?? 0) < BATCH) break;
+      }
+    } catch (err) {
+      log.warn({ err, before }, `old ${what} could not be forgotten, will try again in an hour`);
     }
   }
 }

@@ -90,6 +90,8 @@ export function createEventLog({ db, log, sequencer = true, retentionDays = 90 }
   let seen = 0;
   let before: { waiting: number | null; head: number } = { waiting: null, head: 0 };
   let caughtUpAt = performance.now();
+  /** Outlives a connection: a removal that breaks it is not what the next one begins with. */
+  let lastForget = 0;
   let connection: { session: Session; leads: boolean } | undefined;
   let running: Promise<void> | undefined;
   let draining = false;
@@ -158,13 +160,12 @@ export function createEventLog({ db, log, sequencer = true, retentionDays = 90 }
     await session.query('listen clops_events');
     await session.query('listen clops_outbox');
     connection = { session, leads: sequencer && (await tryLead(session)) };
-    let lastForget = 0;
     for (;;) {
       await drain();
       await tail();
       if (connection.leads && Date.now() - lastForget > 3_600_000) {
         lastForget = Date.now();
-        await forget(session, new Date(lastForget - retentionDays * 86_400_000));
+        await forget(session, new Date(lastForget - retentionDays * 86_400_000), log);
       }
       await Promise.race([session.lost, pause(POLL_MS)]);
       if (closing.signal.aborted) return;

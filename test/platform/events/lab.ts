@@ -1,7 +1,7 @@
 /** What the tests of the event log share: writers on a table with counters, readers that keep what they get, a line that freezes. */
 import { connect, createServer, type Socket } from 'node:net';
 import { newId } from '../../../src/lib/id.ts';
-import { silentLog } from '../../../src/lib/log.ts';
+import { type Log, silentLog } from '../../../src/lib/log.ts';
 import type { Db, Tx } from '../../../src/platform/db/db.ts';
 import { createEventLog, type EventFilter, type EventLog, type LogMessage } from '../../../src/platform/events/log.ts';
 import { aDatabase, type TestDatabase } from '../../support/database.ts';
@@ -10,7 +10,7 @@ export interface Lab {
   db: Db;
   url: string;
   /** Starts a log; it is closed with the lab. */
-  aLog(options?: { db?: Db; retentionDays?: number; sequencer?: boolean }): Promise<EventLog>;
+  aLog(options?: { db?: Db; log?: Log; retentionDays?: number; sequencer?: boolean }): Promise<EventLog>;
   /** Counts the subject up under its row's lock and appends the number: later numbers of one subject may not come earlier. */
   count(log: Pick<EventLog, 'append'>, subject: string, then?: (tx: Tx) => Promise<void>): Promise<void>;
   /** Reads until the lab is closed. */

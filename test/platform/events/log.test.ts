@@ -1,6 +1,7 @@
 /** The ordered log under what a database and a network do to it: nothing lost, doubled or reordered, whoever dies. */
+import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { silentLog } from '../../../src/lib/log.ts';
+import { createLog, silentLog } from '../../../src/lib/log.ts';
 import { createDb, type Db } from '../../../src/platform/db/db.ts';
 import { appendEvents } from '../../../src/platform/events/append.ts';
 import type { EventFilter } from '../../../src/platform/events/log.ts';
@@ -297,6 +298,31 @@ describe('a cursor', () => {
     await eventually(async () =>
       expect(await lab.db.read(kept)).toEqual([{ id: 'op_open' }, { id: 'op_told' }, { id: 'op_young' }]),
     );
+  });
+
+  test('events that cannot be forgotten keep nothing else from it, and are numbered all the same', async () => {
+    const first = await lab.aLog();
+    await lab.count(first, 'a');
+    await eventually(() => expect(first.head()).toBe(1));
+    await first.close();
+    const held = 'create table held (seq bigint references clops.events); insert into held values (1)';
+    for (const text of held.split('; ')) await lab.db.read({ name: text.slice(0, 6), text });
+    const at = new Date('2020-01-01');
+    const operation = { id: 'op_old', state: 'SUCCEEDED' as const, at, name: 'test', actorId: 'sys_test' };
+    await lab.db.tx((tx) =>
+      tx.q.insert(operations).values([{ ...operation, idempotencyKey: 'k', inputHash: '', error: null, subjects: [] }]),
+    );
+    const lines = new PassThrough();
+    const log = createLog({ role: 'test', level: 'warn', destination: lines });
+    const forgetful = await lab.aLog({ log, retentionDays: 0 });
+    const left = { name: 'operationsLeft', text: 'select id from clops.operations' };
+    await eventually(async () => expect(await lab.db.read(left)).toEqual([]));
+    await lab.count(forgetful, 'a');
+    await eventually(() => expect(forgetful.head()).toBe(2));
+    expect(await eventsKept()).toEqual([1, 2]);
+    const said = String(lines.read()).trim().split('\n');
+    expect(said).toEqual([expect.stringContaining('old events could not be forgotten')]);
+    expect(said[0]).toContain('violates foreign key constraint');
   });
 
   async function eventsKept(): Promise<number[]> {
