@@ -66,7 +66,7 @@ export function createApiMetrics(
 
   const operations = new Counter({
     name: 'clops_api_operations_total',
-    help: 'GraphQL operations answered, subscriptions when they begin or are refused, by root field and by the code of their first error.',
+    help: 'GraphQL operations answered, subscriptions when they have ended or were refused, by root field and by the code of their first error.',
     labelNames: ['type', 'field', 'code'],
     registers,
   });

@@ -5,7 +5,7 @@
  */
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type ExecutionArgs, GraphQLError, type GraphQLSchema, getOperationAST, parse, validate } from 'graphql';
+import { GraphQLError, type GraphQLSchema, getOperationAST, parse, validate } from 'graphql';
 import type { Context, SubscribePayload } from 'graphql-ws';
 import { useServer } from 'graphql-ws/use/ws';
 import { WebSocketServer } from 'ws';
@@ -15,7 +15,7 @@ import { checkLimits, LIMITS } from '../graphql/gate.ts';
 import { newId } from '../lib/id.ts';
 import type { Log } from '../lib/log.ts';
 import type { Authenticate } from './authenticate.ts';
-import { type ApiMetrics, askedFor, NOT_UNDERSTOOD } from './metrics.ts';
+import { type ApiMetrics, type Asked, askedFor, NOT_UNDERSTOOD } from './metrics.ts';
 
 const MAX_MESSAGE_BYTES = 256 * 1024;
 /** What a client gets to answer the goodbye. One that is frozen never does, and would hold the end up for half a minute. */
@@ -37,11 +37,18 @@ export interface WebSocketOptions {
 
 type Extra = Record<PropertyKey, unknown> & {
   principal?: Principal;
-  /** Subscriptions of this socket: how each stops being counted. */
-  open?: Map<string, () => void>;
-  /** Of those, what could not begin, and is yet to be told so. */
-  failed?: Set<string>;
+  /** By what was sent and not by its id, which may come again before the end of the one before. */
+  open?: Map<SubscribePayload, Open>;
 };
+
+type SocketContext = Context<{ authorization?: unknown }, Extra>;
+
+/** A subscription that is counted when it has ended: by its first error, or that of its beginning. */
+interface Open {
+  asked: Asked;
+  code: string;
+  end: () => void;
+}
 
 export function serveWebSocket(options: WebSocketOptions): { close(): Promise<void> } {
   const { server, schema, authenticate, context, originAllowed, log, metrics } = options;
@@ -60,7 +67,7 @@ export function serveWebSocket(options: WebSocketOptions): { close(): Promise<vo
   const refusal = (message: string, code: string) => [new GraphQLError(message, { extensions: { code } })];
 
   /** What is to be run, or why it is refused. */
-  function admit(ctx: Context<{ authorization?: unknown }, Extra>, id: string, payload: SubscribePayload) {
+  function admit(ctx: SocketContext, id: string, payload: SubscribePayload) {
     const { principal } = ctx.extra;
     if (!principal) return refusal('Authenticate first.', 'UNAUTHENTICATED');
     if (id.length > 100) return refusal('The operation id is longer than 100 characters.', 'BAD_REQUEST');
@@ -94,9 +101,9 @@ export function serveWebSocket(options: WebSocketOptions): { close(): Promise<vo
     const tooLarge = checkLimits(schema, document, payload.operationName, variables);
     if (tooLarge.length > 0) return mask(tooLarge);
     if (metrics) {
+      const asked = askedFor(document, operation);
       ctx.extra.open ??= new Map();
-      ctx.extra.open.get(id)?.();
-      ctx.extra.open.set(id, metrics.subscribed(askedFor(document, operation)));
+      ctx.extra.open.set(payload, { asked, code: 'OK', end: metrics.subscribed(asked) });
     }
     return {
       schema,
@@ -107,9 +114,17 @@ export function serveWebSocket(options: WebSocketOptions): { close(): Promise<vo
     };
   }
 
-  function count({ document, operationName }: Pick<ExecutionArgs, 'document' | 'operationName'>, code: string): void {
-    const operation = getOperationAST(document, operationName);
-    if (operation) metrics?.answered(askedFor(document, operation), code, 0);
+  function failed({ extra }: SocketContext, payload: SubscribePayload, [first]: readonly GraphQLError[]): void {
+    const open = extra.open?.get(payload);
+    if (open?.code === 'OK') open.code = String(first?.extensions['code']);
+  }
+
+  function ended({ extra }: SocketContext, payload: SubscribePayload): void {
+    const open = extra.open?.get(payload);
+    if (!open) return;
+    extra.open?.delete(payload);
+    open.end();
+    metrics?.answered(open.asked, open.code, 0);
   }
 
   const disposable = useServer<{ authorization?: unknown }, Extra>(
@@ -137,33 +152,26 @@ export function serveWebSocket(options: WebSocketOptions): { close(): Promise<vo
         if (Array.isArray(admitted)) metrics?.answered(NOT_UNDERSTOOD, String(admitted[0]?.extensions['code']), 0);
         return admitted;
       },
-      onOperation: (ctx, id, _payload, args, result) => {
-        ctx.extra.failed ??= new Set();
-        if (Symbol.asyncIterator in result) count(args, 'OK');
-        else ctx.extra.failed.add(id);
-      },
-      onComplete: (ctx, id) => {
-        ctx.extra.open?.get(id)?.();
-        ctx.extra.open?.delete(id);
-      },
+      onComplete: (ctx, _id, payload) => ended(ctx, payload),
       onDisconnect: (ctx) => {
-        for (const end of ctx.extra.open?.values() ?? []) end();
-        ctx.extra.open?.clear();
-        ctx.extra.failed?.clear();
+        for (const payload of ctx.extra.open?.keys() ?? []) ended(ctx, payload);
       },
-      onNext: (ctx, id, _payload, args, result) => {
+      onNext: (ctx, _id, payload, args, result) => {
         if (!result.errors) return undefined;
         const { requestId } = args.contextValue as Ctx;
         const errors = fewErrors(result.errors).map((e) => toError(formatError(e, undefined, requestId, log)));
-        if (ctx.extra.failed?.delete(id)) count(args, String(errors[0]?.extensions['code']));
+        failed(ctx, payload, errors);
         return { ...result, errors };
       },
-      onError: (_ctx, _id, _payload, errors) =>
-        errors.map((e) =>
+      onError: (ctx, _id, payload, found) => {
+        const errors = found.map((e) =>
           e instanceof GraphQLError && e.originalError === undefined
             ? e
             : toError(formatError(e as GraphQLError, undefined, newId('Operation').slice(3), log)),
-        ),
+        );
+        failed(ctx, payload, errors);
+        return errors;
+      },
     },
     sockets,
     12_000,

@@ -3,8 +3,9 @@ import 'reflect-metadata';
 import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createMetricsServer } from '../../src/api/metricsServer.ts';
+import { encodeCursor } from '../../src/lib/cursor.ts';
 import { aCuttable, type Cuttable } from '../client/cuttable.ts';
 import { anApi, type TestApi, TOKEN } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
@@ -60,13 +61,16 @@ test('subscriptions while they are open, also those whose socket breaks', async 
   first.subscribe({ query }, sink);
   second.subscribe({ query }, sink);
   await eventually(async () => expect(await open()).toBe(3));
-  expect(await count('type="subscription",field="events",code="OK"')).toBe(3);
+  const ended = (): Promise<number> => count('type="subscription",field="events",code="OK"');
+  expect(await ended()).toBeNaN();
   end();
   await eventually(async () => expect(await open()).toBe(2));
+  expect(await ended()).toBe(1);
   second.terminate();
   await eventually(async () => expect(await open()).toBe(1));
   await first.dispose();
   await eventually(async () => expect(await open()).toBe(0));
+  expect(await ended()).toBe(3);
 });
 
 test('subscriptions that are refused, or cannot begin, with their code', async () => {
@@ -84,7 +88,7 @@ test('subscriptions that are refused, or cannot begin, with their code', async (
   expect(await told('subscription { events(where: { team: "not-there" }) { __typename } }')).toMatchObject({
     extensions: { code: 'NOT_FOUND' },
   });
-  expect(await count('type="subscription",field="events",code="NOT_FOUND"')).toBe(1);
+  await eventually(async () => expect(await count('type="subscription",field="events",code="NOT_FOUND"')).toBe(1));
   expect(await count('type="subscription",field="events",code="OK"')).toBe(begun);
   await socket.dispose();
 });
@@ -117,30 +121,50 @@ test('alerts and dashboards of the chart ask for what is there', async () => {
   for (const name of asked) expect(text).toMatch(new RegExp(`^# TYPE ${name.replace(/_bucket$/, '')} `, 'm'));
 });
 
-test('what the database alone knows is no number while that is away, and the rest goes on', async () => {
-  let line: Cuttable | undefined;
-  const other = await anApi({
-    async databaseThrough(address) {
-      const target = new URL(address);
-      line = await aCuttable(`http://${target.host}`);
-      target.port = new URL(line.url).port;
-      return target.href;
-    },
-  });
-  try {
+describe('while the database is away', () => {
+  let line: Cuttable;
+  let other: TestApi;
+  beforeAll(async () => {
+    other = await anApi({
+      async databaseThrough(address) {
+        const target = new URL(address);
+        line = await aCuttable(`http://${target.host}`);
+        target.port = new URL(line.url).port;
+        return target.href;
+      },
+    });
     expect(await other.metrics.text()).toMatch(/^clops_unpublished_seconds 0$/m);
-    if (line) line.accepts = false;
-    line?.cut();
-    await eventually(async () => {
+    line.accepts = false;
+    line.cut();
+  });
+  afterAll(async () => {
+    line.accepts = true;
+    await other.close();
+    await line.close();
+  });
+
+  test('what that alone knows is no number, and the rest goes on', () =>
+    eventually(async () => {
       const text = await other.metrics.text();
       expect(text).toMatch(/^clops_unpublished_seconds Nan$/im);
       expect(text).toMatch(/^clops_event_log_lag_seconds \d/m);
+    }));
+
+  test('a subscription that fails after it has begun counts once, with that', async () => {
+    const socket = other.socket();
+    const query = `subscription { events(after: "${encodeCursor('log', [0])}") { cursor } }`;
+    const told = await new Promise((resolve) => {
+      socket.subscribe({ query }, { next: resolve, error: resolve, complete() {} });
     });
-  } finally {
-    if (line) line.accepts = true;
-    await other.close();
-    await line?.close();
-  }
+    expect(told).toMatchObject([{ extensions: { code: 'DATABASE_UNAVAILABLE' } }]);
+    await eventually(async () => {
+      const text = await other.metrics.text();
+      expect(text.match(/^clops_api_operations_total\{type="subscription".*$/gm)).toEqual([
+        'clops_api_operations_total{type="subscription",field="events",code="DATABASE_UNAVAILABLE"} 1',
+      ]);
+    });
+    await socket.dispose();
+  });
 });
 
 test('the event log, what waits for the relay, and the pool', async () => {
