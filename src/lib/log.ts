@@ -14,6 +14,8 @@ export function createLog({ role, level, destination }: LogOptions): Log {
     level,
     base: { role },
     timestamp: pino.stdTimeFunctions.isoTime,
+    // pino knows `err` only: of an `error` it wrote {}, and an answer had said that the log says why.
+    serializers: { error: pino.stdSerializers.err },
     redact: {
       paths: ['authorization', '*.authorization', 'token', '*.token', 'secret', '*.secret'],
       censor: '[redacted]',

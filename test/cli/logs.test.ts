@@ -70,6 +70,16 @@ test('one replica, as lines of JSON', async () => {
   expect(await cli('logs', 'vad', '--tail', '5001')).toMatchObject({ exit: 2, err: /0 to 5000/ });
 });
 
+test('a JSON record is taken apart for people, and left as it is where it is asked for', async () => {
+  const record = JSON.stringify({ level: 40, time: new Date().toISOString(), file: 'a.onnx', msg: 'odd' });
+  pods.say(second, record);
+  const asked = ['logs', 'vad', '--replica', second, '--tail', '1'];
+  expect((await cli(...asked)).out).toMatch(/^\[\S+\] \d\d:\d\d:\d\d\.\d{3} WARN {2}odd {2}file=a\.onnx\n$/);
+  expect((await cli(...asked, '--raw')).out).toBe(`[${second}] ${record}\n`);
+  expect(JSON.parse((await cli(...asked, '-o', 'json')).out)).toMatchObject({ line: record });
+  pods.say(second, 'two 1');
+});
+
 test('followed over a connection that breaks: nothing twice, and those that end are said', async () => {
   const following = start(['logs', 'vad', '--follow', '--tail', '1'], { env });
   await eventually(() => expect(lines(following.out())).toHaveLength(2));

@@ -4,6 +4,8 @@ import type { Option } from 'commander';
 import { expect, test } from 'vitest';
 import { EXAMPLES } from '../../src/cli/examples.ts';
 import { createProgram } from '../../src/cli/program.ts';
+import { logLines } from '../../src/cli/shown/logRecord.ts';
+import { createPaint } from '../../src/cli/shown/paint.ts';
 import { durationMs, percent, span } from '../../src/cli/shown/text.ts';
 import { similar } from '../../src/cli/similar.ts';
 import { stepsOf } from '../../src/cli/strategy.ts';
@@ -60,6 +62,27 @@ test('what was probably meant', () => {
   expect(similar('va', names)).toEqual(['vad', 'vat']);
   expect(similar('speech-to-txt', names)).toEqual(['speech-to-text']);
   expect(similar('elephant', names)).toEqual([]);
+});
+
+test('a record of a log is read, and what is none stays as it is', () => {
+  const seen = new Date(2026, 0, 2, 12, 0, 3, 120);
+  const at = seen.toISOString();
+  const lines = (record: unknown): string[] =>
+    logLines(createPaint(false), typeof record === 'string' ? record : JSON.stringify(record), at);
+  const pino = { level: 30, time: at, url: 'http://127.0.0.1:1', note: 'a "b"', none: null, msg: 'the model is ready' };
+  expect(lines(pino)).toEqual([
+    '12:00:03.120 INFO  the model is ready  url=http://127.0.0.1:1 note="a \\"b\\"" none=null',
+  ]);
+  expect(lines({ levelname: 'warning', ts: seen.getTime() / 1000, event: 'slow', of: [1, 2] })).toEqual([
+    '12:00:03.120 WARNING slow  of=[1,2]',
+  ]);
+  expect(
+    lines({ message: 'failed', error: { message: 'boom', stack: 'Error: boom\n  at a' }, trace: 'x\ny\n' }),
+  ).toEqual(['12:00:03.120 failed  error=boom', '  Error: boom', '    at a', '  trace:', '  x', '  y']);
+  // An escape that was written out in the record is not carried out on the terminal.
+  expect(lines({ msg: '\u001b[2Jgone', 'k\u0007': '\u009b' })[0]).toMatch(/ \\u001b\[2Jgone {2}k\\u0007=\\u009b$/);
+  for (const other of ['INFO: started', '{"loss": 0.1}', '{"msg": "cut o', '[1]', '', '{"msg": 1}'])
+    expect(lines(other)).toEqual([other]);
 });
 
 test('inputs are filled from the signature, and what was made up is named', () => {

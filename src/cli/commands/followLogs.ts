@@ -25,7 +25,7 @@ interface Options {
   tailLines: number;
   /** Only the replica of this name. */
   only: string | undefined;
-  print: (context: Context, line: Line) => void;
+  print: (line: Line) => void;
 }
 
 /**
@@ -62,7 +62,7 @@ export async function followLogs(
   const read = async ({ id, name }: Replica, one: Followed): Promise<void> => {
     try {
       for await (const { replicaLogs } of client.follow(ReplicaLogsDocument, { replica: id, tailLines }, { signal }))
-        if (one.place.isNew(replicaLogs)) print(context, replicaLogs);
+        if (one.place.isNew(replicaLogs)) print(replicaLogs);
       one.state = 'ended';
       if (!signal.aborted) context.note(`${name} has ended.`);
     } catch (error) {

@@ -4,6 +4,7 @@ import { type ClopsClient, ClopsFault } from '../../client/index.ts';
 import type { Context } from '../context.ts';
 import { CliError, EXIT, type Exit } from '../exit.ts';
 import { findDeployment, full, type Named } from '../names.ts';
+import { logLines } from '../shown/logRecord.ts';
 import { wholeNumber } from '../shown/text.ts';
 import { didYouMean } from '../similar.ts';
 import { followLogs, type Line, type Replica } from './followLogs.ts';
@@ -12,6 +13,7 @@ interface Flags {
   follow?: boolean;
   tail: string;
   replica?: string;
+  raw?: boolean;
 }
 
 const MOST = 5_000;
@@ -27,9 +29,10 @@ export async function logs(context: Context, [ref = '']: string[], flags: Flags)
   const deployment = await findDeployment(context, ref);
   const replicas = await replicasOf(context, deployment, flags.replica);
   const label = full(deployment);
+  const print = printer(context, flags.raw === true);
   const read = flags.follow
     ? await followLogs(context, deployment, replicas, { tailLines: tail, only: flags.replica, print })
-    : await tails(context, await context.client(), replicas, tail);
+    : await tails(context, await context.client(), replicas, tail, print);
   if (io.interrupt.aborted) throw new CliError(EXIT.interrupted, 'Detached.');
   if (signal.aborted) throw new CliError(EXIT.timeout, 'The time is up.', `clops logs ${label} --follow`);
   if (read && !read.includes(true))
@@ -59,6 +62,7 @@ async function tails(
   client: ClopsClient,
   replicas: Replica[],
   tailLines: number,
+  print: (line: Line) => void,
 ): Promise<boolean[]> {
   const connected = new Promise<void>((resolve) => {
     context.onConnection = (isUp) => {
@@ -75,7 +79,7 @@ async function tails(
       return { isRead, lines };
     }),
   );
-  for (const { lines } of read) for (const line of lines) print(context, line);
+  for (const { lines } of read) for (const line of lines) print(line);
   return read.map(({ isRead }) => isRead);
 }
 
@@ -119,9 +123,12 @@ async function readable(context: Context, { name }: Replica, read: () => Promise
   }
 }
 
-/** Each line is one of output, in JSON too. */
-function print({ format, paint, print }: Context, line: Line): void {
-  if (format === 'table') print(`${paint.cyan(`[${line.replica.name}]`)} ${line.line}`);
-  else if (format === 'name') print(line.replica.name);
-  else print(`${format === 'yaml' ? '--- ' : ''}${JSON.stringify(line)}`);
+/** In JSON each line is one of output, as it is; for people a record that is JSON is taken apart, unless they want it raw. */
+function printer({ format, paint, print }: Context, isRaw: boolean): (line: Line) => void {
+  if (format === 'name') return (line) => print(line.replica.name);
+  if (format !== 'table') return (line) => print(`${format === 'yaml' ? '--- ' : ''}${JSON.stringify(line)}`);
+  return ({ replica, line, at }) => {
+    const front = paint.cyan(`[${replica.name}]`);
+    for (const one of isRaw ? [line] : logLines(paint, line, at)) print(`${front} ${one}`);
+  };
 }
