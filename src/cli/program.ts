@@ -218,7 +218,7 @@ function rollouts(program: Command, does: Does): void {
   passages.command('list').description('rollouts, newest first').argument('[deployment]').action(list);
   passages
     .command('get')
-    .description('how a rollout stands')
+    .description('how the present rollout stands; of an id: what happened in that one')
     .argument('[deployment]', 'a deployment, or the id of a rollout')
     .usage(OF_ONE)
     .action(does(async () => (await import('./commands/rollouts.ts')).get));

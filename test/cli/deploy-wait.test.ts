@@ -1,4 +1,4 @@
-/** `deploy --wait` waits for what it has asked for, and not for what was there before; what is said of what cannot be seen. */
+/** What a deploy says that it has done, and waits for with `--wait`; what is told of rollouts afterwards. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -54,13 +54,69 @@ test('a deploy says which rollout it ends, and that it keeps the steps', async (
   expect(same.err).not.toContain('Steps as before');
 }, 60_000);
 
+test('one that begins no rollout says what it did: other steps, or a number', async () => {
+  const env = { CLOPS_URL: lab.api.url, CLOPS_TOKEN: TOKEN, XDG_CONFIG_HOME: home };
+  await lab.untilRollout('over', 'PAUSED', 1);
+  const { rollout } = await lab.deployment('over');
+  const steps = await clops(['deploy', 'vad@3', '--name', 'over', '--canary', '20,pause'], { env });
+  expect(steps.out).toMatch(/^speech\/over: vad@1 → vad@3 .*: Its steps were changed: its walk begins again\.\n$/);
+  await eventually(async () => {
+    const { out } = await clops(['rollouts', 'get', 'over'], { env });
+    expect(out).toMatch(/✔ 20 % {2}▸ pause\n/);
+  });
+  expect((await lab.deployment('over')).rollout.id).toBe(rollout.id);
+  const more = await clops(['deploy', 'vad@3', '--name', 'over', '--replicas', '3'], { env });
+  expect(more.out).toBe('speech/over: version 3 is on its way already, no other rollout begins. Replicas: 3.\n');
+
+  await lab.drive('promoteRollout', rollout.id, { to: 'FULL' });
+  await lab.untilPhase('over', 'HEALTHY');
+  const kept = await clops(['deploy', 'vad@3', '--name', 'over', '--canary', '30,pause'], { env });
+  expect(kept.out).toMatch(
+    /: version 3 is what it serves already, .*\. The strategy is kept for the next rollout\.\n$/,
+  );
+}, 60_000);
+
+test('steps are not promised to a way back, which skips them', async () => {
+  const env = { CLOPS_URL: lab.api.url, CLOPS_TOKEN: TOKEN, XDG_CONFIG_HOME: home };
+  const back = await clops(['deploy', 'vad@1', '--name', 'over'], { env });
+  expect(back.out).toContain('vad@3 → vad@1');
+  expect(back.err).not.toContain('Steps as before');
+  await eventually(async () => expect((await lab.deployment('over')).rollout.outcome).toBe('FAST_ROLLED_BACK'));
+  await lab.untilPhase('over', 'HEALTHY');
+  const forward = await clops(['deploy', 'vad@3', '--name', 'over'], { env });
+  expect(forward.err).toContain('Steps as before: 30 %, pause.\n');
+  await lab.untilRollout('over', 'PAUSED', 1);
+}, 60_000);
+
+test('a rollout that was aborted, tried again and superseded tells its story', async () => {
+  const env = { CLOPS_URL: lab.api.url, CLOPS_TOKEN: TOKEN, XDG_CONFIG_HOME: home };
+  const { rollout } = await lab.deployment('over');
+  expect((await clops(['abort', 'over', '--reason', 'too slow', '--wait'], { env })).exit).toBe(7);
+  expect((await clops(['retry', 'over'], { env })).exit).toBe(0);
+  await lab.untilRollout('over', 'PAUSED', 1);
+  await lab.deploy({ name: 'over', version: { number: 2 } });
+  await eventually(async () => {
+    const { out } = await clops(['rollouts', 'list', 'over'], { env });
+    expect(out).toMatch(new RegExp(`over +5 .* superseded by 6 .*${rollout.id}`));
+  });
+  const { out } = await clops(['rollouts', 'get', rollout.id], { env });
+  expect(out).toMatch(/^Rollout: +5 {2}vad@1 → vad@3$/m);
+  expect(out).toMatch(/^Message: +Rollout 6 took its place\.$/m);
+  expect(out.match(/(?<=^\S+ rollout\.)(aborted|retried|superseded)/gm)).toEqual(['aborted', 'retried', 'superseded']);
+  const told = JSON.parse((await clops(['rollouts', 'get', rollout.id, '-o', 'json'], { env })).out);
+  expect(told).toMatchObject({ id: rollout.id, outcome: 'SUPERSEDED' });
+  expect(told.events[0]).toMatchObject({ type: 'rollout.requested' });
+}, 60_000);
+
 test('counts that cannot be read are one line, and none where they are not shown', async () => {
   const env = { CLOPS_URL: lab.api.url, CLOPS_TOKEN: TOKEN, XDG_CONFIG_HOME: home };
   lab.requests.value = 'unread';
   const said = "! The counted share (COUNTED) is left out: The gateway's metrics could not be read: HTTP 500.\n";
   await eventually(async () => expect((await clops(['deployments', 'get', 'over'], { env })).err).toBe(said));
-  const list = await clops(['deployments'], { env });
+  const lists = await Promise.all(['deployments', 'rollouts'].map((name) => clops([name], { env })));
   lab.requests.value = 'fair';
-  expect(list.out).toContain('over');
-  expect(list.err).toBe('');
+  for (const { out, err } of lists) {
+    expect(out).toContain('over');
+    expect(err).not.toContain('COUNTED');
+  }
 }, 60_000);

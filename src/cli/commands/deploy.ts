@@ -2,7 +2,11 @@
 import {
   DeployModelDocument,
   type DeployModelInput,
+  type DeploymentLineFragment,
   type DeploymentPictureFragment,
+  RevisionsDocument,
+  type RolloutStateFragment,
+  type StrategyInput,
 } from '../../client/generated/graphql.ts';
 import { answered } from '../answered.ts';
 import { done } from '../answers.ts';
@@ -51,9 +55,16 @@ export async function deploy(context: Context, [ref = '']: string[], flags: Flag
   const { deployment, rollout, operation } = done((await context.ask(DeployModelDocument, { input })).deployModel);
   if (!deployment) throw new Error('the API answered neither a deployment nor an error');
   const label = full(deployment);
+  // It is the aborted one still, as the API knows it; the operation that was accepted begins it again.
+  const isRetried = rollout?.outcome === 'ABORTED' && operation?.state !== 'SUCCEEDED';
   // The same again: nothing was begun. It is said, because a person who waits for a rollout would wait in vain.
   if (operation?.state === 'SUCCEEDED') context.note(`${label} is as you want it already.`);
-  else if (!strategy && rollout && rollout.steps.length > 0)
+  else if (
+    !strategy &&
+    rollout &&
+    rollout.steps.length > 0 &&
+    (isRetried || (await isForward(context, deployment, rollout)))
+  )
     context.note(`Steps as before: ${stepList(rollout.steps)}.`);
   if (flags.wait) {
     // Until the controller has looked, what is shown is what was there before: the abort that this deploy is to mend.
@@ -64,17 +75,48 @@ export async function deploy(context: Context, [ref = '']: string[], flags: Flag
     }
     return settle(context, deployment);
   }
-  // It is the aborted one still, as the API knows it; the operation that was accepted begins it again.
-  const isRetried = rollout?.outcome === 'ABORTED' && operation?.state !== 'SUCCEEDED';
   const line = (of: NonNullable<typeof rollout>): string =>
     isRetried ? `${paint.bold(label)}: ${passage(of)}  begins again` : rolloutLine(paint, deployment, of);
   await context.show({
     data: { deployment, rollout, operation },
-    table: () => (rollout ? line(rollout) : label),
+    table: () => (rollout ? line(rollout) : `${paint.bold(label)}: ${without(deployment, replicas, strategy)}`),
     names: [label],
   });
   context.note(`Watch it:  clops rollouts watch ${label}`);
   return EXIT.ok;
+}
+
+/**
+ * To a revision that is newer than the stable one: only such a way is walked for certain. Going back is fast, mostly, and so
+ * is the first rollout of all. A revision that is returned to has a new number, and the hash that it had.
+ */
+async function isForward(
+  context: Context,
+  { id, stable }: DeploymentLineFragment,
+  { to }: RolloutStateFragment,
+): Promise<boolean> {
+  const { node } = await context.ask(RevisionsDocument, { deployment: id });
+  if (node?.__typename !== 'Deployment') return false;
+  const { nodes } = node.revisions;
+  const first = (hash: string | undefined): number =>
+    Math.min(...nodes.filter((one) => one.hash === hash).map(({ number }) => number));
+  return first(nodes.find(({ number }) => number === to.number)?.hash) > first(stable?.revision?.hash);
+}
+
+/** What an accepted deploy does that neither begins a rollout nor moves the one that runs. */
+function without(
+  { rollout, version }: DeploymentLineFragment,
+  replicas: number | undefined,
+  strategy: StrategyInput | undefined,
+): string {
+  const runs = rollout?.outcome === null;
+  return [
+    `version ${version.number} ${runs ? 'is on its way' : 'is what it serves'} already, no other rollout begins.`,
+    replicas !== undefined && `Replicas: ${replicas}.`,
+    strategy && `The strategy is kept for ${runs ? 'what is left of the rollout' : 'the next rollout'}.`,
+  ]
+    .filter(Boolean)
+    .join(' ');
 }
 
 function selectorOf({ number, alias }: { number?: number; alias?: string }): DeployModelInput['version'] {

@@ -760,14 +760,14 @@ export type TargetFragment = { role: TrafficRole, weight: number, replicas: numb
 
 export type CountedTargetFragment = { observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null };
 
-export type RolloutStateFragment = { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, observedShare: number | null, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
+export type RolloutStateFragment = { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
     | { name: string }
     | { name: string }
   , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> };
 
 export type DeploymentLineFragment = { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null };
 
-export type DeploymentPictureFragment = { paused: boolean, id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, strategy: { canary: { progressDeadlineSeconds: number } | null, rolling: { maxSurge: number | string, maxUnavailable: number | string } | null }, conditions: Array<{ type: string, status: ConditionStatus, reason: string, message: string }>, stable: { observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, traffic: Array<{ observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null }>, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb>, number: number | null, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, observedShare: number | null, pausedSeconds: number, startedBy:
+export type DeploymentPictureFragment = { paused: boolean, id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, strategy: { canary: { progressDeadlineSeconds: number } | null, rolling: { maxSurge: number | string, maxUnavailable: number | string } | null }, conditions: Array<{ type: string, status: ConditionStatus, reason: string, message: string }>, stable: { observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, traffic: Array<{ observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null }>, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb>, number: number | null, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, pausedSeconds: number, startedBy:
       | { name: string }
       | { name: string }
     , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, currentReplicas: Array<{ id: string, name: string, phase: string, ready: boolean, restarts: number, message: string | null, createdAt: string | null, role: TrafficRole | null, revision: { id: string, number: number, createdAt: string } }> | null, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null };
@@ -795,7 +795,7 @@ export type DeploymentQueryVariables = Exact<{
 
 export type DeploymentQuery = { node:
     | { __typename: 'Cluster' }
-    | { __typename: 'Deployment', paused: boolean, id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, resources: { cpu: string | null, memory: string | null, gpus: number | null, gpuProduct: string | null, gpuMemoryMib: number | null, migProfile: string | null }, strategy: { canary: { progressDeadlineSeconds: number } | null, rolling: { maxSurge: number | string, maxUnavailable: number | string } | null }, conditions: Array<{ type: string, status: ConditionStatus, reason: string, message: string }>, stable: { observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, traffic: Array<{ observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null }>, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb>, number: number | null, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, observedShare: number | null, pausedSeconds: number, startedBy:
+    | { __typename: 'Deployment', paused: boolean, id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, resources: { cpu: string | null, memory: string | null, gpus: number | null, gpuProduct: string | null, gpuMemoryMib: number | null, migProfile: string | null }, strategy: { canary: { progressDeadlineSeconds: number } | null, rolling: { maxSurge: number | string, maxUnavailable: number | string } | null }, conditions: Array<{ type: string, status: ConditionStatus, reason: string, message: string }>, stable: { observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, traffic: Array<{ observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null }>, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb>, number: number | null, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, pausedSeconds: number, startedBy:
           | { name: string }
           | { name: string }
         , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, currentReplicas: Array<{ id: string, name: string, phase: string, ready: boolean, restarts: number, message: string | null, createdAt: string | null, role: TrafficRole | null, revision: { id: string, number: number, createdAt: string } }> | null, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null }
@@ -866,6 +866,63 @@ export type RolloutOwnerQuery = { node:
     | { __typename: 'Team' }
    | null };
 
+export type RolloutStoryQueryVariables = Exact<{
+  id: string;
+  first: number;
+}>;
+
+
+export type RolloutStoryQuery = { node:
+    | { __typename: 'Cluster' }
+    | { __typename: 'Deployment' }
+    | { __typename: 'Event' }
+    | { __typename: 'Experiment' }
+    | { __typename: 'Gpu' }
+    | { __typename: 'GpuNode' }
+    | { __typename: 'Model' }
+    | { __typename: 'ModelVersion' }
+    | { __typename: 'Operation' }
+    | { __typename: 'Person' }
+    | { __typename: 'Replica' }
+    | { __typename: 'Revision' }
+    | { __typename: 'Rollout', id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, pausedSeconds: number, allowed: Array<RolloutVerb>, deployment: { id: string, name: string, team: { name: string } }, events: { nodes: Array<{ id: string, cursor: string, type: string, at: string, message: string, data: Record<string, unknown>, actor:
+            | { name: string }
+            | { name: string }
+          , team: { name: string } | null }>, pageInfo: { hasNextPage: boolean } }, startedBy:
+        | { name: string }
+        | { name: string }
+      , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> }
+    | { __typename: 'Run' }
+    | { __typename: 'ServingRuntime' }
+    | { __typename: 'SystemActor' }
+    | { __typename: 'Team' }
+   | null };
+
+export type RevisionsQueryVariables = Exact<{
+  deployment: string;
+}>;
+
+
+export type RevisionsQuery = { node:
+    | { __typename: 'Cluster' }
+    | { __typename: 'Deployment', revisions: { nodes: Array<{ number: number, hash: string }> } }
+    | { __typename: 'Event' }
+    | { __typename: 'Experiment' }
+    | { __typename: 'Gpu' }
+    | { __typename: 'GpuNode' }
+    | { __typename: 'Model' }
+    | { __typename: 'ModelVersion' }
+    | { __typename: 'Operation' }
+    | { __typename: 'Person' }
+    | { __typename: 'Replica' }
+    | { __typename: 'Revision' }
+    | { __typename: 'Rollout' }
+    | { __typename: 'Run' }
+    | { __typename: 'ServingRuntime' }
+    | { __typename: 'SystemActor' }
+    | { __typename: 'Team' }
+   | null };
+
 export type RolloutsQueryVariables = Exact<{
   where?: RolloutWhere | null | undefined;
   first: number;
@@ -873,7 +930,7 @@ export type RolloutsQueryVariables = Exact<{
 }>;
 
 
-export type RolloutsQuery = { rollouts: { nodes: Array<{ id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, observedShare: number | null, pausedSeconds: number, allowed: Array<RolloutVerb>, deployment: { id: string, name: string, team: { name: string } }, startedBy:
+export type RolloutsQuery = { rollouts: { nodes: Array<{ id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, pausedSeconds: number, allowed: Array<RolloutVerb>, deployment: { id: string, name: string, team: { name: string } }, startedBy:
         | { name: string }
         | { name: string }
       , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
@@ -883,7 +940,7 @@ export type DeployModelMutationVariables = Exact<{
 }>;
 
 
-export type DeployModelMutation = { deployModel: { deployment: { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, observedShare: number | null, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
+export type DeployModelMutation = { deployModel: { deployment: { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
         | { name: string }
         | { name: string }
       , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, operation: { id: string, state: OperationState } | null, errors: Array<
@@ -901,7 +958,7 @@ export type PromoteRolloutMutationVariables = Exact<{
 }>;
 
 
-export type PromoteRolloutMutation = { promoteRollout: { deployment: { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, observedShare: number | null, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
+export type PromoteRolloutMutation = { promoteRollout: { deployment: { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
         | { name: string }
         | { name: string }
       , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, operation: { id: string, state: OperationState } | null, errors: Array<
@@ -919,7 +976,7 @@ export type PauseRolloutMutationVariables = Exact<{
 }>;
 
 
-export type PauseRolloutMutation = { pauseRollout: { deployment: { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, observedShare: number | null, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
+export type PauseRolloutMutation = { pauseRollout: { deployment: { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
         | { name: string }
         | { name: string }
       , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, operation: { id: string, state: OperationState } | null, errors: Array<
@@ -937,7 +994,7 @@ export type ResumeRolloutMutationVariables = Exact<{
 }>;
 
 
-export type ResumeRolloutMutation = { resumeRollout: { deployment: { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, observedShare: number | null, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
+export type ResumeRolloutMutation = { resumeRollout: { deployment: { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
         | { name: string }
         | { name: string }
       , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, operation: { id: string, state: OperationState } | null, errors: Array<
@@ -955,7 +1012,7 @@ export type AbortRolloutMutationVariables = Exact<{
 }>;
 
 
-export type AbortRolloutMutation = { abortRollout: { deployment: { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, observedShare: number | null, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
+export type AbortRolloutMutation = { abortRollout: { deployment: { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
         | { name: string }
         | { name: string }
       , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, operation: { id: string, state: OperationState } | null, errors: Array<
@@ -973,7 +1030,7 @@ export type RetryRolloutMutationVariables = Exact<{
 }>;
 
 
-export type RetryRolloutMutation = { retryRollout: { deployment: { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, observedShare: number | null, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
+export type RetryRolloutMutation = { retryRollout: { deployment: { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
         | { name: string }
         | { name: string }
       , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, operation: { id: string, state: OperationState } | null, errors: Array<
@@ -991,7 +1048,7 @@ export type RollbackDeploymentMutationVariables = Exact<{
 }>;
 
 
-export type RollbackDeploymentMutation = { rollbackDeployment: { deployment: { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, observedShare: number | null, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
+export type RollbackDeploymentMutation = { rollbackDeployment: { deployment: { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
         | { name: string }
         | { name: string }
       , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, operation: { id: string, state: OperationState } | null, errors: Array<
@@ -1004,7 +1061,7 @@ export type RollbackDeploymentMutation = { rollbackDeployment: { deployment: { i
       | { __typename: 'UnsupportedError', code: UserErrorCode, message: string, path: Array<string> | null }
     > } };
 
-export type RolloutAnswerFragment = { deployment: { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, observedShare: number | null, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
+export type RolloutAnswerFragment = { deployment: { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
       | { name: string }
       | { name: string }
     , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, operation: { id: string, state: OperationState } | null, errors: Array<
@@ -1041,7 +1098,7 @@ export type DeploymentChangedSubscriptionVariables = Exact<{
 export type DeploymentChangedSubscription = { deploymentChanged: { kind: StreamMessageKind, cursor: string, event: { id: string, cursor: string, type: string, at: string, message: string, data: Record<string, unknown>, actor:
         | { name: string }
         | { name: string }
-      , team: { name: string } | null } | null, deployment: { paused: boolean, id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, strategy: { canary: { progressDeadlineSeconds: number } | null, rolling: { maxSurge: number | string, maxUnavailable: number | string } | null }, conditions: Array<{ type: string, status: ConditionStatus, reason: string, message: string }>, stable: { observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, traffic: Array<{ observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null }>, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb>, number: number | null, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, observedShare: number | null, pausedSeconds: number, startedBy:
+      , team: { name: string } | null } | null, deployment: { paused: boolean, id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, strategy: { canary: { progressDeadlineSeconds: number } | null, rolling: { maxSurge: number | string, maxUnavailable: number | string } | null }, conditions: Array<{ type: string, status: ConditionStatus, reason: string, message: string }>, stable: { observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, traffic: Array<{ observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null }>, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb>, number: number | null, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, pausedSeconds: number, startedBy:
           | { name: string }
           | { name: string }
         , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, currentReplicas: Array<{ id: string, name: string, phase: string, ready: boolean, restarts: number, message: string | null, createdAt: string | null, role: TrafficRole | null, revision: { id: string, number: number, createdAt: string } }> | null, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null } } };
@@ -1055,7 +1112,7 @@ export type RolloutProgressSubscriptionVariables = Exact<{
 export type RolloutProgressSubscription = { rolloutProgress: { kind: StreamMessageKind, cursor: string, event: { id: string, cursor: string, type: string, at: string, message: string, data: Record<string, unknown>, actor:
         | { name: string }
         | { name: string }
-      , team: { name: string } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, observedShare: number | null, pausedSeconds: number, allowed: Array<RolloutVerb>, deployment: { paused: boolean, id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, strategy: { canary: { progressDeadlineSeconds: number } | null, rolling: { maxSurge: number | string, maxUnavailable: number | string } | null }, conditions: Array<{ type: string, status: ConditionStatus, reason: string, message: string }>, stable: { observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, traffic: Array<{ observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null }>, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb>, number: number | null, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, observedShare: number | null, pausedSeconds: number, startedBy:
+      , team: { name: string } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, pausedSeconds: number, allowed: Array<RolloutVerb>, deployment: { paused: boolean, id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, strategy: { canary: { progressDeadlineSeconds: number } | null, rolling: { maxSurge: number | string, maxUnavailable: number | string } | null }, conditions: Array<{ type: string, status: ConditionStatus, reason: string, message: string }>, stable: { observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, traffic: Array<{ observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null }>, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb>, number: number | null, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, pausedSeconds: number, startedBy:
             | { name: string }
             | { name: string }
           , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, currentReplicas: Array<{ id: string, name: string, phase: string, ready: boolean, restarts: number, message: string | null, createdAt: string | null, role: TrafficRole | null, revision: { id: string, number: number, createdAt: string } }> | null, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null }, startedBy:
@@ -1372,7 +1429,6 @@ export const RolloutStateFragmentDoc = new TypedDocumentString(`
   finishedAt
   stepIndex
   weight
-  observedShare
   pausedSeconds
   allowed
   abort {
@@ -1501,7 +1557,6 @@ fragment RolloutState on Rollout {
   finishedAt
   stepIndex
   weight
-  observedShare
   pausedSeconds
   allowed
   abort {
@@ -1645,7 +1700,6 @@ fragment RolloutState on Rollout {
   finishedAt
   stepIndex
   weight
-  observedShare
   pausedSeconds
   allowed
   abort {
@@ -2357,7 +2411,6 @@ fragment RolloutState on Rollout {
   finishedAt
   stepIndex
   weight
-  observedShare
   pausedSeconds
   allowed
   abort {
@@ -2532,6 +2585,113 @@ export const RolloutOwnerDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<RolloutOwnerQuery, RolloutOwnerQueryVariables>;
+export const RolloutStoryDocument = new TypedDocumentString(`
+    query RolloutStory($id: ID!, $first: Int!) {
+  node(id: $id) {
+    __typename
+    ... on Rollout {
+      ...RolloutState
+      deployment {
+        id
+        name
+        team {
+          name
+        }
+      }
+      events(first: $first) {
+        nodes {
+          ...EventLine
+        }
+        pageInfo {
+          hasNextPage
+        }
+      }
+    }
+  }
+}
+    fragment EventLine on Event {
+  id
+  cursor
+  type
+  at
+  message
+  data
+  actor {
+    name
+  }
+  team {
+    name
+  }
+}
+fragment Serves on ModelVersion {
+  id
+  number
+  model {
+    name
+  }
+}
+fragment RolloutState on Rollout {
+  id
+  number
+  phase
+  outcome
+  message
+  reason
+  startedAt
+  startedBy {
+    name
+  }
+  finishedAt
+  stepIndex
+  weight
+  pausedSeconds
+  allowed
+  abort {
+    at
+    reason
+  }
+  from {
+    id
+    number
+    version {
+      ...Serves
+    }
+  }
+  to {
+    id
+    number
+    version {
+      ...Serves
+    }
+  }
+  steps {
+    index
+    state
+    startedAt
+    finishedAt
+    spec {
+      setWeight
+      pause {
+        seconds
+      }
+    }
+  }
+}`) as unknown as TypedDocumentString<RolloutStoryQuery, RolloutStoryQueryVariables>;
+export const RevisionsDocument = new TypedDocumentString(`
+    query Revisions($deployment: ID!) {
+  node(id: $deployment) {
+    __typename
+    ... on Deployment {
+      revisions(first: 100) {
+        nodes {
+          number
+          hash
+        }
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<RevisionsQuery, RevisionsQueryVariables>;
 export const RolloutsDocument = new TypedDocumentString(`
     query Rollouts($where: RolloutWhere, $first: Int!, $after: Cursor) {
   rollouts(where: $where, first: $first, after: $after) {
@@ -2572,7 +2732,6 @@ fragment RolloutState on Rollout {
   finishedAt
   stepIndex
   weight
-  observedShare
   pausedSeconds
   allowed
   abort {
@@ -2658,7 +2817,6 @@ fragment RolloutState on Rollout {
   finishedAt
   stepIndex
   weight
-  observedShare
   pausedSeconds
   allowed
   abort {
@@ -2795,7 +2953,6 @@ fragment RolloutState on Rollout {
   finishedAt
   stepIndex
   weight
-  observedShare
   pausedSeconds
   allowed
   abort {
@@ -2932,7 +3089,6 @@ fragment RolloutState on Rollout {
   finishedAt
   stepIndex
   weight
-  observedShare
   pausedSeconds
   allowed
   abort {
@@ -3069,7 +3225,6 @@ fragment RolloutState on Rollout {
   finishedAt
   stepIndex
   weight
-  observedShare
   pausedSeconds
   allowed
   abort {
@@ -3206,7 +3361,6 @@ fragment RolloutState on Rollout {
   finishedAt
   stepIndex
   weight
-  observedShare
   pausedSeconds
   allowed
   abort {
@@ -3343,7 +3497,6 @@ fragment RolloutState on Rollout {
   finishedAt
   stepIndex
   weight
-  observedShare
   pausedSeconds
   allowed
   abort {
@@ -3480,7 +3633,6 @@ fragment RolloutState on Rollout {
   finishedAt
   stepIndex
   weight
-  observedShare
   pausedSeconds
   allowed
   abort {
@@ -3656,7 +3808,6 @@ fragment RolloutState on Rollout {
   finishedAt
   stepIndex
   weight
-  observedShare
   pausedSeconds
   allowed
   abort {
@@ -3843,7 +3994,6 @@ fragment RolloutState on Rollout {
   finishedAt
   stepIndex
   weight
-  observedShare
   pausedSeconds
   allowed
   abort {

@@ -7,7 +7,7 @@ import type { Tx } from '../../platform/db/db.ts';
 import type { NewEvent } from '../../platform/events/append.ts';
 import { type ModelRow, modelsById, type VersionRow, versionsById } from '../registry/index.ts';
 import { phaseUntilSeen } from './phase.ts';
-import { type Changed, revisionHash } from './spec.ts';
+import { type Changed, isSame, revisionHash } from './spec.ts';
 import { type DeploymentRow, deployments, type RevisionRow, revisions, rollouts } from './tables.ts';
 
 export interface Who {
@@ -53,7 +53,10 @@ export async function newestRevision(tx: Tx, deploymentId: string): Promise<Revi
 
 export interface Moved {
   row: DeploymentRow;
+  /** The one that it started. */
   rolloutId: string | null;
+  /** The one that goes on by other steps. */
+  drivenId: string | null;
   events: Omit<NewEvent, 'actor' | 'operation'>[];
 }
 
@@ -106,12 +109,7 @@ export async function moveDeployment(
     updatedAt: who.at,
   };
   await tx.q.update(deployments).set(changed).where(eq(deployments.id, before.id));
-  // The walk of a rollout that has not ended, or may be tried again, is the one that is wanted now.
-  if (!rolloutId && before.rolloutId)
-    await tx.q
-      .update(rollouts)
-      .set({ steps: stepsOf(next) })
-      .where(and(eq(rollouts.id, before.rolloutId), sql`coalesce(${rollouts.outcome}, 'ABORTED') = 'ABORTED'`));
+  const drivenId = rolloutId ? null : await changeWalk(tx, before, next);
   const what = differences(before, next);
   if (what.length > 0 || !rolloutId) {
     const message = `${before.name}: ${what.map(({ text }) => text).join(', ') || 'applied again'}`;
@@ -124,7 +122,30 @@ export async function moveDeployment(
       data: { generation, fields: what.map(({ field }) => field), ...(who.reason && { reason: who.reason }) },
     });
   }
-  return { row: { ...before, ...changed }, rolloutId, events };
+  return { row: { ...before, ...changed }, rolloutId, drivenId, events };
+}
+
+/**
+ * The walk of a rollout that has not ended, or may be tried again, is the one that is wanted now. Answers the one that goes
+ * on by it, which says so until the controller does: the answer to a deploy was a name once, and nothing else.
+ */
+async function changeWalk(tx: Tx, { rolloutId, status }: DeploymentRow, next: Changed): Promise<string | null> {
+  const [row] = await tx.q
+    .select()
+    .from(rollouts)
+    .where(and(eq(rollouts.id, rolloutId ?? ''), sql`coalesce(${rollouts.outcome}, 'ABORTED') = 'ABORTED'`));
+  const steps = stepsOf(next);
+  if (!row || isSame(row.steps, steps)) return null;
+  const { rollout, stable } = status;
+  const hasBegun = row.number !== null && rollout?.number === row.number;
+  // Past its steps it stays past them; the first one has none to walk.
+  const goesBy = !row.outcome && !rollout?.abort && (!hasBegun || (stable !== undefined && !rollout.fast));
+  const words = steps.length > 0 ? 'its walk begins again' : 'it goes on without them';
+  await tx.q
+    .update(rollouts)
+    .set({ steps, ...(goesBy && hasBegun && { message: `Its steps were changed: ${words}.` }) })
+    .where(eq(rollouts.id, row.id));
+  return goesBy ? row.id : null;
 }
 
 export async function startRollout(

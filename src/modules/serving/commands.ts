@@ -205,7 +205,8 @@ async function redeploy(
   if (isSame(pick(now), next))
     return { subjects: [now.id, ...(now.rolloutId ? [now.rolloutId] : [])], state: 'SUCCEEDED', events: [] };
   const moved = await moveDeployment(tx, now, next, of, who, false);
-  return { subjects: [now.id, ...(moved.rolloutId ? [moved.rolloutId] : [])], state: 'ACCEPTED', events: moved.events };
+  const rolloutId = moved.rolloutId ?? moved.drivenId;
+  return { subjects: [now.id, ...(rolloutId ? [rolloutId] : [])], state: 'ACCEPTED', events: moved.events };
 }
 
 /** It was aborted, and nobody has asked for another try yet. */

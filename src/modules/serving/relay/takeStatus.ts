@@ -161,7 +161,7 @@ async function closeOthers(
     await tx.q
       .update(rollouts)
       .set({
-        ...endOf(rollout, outcome),
+        ...endOf({ ...rollout, number: entry?.number ?? rollout.number }, outcome, entry && entry.number + 1),
         ...(entry && { number: entry.number }),
         finishedAt: entry ? new Date(entry.finishedAt) : at,
       })
@@ -171,11 +171,18 @@ async function closeOthers(
   return closed;
 }
 
-function endOf({ message }: RolloutRow, outcome: RolloutOutcome): Pick<RolloutRow, 'outcome' | 'phase' | 'message'> {
+function endOf(
+  { number, message: said }: RolloutRow,
+  outcome: RolloutOutcome,
+  by: number | undefined,
+): Pick<RolloutRow, 'outcome' | 'phase' | 'message'> {
   const ended = toUpperSnake(outcome);
-  if (outcome === 'Superseded')
-    return { outcome: ended, phase: 'SUPERSEDED', message: 'A newer rollout took its place.' };
-  if (outcome === 'Aborted') return { outcome: ended, phase: 'ABORTED', message };
+  if (outcome === 'Superseded') {
+    const one = by === undefined ? 'A newer rollout' : `Rollout ${by}`;
+    const message = `${one} took its place${number === null ? ' before it began' : ''}.`;
+    return { outcome: ended, phase: 'SUPERSEDED', message };
+  }
+  if (outcome === 'Aborted') return { outcome: ended, phase: 'ABORTED', message: said };
   return { outcome: ended, phase: 'HEALTHY', message: 'What it brought became stable.' };
 }
 
