@@ -20,12 +20,14 @@ afterEach(() => lab.close());
 const version = (number: number) => ({ version: { number } });
 const uidOf = async (of: ServingLab): Promise<string> =>
   (await of.cluster.get(NAMESPACES, 'kube-system', undefined)).metadata.uid ?? '';
-const clusterEvents = async (): Promise<{ type: string; message: string; data: object }[]> =>
-  (
+const clusterEvents = async (): Promise<{ type: string; message: string; data: object }[]> => {
+  await lab.database.sequenced();
+  return (
     await lab.ask<{ events: { nodes: { type: string; message: string; data: object }[] } }>(
       '{ events(first: 100, where: { types: ["cluster.*"] }) { nodes { type message data } } }',
     )
   ).events.nodes;
+};
 const sql = <Row>(text: string): Promise<Row[]> => lab.database.db.read<Row>({ name: text.slice(0, 60), text });
 const untilRefused = () =>
   eventually(async () => expect((await clusterEvents()).map(({ type }) => type)).toEqual(['cluster.refused']));

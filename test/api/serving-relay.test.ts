@@ -66,6 +66,7 @@ async function aLine() {
 
 /** Every rollout tells its own story without a repetition: started once, each step once, ended once. */
 async function storyOf(rollout: string): Promise<string[]> {
+  await lab.database.sequenced();
   const { events } = await lab.ask<{ events: { nodes: { type: string; data: { step?: number } }[] } }>(
     `{ events(first: 100, where: { subject: "${rollout}", types: ["rollout.started", "rollout.step_completed", "rollout.promoted", "rollout.aborted", "rollout.superseded"] }) { nodes { type data } } }`,
   );

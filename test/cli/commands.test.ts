@@ -243,6 +243,7 @@ describe('deleting', () => {
 
 describe('events', () => {
   test('the last ones, those after a cursor, and those to come, without a gap', async () => {
+    await api.database.sequenced();
     const known = JSON.parse((await cli('events', '--type', 'team.created', '-o', 'json')).out);
     expect(known.map(({ type }: { type: string }) => type)).toEqual(['team.created', 'team.created', 'team.created']);
     const rest = JSON.parse((await cli('events', '--after', known[0].cursor, '--type', 'team.*', '-o', 'json')).out);

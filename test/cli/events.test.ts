@@ -41,6 +41,7 @@ test.each([80, 100])('in %i columns a long message goes on under itself', (width
 });
 
 test('the place to go on from is shown, and is the place', async () => {
+  await api.database.sequenced();
   const { out, err } = await clops(['events'], { env });
   expect(out).toContain('team.created');
   const [, cursor = ''] = /clops events --after (\S+)/.exec(err) ?? [];

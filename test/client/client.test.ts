@@ -73,6 +73,7 @@ describe('request', () => {
     const { createTeam: payload } = await client.request(document, { input: { name: 'once' } });
     expect(payload.errors).toEqual([]);
     expect(proxy.taken()).toBe(3);
+    await api.database.sequenced();
     const { events } = await api.ask<{ events: { nodes: unknown[] } }>(
       '{ events(last: 50, where: { types: ["team.created"] }) { nodes { id message } } }',
     );

@@ -219,6 +219,7 @@ export async function aServingLab(
     untilOperation: (id, state) => untilOperation(id, new RegExp(`^${state}$`)),
     untilEnded: (id) => untilOperation(id, /^(SUCCEEDED|FAILED)$/),
     async told(id) {
+      await api.database.sequenced();
       const { events } = await api.ask<{ events: { nodes: { type: string }[] } }>(
         'query ($id: ID!) { events(first: 100, where: { subject: $id }) { nodes { type } } }',
         { id },
