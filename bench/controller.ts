@@ -3,6 +3,7 @@
  * of two replicas are made and then all rolled at once (`setWeight 50`, `pause 1 s`), by one controller after the other.
  *
  *   npm run kubernetes:build -- control-plane kwok argo     # the first time: Argo Rollouts 1.10 from its Go module
+ *   npm run build                                           # ours is measured as it is delivered
  *   node bench/controller.ts [--count=50] [--only=CLOps] [--profile=FOLDER]
  *
  * `only` takes the beginning of a title; without Argo's program only ours is measured. `profile` has ours write a CPU profile.

@@ -25,7 +25,7 @@ const NAMESPACE = 'speech';
 const REPLICAS = 2;
 const WEIGHT = 50;
 const PAUSE_SECONDS = 1;
-const CONTROLLER = fileURLToPath(new URL('../../test/kubernetes/controllerProcess.ts', import.meta.url));
+const CONTROLLER = fileURLToPath(new URL('../../test/kubernetes/controllerProcess.mjs', import.meta.url));
 
 export function ours(lab: KubernetesLab, profile?: string): Contestant {
   const strategy = { canary: { steps: [{ setWeight: WEIGHT }, { pause: { seconds: PAUSE_SECONDS } }] } };

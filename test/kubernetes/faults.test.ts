@@ -436,7 +436,7 @@ describe.skipIf(missing)('two controllers', () => {
   });
 
   const start = (name: string): void => {
-    const program = `${import.meta.dirname}/controllerProcess.ts`;
+    const program = `${import.meta.dirname}/controllerProcess.mjs`;
     processes.set(name, spawn(process.execPath, [program, lab.kubeconfig, name], { stdio: 'inherit' }));
   };
   const holder = async (): Promise<string | undefined> => {
