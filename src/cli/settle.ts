@@ -3,7 +3,7 @@ import { DeploymentChangedDocument, type DeploymentPictureFragment } from '../cl
 import type { Context } from './context.ts';
 import { CliError, EXIT, type Exit } from './exit.ts';
 import { full, type Named } from './names.ts';
-import { rolloutLine, waitsFor } from './shown/rollout.ts';
+import { deploymentLine, messageOf, waitsFor } from './shown/rollout.ts';
 
 export type Verdict = { exit: Exit; why: string } | undefined;
 
@@ -11,7 +11,8 @@ export type Verdict = { exit: Exit; why: string } | undefined;
  * Undefined while there is something to wait for. The rollout counts before the deployment's phase: right after a deploy
  * the phase is still the one of before, and the rollout is already the new one.
  */
-export function verdict({ phase, rollout, conditions }: DeploymentPictureFragment): Verdict {
+export function verdict(deployment: DeploymentPictureFragment): Verdict {
+  const { phase, rollout } = deployment;
   if (phase === 'DELETING') return { exit: EXIT.degraded, why: 'is being deleted' };
   if (rollout?.outcome === null)
     return rollout.phase === 'DEGRADED'
@@ -21,8 +22,7 @@ export function verdict({ phase, rollout, conditions }: DeploymentPictureFragmen
   if (phase === 'HEALTHY') return { exit: EXIT.ok, why: 'is healthy' };
   if (phase === 'STOPPED') return { exit: EXIT.ok, why: 'is scaled to nothing, as wanted' };
   if (phase !== 'DEGRADED') return undefined;
-  const ready = conditions.find(({ type }) => type === 'Ready');
-  return { exit: EXIT.degraded, why: ready?.message || 'is degraded' };
+  return { exit: EXIT.degraded, why: `is degraded. ${messageOf(deployment)}` };
 }
 
 /**
@@ -43,7 +43,7 @@ export async function settle(context: Context, deployment: Named): Promise<Exit>
     { signal },
   )) {
     last = deploymentChanged.deployment;
-    const line = last.rollout ? rolloutLine(paint, last, last.rollout) : `${label}: ${last.phase}`;
+    const line = deploymentLine(paint, last);
     if (line !== said) context.note(line);
     said = line;
     const waiting = waitsFor(last);

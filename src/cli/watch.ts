@@ -10,7 +10,7 @@ import { full, type Named } from './names.ts';
 import { verdict } from './settle.ts';
 import { eventLine, isShown } from './shown/event.ts';
 import type { Metrics } from './shown/picture.ts';
-import { rolloutLine } from './shown/rollout.ts';
+import { deploymentLine } from './shown/rollout.ts';
 
 export interface Change {
   kind: 'EVENT' | 'HEARTBEAT' | 'RESYNC_REQUIRED' | 'SNAPSHOT';
@@ -54,12 +54,7 @@ interface Screen {
 function createLines(context: Context): Screen {
   const { format, io, paint } = context;
   let idle = false;
-  const stands = (deployment: DeploymentPictureFragment): void =>
-    context.print(
-      deployment.rollout
-        ? rolloutLine(paint, deployment, deployment.rollout)
-        : `${full(deployment)}: ${deployment.phase}`,
-    );
+  const stands = (deployment: DeploymentPictureFragment): void => context.print(deploymentLine(paint, deployment));
   context.onConnection = (connected) => !connected && context.note('connection lost, connecting again …');
   return {
     change(change) {

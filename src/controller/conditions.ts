@@ -77,11 +77,13 @@ function isAvailable(given: ConditionsInput): Verdict {
   if (replicas === 0) return verdict('False', 'Stopped', 'replicas is 0.');
   const side = servingSide(given);
   const needed = Math.max(1, replicas - strategyOf(spec).unavailable);
-  const there = `${alive(side)} of ${replicas} pods of the serving revision are available`;
-  if (alive(side) >= needed) return verdict('True', 'MinimumReplicasAvailable', `${there}.`);
-  const why = side.failure ? ` ${side.failure.reason}: ${side.failure.message}` : '';
-  return verdict('False', 'MinimumReplicasUnavailable', `${there}, ${needed} are needed.${why}`);
+  if (alive(side) >= needed) return verdict('True', 'MinimumReplicasAvailable', `${there(side, replicas)}.`);
+  return verdict('False', 'MinimumReplicasUnavailable', `${there(side, replicas)}, ${needed} are needed.${why(side)}`);
 }
+
+const there = (side: Side, replicas: number): string =>
+  `${alive(side)} of ${replicas} pods of the serving revision are available`;
+const why = ({ failure }: Side): string => (failure ? ` ${failure.reason}: ${failure.message}` : '');
 
 function isReady(given: ConditionsInput, available: Verdict, route: Verdict, traffic: Verdict): Verdict {
   const side = servingSide(given);
@@ -96,7 +98,8 @@ function isReady(given: ConditionsInput, available: Verdict, route: Verdict, tra
     : verdict('True', 'FirstServing', 'The first revision serves; its rollout has not ended.');
 }
 
-function isProgressing({ decision, obstacle, refused, input }: ConditionsInput): Verdict {
+function isProgressing(given: ConditionsInput): Verdict {
+  const { decision, obstacle, refused, input } = given;
   if (obstacle) return verdict('False', obstacle.reason, obstacle.message);
   if (refused) return verdict('False', refused.reason, refused.message);
   const rollout = decision?.run.rollout;
@@ -104,8 +107,11 @@ function isProgressing({ decision, obstacle, refused, input }: ConditionsInput):
   const message = rollout.message ?? '';
   const canary = decision?.run.canary && input.observed.sides.get(decision.run.canary.hash);
   switch (rollout.phase) {
-    case 'Healthy':
-      return verdict('True', 'NewRevisionAvailable', message);
+    case 'Healthy': {
+      const [side, replicas] = [servingSide(given), replicasOf(input.spec)];
+      if (alive(side) >= replicas) return verdict('True', 'NewRevisionAvailable', message);
+      return verdict('True', side.failure?.reason ?? 'WaitingForPods', `${there(side, replicas)}.${why(side)}`);
+    }
     case 'Paused':
       return verdict('Unknown', 'RolloutPaused', message);
     case 'Aborting':

@@ -12,8 +12,10 @@ import { CONDITIONS, LABELS } from '../contract/names.ts';
 import { replicasOf, strategyOf } from '../contract/strategy.ts';
 import { sameJson } from '../lib/canonical.ts';
 import { conditionsFor } from './conditions.ts';
+import { sideOf } from './rollout/phase.ts';
+import { alive } from './rollout/plan.ts';
 import { shareOf } from './rollout/routing.ts';
-import { type Decision, type Failure, NO_SIDE, type Ref, type RolloutInput } from './rollout/types.ts';
+import type { Decision, Failure, Ref, RolloutInput } from './rollout/types.ts';
 
 export interface StatusInput {
   md: ModelDeployment;
@@ -68,12 +70,12 @@ export function statusFor(given: StatusInput): ModelDeploymentStatus {
   return { ...status, phase: phaseOf(given, status, pods) };
 }
 
-function targetOf({ hash, revision, version }: Ref, { observed }: RolloutInput, weight: number): TargetStatus {
-  const side = observed.sides.get(hash) ?? NO_SIDE;
+function targetOf({ hash, revision, version }: Ref, input: RolloutInput, weight: number): TargetStatus {
+  const side = sideOf(input, hash);
   return { revision, hash, version, replicas: side.pods, readyReplicas: side.ready, weight };
 }
 
-function phaseOf({ md, obstacle }: StatusInput, status: ModelDeploymentStatus, pods: number): DeploymentPhase {
+function phaseOf({ md, input, obstacle }: StatusInput, status: ModelDeploymentStatus, pods: number): DeploymentPhase {
   const has = (type: string, value: string): boolean =>
     status.conditions?.some((condition) => condition.type === type && condition.status === value) ?? false;
   if (md.metadata.deletionTimestamp !== undefined) return 'Deleting';
@@ -82,8 +84,21 @@ function phaseOf({ md, obstacle }: StatusInput, status: ModelDeploymentStatus, p
   const phase = status.rollout?.phase;
   if (phase === 'Aborted' || phase === 'Degraded' || phase === 'Aborting') return 'Degraded';
   if (has(CONDITIONS.paused, 'True')) return 'Paused';
-  if (phase !== 'Healthy') return 'Progressing';
-  return has(CONDITIONS.ready, 'False') && replicasOf(md.spec) > 0 ? 'Degraded' : 'Healthy';
+  if (phase !== 'Healthy' || replicasOf(md.spec) === 0) return 'Progressing';
+  if (has(CONDITIONS.available, 'False')) return isGrowing(input, status) ? 'Progressing' : 'Degraded';
+  if (has(CONDITIONS.ready, 'False')) return 'Degraded';
+  return alive(sideOf(input, status.stable?.hash)) < replicasOf(md.spec) ? 'Progressing' : 'Healthy';
+}
+
+/**
+ * Fewer pods serve than are needed because more were asked for, and those are on their way: no rollout, and nothing is wrong.
+ * When pods were lost, or those to come cannot, it stays degraded until there are enough.
+ */
+function isGrowing(input: RolloutInput, { stable }: ModelDeploymentStatus): boolean {
+  const side = sideOf(input, stable?.hash);
+  const { phase, stable: before } = input.status;
+  const had = before?.hash === stable?.hash ? (before?.readyReplicas ?? 0) : 0;
+  return phase !== 'Degraded' && !side.failure && alive(side) >= had;
 }
 
 /**

@@ -108,6 +108,31 @@ test('a rollout that was aborted, tried again and superseded tells its story', a
   expect(told.events[0]).toMatchObject({ type: 'rollout.requested' });
 }, 60_000);
 
+test('a scale is waited for, and what keeps its pods from coming is said', async () => {
+  await lab.deploy({ name: 'grown', replicas: 2, version: { number: 1 } });
+  await lab.untilPhase('grown', 'HEALTHY');
+  const env = { CLOPS_URL: lab.api.url, CLOPS_TOKEN: TOKEN, XDG_CONFIG_HOME: home };
+  const scale = (replicas: number) =>
+    start(['deploy', 'vad@1', '--name', 'grown', '--replicas', `${replicas}`, '--wait', '--timeout', '60s'], { env });
+
+  lab.fates.set(1, 'pending');
+  const scaling = scale(3);
+  await eventually(() => expect(scaling.err()).toContain('◌ Progressing: 2 of 3 pods of the serving revision are'));
+  lab.fates.set(1, 'ready');
+  await lab.touchPods();
+  expect(await scaling.done).toMatchObject({ exit: 0, out: 'speech/grown is healthy\n' });
+
+  lab.fates.set(1, 'unschedulable');
+  const { exit, out } = await scale(6).done;
+  lab.fates.set(1, 'ready');
+  const cause = /^.*speech\/grown(?: is degraded\.|:) 3 of 6 pods .* Unschedulable: 0\/\d/m;
+  expect({ exit, out }).toEqual({ exit: 7, out: expect.stringMatching(cause) });
+  expect((await clops(['deployments'], { env })).out).toMatch(cause);
+  expect((await clops(['deployments', 'get', 'grown'], { env })).out).toMatch(/Message: +3 of 6 pods of the serving/);
+  await lab.touchPods();
+  await lab.untilPhase('grown', 'HEALTHY');
+}, 90_000);
+
 test('counts that cannot be read are one line, and none where they are not shown', async () => {
   const env = { CLOPS_URL: lab.api.url, CLOPS_TOKEN: TOKEN, XDG_CONFIG_HOME: home };
   lab.requests.value = 'unread';

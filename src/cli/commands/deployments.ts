@@ -16,6 +16,7 @@ import { findDeployment, full } from '../names.ts';
 import { all } from '../pages.ts';
 import { phase } from '../shown/paint.ts';
 import { picture } from '../shown/picture.ts';
+import { messageOf } from '../shown/rollout.ts';
 import { table } from '../shown/table.ts';
 import { age } from '../shown/text.ts';
 
@@ -49,7 +50,7 @@ function deploymentTable({ paint }: Context, list: readonly DeploymentLineFragme
     age(one.createdAt, Date.now()),
   ]);
   const head = ['TEAM', 'NAME', 'PHASE', 'STABLE', 'CANARY', 'READY', 'ENDPOINT', 'AGE'];
-  const unwell = list.flatMap((one) => (isUnwell(one) ? [`! ${full(one)}: ${one.rollout?.message}`] : []));
+  const unwell = list.flatMap((one) => (isUnwell(one) ? [`! ${full(one)}: ${messageOf(one)}`] : []));
   return [table(head, rows), ...(unwell.length > 0 ? ['', ...unwell] : [])].join('\n');
 }
 
@@ -61,11 +62,13 @@ function readyOf({ stable, canary, replicas }: DeploymentLineFragment): string {
 }
 
 /** Something keeps pods from being there, or they from being well: the phase alone would not say what. */
-const isUnwell = ({ phase: now, rollout }: DeploymentLineFragment): boolean =>
-  Boolean(rollout?.message) && (now === 'DEGRADED' || (rollout?.outcome === null && CAUSE.test(rollout.message)));
+const isUnwell = (one: DeploymentLineFragment): boolean => {
+  const message = messageOf(one);
+  return message !== '' && (one.phase === 'DEGRADED' || CAUSE.test(message));
+};
 
 /** `Unschedulable: 0/2 nodes are available …`: a cause has a name of one word before its words. */
-const CAUSE = /^[A-Z][A-Za-z]+: /;
+const CAUSE = /(?:^|\. )[A-Z][A-Za-z]+: /;
 
 export async function get(context: Context, [ref = '']: string[]): Promise<Exit> {
   const named = await findDeployment(context, ref);

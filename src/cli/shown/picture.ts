@@ -10,7 +10,7 @@ import type {
 } from '../../client/generated/graphql.ts';
 import { asTyped } from '../typed.ts';
 import { type Paint, phase } from './paint.ts';
-import { ladder, outcomeOf, passage, waitsFor } from './rollout.ts';
+import { ladder, messageOf, outcomeOf, passage, waitsFor } from './rollout.ts';
 import { age, percent, word } from './text.ts';
 import { verbsOf } from './verbs.ts';
 
@@ -59,7 +59,7 @@ function header({ deployment, paint, width, program, now }: PictureOptions): str
   const under = (label: string, values: readonly string[]): string[] =>
     values.map((text, i) => (i === 0 ? line(label, text) : ' '.repeat(LABEL) + text));
   const shown = rollout && rollout.outcome === null ? rollout.phase : deployment.phase;
-  const message = rollout?.message ?? '';
+  const message = messageOf(deployment);
   const lines = [
     line('Name', paint.bold(`${deployment.team.name}/${deployment.name}`)),
     line('Status', phase(paint, shown)),

@@ -55,6 +55,34 @@ export function rolloutLine(
   return `${paint.bold(`${team.name}/${name}`)}: ${passage(rollout)}  ${standing(paint, rollout)}`;
 }
 
+/** As `rolloutLine`; behind the end of a rollout what the deployment says of itself. */
+export function deploymentLine(paint: Paint, deployment: DeploymentPictureFragment): string {
+  const { team, name, rollout } = deployment;
+  if (!rollout) return `${team.name}/${name}: ${deployment.phase}`;
+  if (!speaksForItself(deployment)) return rolloutLine(paint, deployment, rollout);
+  const label = paint.bold(`${team.name}/${name}`);
+  return `${label}: ${passage(rollout)}  ${phase(paint, deployment.phase)}: ${messageOf(deployment)}`;
+}
+
+type Speaker = Pick<DeploymentLineFragment, 'phase' | 'conditions' | 'rollout'>;
+
+/** Its rollout has ended well, and something is not as wanted all the same: pods are missing, or a route. */
+const speaksForItself = ({ phase: now, rollout }: Speaker): boolean =>
+  rollout !== null &&
+  rollout.outcome !== null &&
+  rollout.outcome !== 'ABORTED' &&
+  (now === 'PROGRESSING' || now === 'DEGRADED');
+
+/** Why it stands as it does. */
+export function messageOf(deployment: Speaker): string {
+  const said = deployment.rollout?.message ?? '';
+  if (!speaksForItself(deployment)) return said;
+  const of = (type: string) => deployment.conditions.find((condition) => condition.type === type);
+  const ready = of('Ready');
+  const telling = deployment.phase === 'DEGRADED' && ready?.status !== 'TRUE' ? ready : of('Progressing');
+  return telling?.message || said;
+}
+
 /** `promoted past its steps`. */
 export const outcomeOf = (outcome: string): string =>
   outcome.startsWith('FAST_') ? `${word(outcome.slice(5)).toLowerCase()} past its steps` : word(outcome).toLowerCase();

@@ -140,7 +140,7 @@ export type DeploymentPhase =
   | 'PAUSED'
   /** Nothing serves yet. */
   | 'PENDING'
-  /** A rollout is on its way. */
+  /** A rollout is on its way, or pods are: it was scaled, or some are replaced. */
   | 'PROGRESSING'
   /** Scaled to nothing, as wanted. */
   | 'STOPPED';
@@ -765,12 +765,12 @@ export type RolloutStateFragment = { id: string, number: number | null, phase: R
     | { name: string }
   , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> };
 
-export type DeploymentLineFragment = { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null };
+export type DeploymentLineFragment = { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, conditions: Array<{ type: string, status: ConditionStatus, reason: string, message: string }>, stable: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null };
 
-export type DeploymentPictureFragment = { paused: boolean, id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, strategy: { canary: { progressDeadlineSeconds: number } | null, rolling: { maxSurge: number | string, maxUnavailable: number | string } | null }, conditions: Array<{ type: string, status: ConditionStatus, reason: string, message: string }>, stable: { observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, traffic: Array<{ observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null }>, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb>, number: number | null, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, pausedSeconds: number, startedBy:
+export type DeploymentPictureFragment = { paused: boolean, id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, strategy: { canary: { progressDeadlineSeconds: number } | null, rolling: { maxSurge: number | string, maxUnavailable: number | string } | null }, stable: { observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, traffic: Array<{ observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null }>, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb>, number: number | null, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, pausedSeconds: number, startedBy:
       | { name: string }
       | { name: string }
-    , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, currentReplicas: Array<{ id: string, name: string, phase: string, ready: boolean, restarts: number, message: string | null, createdAt: string | null, role: TrafficRole | null, revision: { id: string, number: number, createdAt: string } }> | null, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null };
+    , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, currentReplicas: Array<{ id: string, name: string, phase: string, ready: boolean, restarts: number, message: string | null, createdAt: string | null, role: TrafficRole | null, revision: { id: string, number: number, createdAt: string } }> | null, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, conditions: Array<{ type: string, status: ConditionStatus, reason: string, message: string }> };
 
 export type DeploymentsQueryVariables = Exact<{
   where?: DeploymentWhere | null | undefined;
@@ -779,7 +779,7 @@ export type DeploymentsQueryVariables = Exact<{
 }>;
 
 
-export type DeploymentsQuery = { deployments: { nodes: Array<{ id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
+export type DeploymentsQuery = { deployments: { nodes: Array<{ id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, conditions: Array<{ type: string, status: ConditionStatus, reason: string, message: string }>, stable: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
 
 export type DeploymentNamesQueryVariables = Exact<{
   where?: DeploymentWhere | null | undefined;
@@ -795,10 +795,10 @@ export type DeploymentQueryVariables = Exact<{
 
 export type DeploymentQuery = { node:
     | { __typename: 'Cluster' }
-    | { __typename: 'Deployment', paused: boolean, id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, resources: { cpu: string | null, memory: string | null, gpus: number | null, gpuProduct: string | null, gpuMemoryMib: number | null, migProfile: string | null }, strategy: { canary: { progressDeadlineSeconds: number } | null, rolling: { maxSurge: number | string, maxUnavailable: number | string } | null }, conditions: Array<{ type: string, status: ConditionStatus, reason: string, message: string }>, stable: { observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, traffic: Array<{ observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null }>, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb>, number: number | null, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, pausedSeconds: number, startedBy:
+    | { __typename: 'Deployment', paused: boolean, id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, resources: { cpu: string | null, memory: string | null, gpus: number | null, gpuProduct: string | null, gpuMemoryMib: number | null, migProfile: string | null }, strategy: { canary: { progressDeadlineSeconds: number } | null, rolling: { maxSurge: number | string, maxUnavailable: number | string } | null }, stable: { observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, traffic: Array<{ observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null }>, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb>, number: number | null, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, pausedSeconds: number, startedBy:
           | { name: string }
           | { name: string }
-        , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, currentReplicas: Array<{ id: string, name: string, phase: string, ready: boolean, restarts: number, message: string | null, createdAt: string | null, role: TrafficRole | null, revision: { id: string, number: number, createdAt: string } }> | null, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null }
+        , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, currentReplicas: Array<{ id: string, name: string, phase: string, ready: boolean, restarts: number, message: string | null, createdAt: string | null, role: TrafficRole | null, revision: { id: string, number: number, createdAt: string } }> | null, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, conditions: Array<{ type: string, status: ConditionStatus, reason: string, message: string }> }
     | { __typename: 'Event' }
     | { __typename: 'Experiment' }
     | { __typename: 'Gpu' }
@@ -940,7 +940,7 @@ export type DeployModelMutationVariables = Exact<{
 }>;
 
 
-export type DeployModelMutation = { deployModel: { deployment: { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
+export type DeployModelMutation = { deployModel: { deployment: { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, conditions: Array<{ type: string, status: ConditionStatus, reason: string, message: string }>, stable: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
         | { name: string }
         | { name: string }
       , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, operation: { id: string, state: OperationState } | null, errors: Array<
@@ -958,7 +958,7 @@ export type PromoteRolloutMutationVariables = Exact<{
 }>;
 
 
-export type PromoteRolloutMutation = { promoteRollout: { deployment: { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
+export type PromoteRolloutMutation = { promoteRollout: { deployment: { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, conditions: Array<{ type: string, status: ConditionStatus, reason: string, message: string }>, stable: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
         | { name: string }
         | { name: string }
       , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, operation: { id: string, state: OperationState } | null, errors: Array<
@@ -976,7 +976,7 @@ export type PauseRolloutMutationVariables = Exact<{
 }>;
 
 
-export type PauseRolloutMutation = { pauseRollout: { deployment: { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
+export type PauseRolloutMutation = { pauseRollout: { deployment: { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, conditions: Array<{ type: string, status: ConditionStatus, reason: string, message: string }>, stable: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
         | { name: string }
         | { name: string }
       , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, operation: { id: string, state: OperationState } | null, errors: Array<
@@ -994,7 +994,7 @@ export type ResumeRolloutMutationVariables = Exact<{
 }>;
 
 
-export type ResumeRolloutMutation = { resumeRollout: { deployment: { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
+export type ResumeRolloutMutation = { resumeRollout: { deployment: { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, conditions: Array<{ type: string, status: ConditionStatus, reason: string, message: string }>, stable: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
         | { name: string }
         | { name: string }
       , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, operation: { id: string, state: OperationState } | null, errors: Array<
@@ -1012,7 +1012,7 @@ export type AbortRolloutMutationVariables = Exact<{
 }>;
 
 
-export type AbortRolloutMutation = { abortRollout: { deployment: { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
+export type AbortRolloutMutation = { abortRollout: { deployment: { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, conditions: Array<{ type: string, status: ConditionStatus, reason: string, message: string }>, stable: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
         | { name: string }
         | { name: string }
       , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, operation: { id: string, state: OperationState } | null, errors: Array<
@@ -1030,7 +1030,7 @@ export type RetryRolloutMutationVariables = Exact<{
 }>;
 
 
-export type RetryRolloutMutation = { retryRollout: { deployment: { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
+export type RetryRolloutMutation = { retryRollout: { deployment: { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, conditions: Array<{ type: string, status: ConditionStatus, reason: string, message: string }>, stable: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
         | { name: string }
         | { name: string }
       , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, operation: { id: string, state: OperationState } | null, errors: Array<
@@ -1048,7 +1048,7 @@ export type RollbackDeploymentMutationVariables = Exact<{
 }>;
 
 
-export type RollbackDeploymentMutation = { rollbackDeployment: { deployment: { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
+export type RollbackDeploymentMutation = { rollbackDeployment: { deployment: { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, conditions: Array<{ type: string, status: ConditionStatus, reason: string, message: string }>, stable: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
         | { name: string }
         | { name: string }
       , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, operation: { id: string, state: OperationState } | null, errors: Array<
@@ -1061,7 +1061,7 @@ export type RollbackDeploymentMutation = { rollbackDeployment: { deployment: { i
       | { __typename: 'UnsupportedError', code: UserErrorCode, message: string, path: Array<string> | null }
     > } };
 
-export type RolloutAnswerFragment = { deployment: { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, stable: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
+export type RolloutAnswerFragment = { deployment: { id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, conditions: Array<{ type: string, status: ConditionStatus, reason: string, message: string }>, stable: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb> } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, pausedSeconds: number, allowed: Array<RolloutVerb>, startedBy:
       | { name: string }
       | { name: string }
     , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, operation: { id: string, state: OperationState } | null, errors: Array<
@@ -1098,10 +1098,10 @@ export type DeploymentChangedSubscriptionVariables = Exact<{
 export type DeploymentChangedSubscription = { deploymentChanged: { kind: StreamMessageKind, cursor: string, event: { id: string, cursor: string, type: string, at: string, message: string, data: Record<string, unknown>, actor:
         | { name: string }
         | { name: string }
-      , team: { name: string } | null } | null, deployment: { paused: boolean, id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, strategy: { canary: { progressDeadlineSeconds: number } | null, rolling: { maxSurge: number | string, maxUnavailable: number | string } | null }, conditions: Array<{ type: string, status: ConditionStatus, reason: string, message: string }>, stable: { observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, traffic: Array<{ observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null }>, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb>, number: number | null, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, pausedSeconds: number, startedBy:
+      , team: { name: string } | null } | null, deployment: { paused: boolean, id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, strategy: { canary: { progressDeadlineSeconds: number } | null, rolling: { maxSurge: number | string, maxUnavailable: number | string } | null }, stable: { observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, traffic: Array<{ observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null }>, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb>, number: number | null, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, pausedSeconds: number, startedBy:
           | { name: string }
           | { name: string }
-        , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, currentReplicas: Array<{ id: string, name: string, phase: string, ready: boolean, restarts: number, message: string | null, createdAt: string | null, role: TrafficRole | null, revision: { id: string, number: number, createdAt: string } }> | null, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null } } };
+        , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, currentReplicas: Array<{ id: string, name: string, phase: string, ready: boolean, restarts: number, message: string | null, createdAt: string | null, role: TrafficRole | null, revision: { id: string, number: number, createdAt: string } }> | null, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, conditions: Array<{ type: string, status: ConditionStatus, reason: string, message: string }> } } };
 
 export type RolloutProgressSubscriptionVariables = Exact<{
   rollout: string;
@@ -1112,10 +1112,10 @@ export type RolloutProgressSubscriptionVariables = Exact<{
 export type RolloutProgressSubscription = { rolloutProgress: { kind: StreamMessageKind, cursor: string, event: { id: string, cursor: string, type: string, at: string, message: string, data: Record<string, unknown>, actor:
         | { name: string }
         | { name: string }
-      , team: { name: string } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, pausedSeconds: number, allowed: Array<RolloutVerb>, deployment: { paused: boolean, id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, strategy: { canary: { progressDeadlineSeconds: number } | null, rolling: { maxSurge: number | string, maxUnavailable: number | string } | null }, conditions: Array<{ type: string, status: ConditionStatus, reason: string, message: string }>, stable: { observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, traffic: Array<{ observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null }>, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb>, number: number | null, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, pausedSeconds: number, startedBy:
+      , team: { name: string } | null } | null, rollout: { id: string, number: number | null, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, pausedSeconds: number, allowed: Array<RolloutVerb>, deployment: { paused: boolean, id: string, name: string, phase: DeploymentPhase, ready: boolean, replicas: number, generation: number, createdAt: string, strategy: { canary: { progressDeadlineSeconds: number } | null, rolling: { maxSurge: number | string, maxUnavailable: number | string } | null }, stable: { observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, canary: { observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null } | null, traffic: Array<{ observedShare: number | null, observedRequests: number | null, role: TrafficRole, weight: number, replicas: number, readyReplicas: number, revision: { id: string, number: number, hash: string, createdAt: string } | null, version: { id: string, number: number, model: { name: string } } | null }>, rollout: { id: string, phase: RolloutPhase, outcome: RolloutOutcome | null, message: string, allowed: Array<RolloutVerb>, number: number | null, reason: string | null, startedAt: string, finishedAt: string | null, stepIndex: number, weight: number, pausedSeconds: number, startedBy:
             | { name: string }
             | { name: string }
-          , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, currentReplicas: Array<{ id: string, name: string, phase: string, ready: boolean, restarts: number, message: string | null, createdAt: string | null, role: TrafficRole | null, revision: { id: string, number: number, createdAt: string } }> | null, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null }, startedBy:
+          , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } | null, currentReplicas: Array<{ id: string, name: string, phase: string, ready: boolean, restarts: number, message: string | null, createdAt: string | null, role: TrafficRole | null, revision: { id: string, number: number, createdAt: string } }> | null, team: { name: string }, model: { name: string }, version: { id: string, number: number }, endpoint: { url: string, protocol: string } | null, conditions: Array<{ type: string, status: ConditionStatus, reason: string, message: string }> }, startedBy:
         | { name: string }
         | { name: string }
       , abort: { at: string, reason: string } | null, from: { id: string, number: number, version: { id: string, number: number, model: { name: string } } } | null, to: { id: string, number: number, version: { id: string, number: number, model: { name: string } } }, steps: Array<{ index: number, state: StepState, startedAt: string | null, finishedAt: string | null, spec: { setWeight: number | null, pause: { seconds: number | null } | null } }> } } };
@@ -1350,6 +1350,12 @@ export const DeploymentLineFragmentDoc = new TypedDocumentString(`
     url
     protocol
   }
+  conditions {
+    type
+    status
+    reason
+    message
+  }
   stable {
     ...Target
   }
@@ -1482,12 +1488,6 @@ export const DeploymentPictureFragmentDoc = new TypedDocumentString(`
       maxUnavailable
     }
   }
-  conditions {
-    type
-    status
-    reason
-    message
-  }
   stable {
     ...CountedTarget
   }
@@ -1611,6 +1611,12 @@ fragment DeploymentLine on Deployment {
   endpoint {
     url
     protocol
+  }
+  conditions {
+    type
+    status
+    reason
+    message
   }
   stable {
     ...Target
@@ -1754,6 +1760,12 @@ fragment DeploymentLine on Deployment {
   endpoint {
     url
     protocol
+  }
+  conditions {
+    type
+    status
+    reason
+    message
   }
   stable {
     ...Target
@@ -2326,6 +2338,12 @@ fragment DeploymentLine on Deployment {
     url
     protocol
   }
+  conditions {
+    type
+    status
+    reason
+    message
+  }
   stable {
     ...Target
   }
@@ -2466,6 +2484,12 @@ fragment DeploymentLine on Deployment {
     url
     protocol
   }
+  conditions {
+    type
+    status
+    reason
+    message
+  }
   stable {
     ...Target
   }
@@ -2491,12 +2515,6 @@ fragment DeploymentPicture on Deployment {
       maxSurge
       maxUnavailable
     }
-  }
-  conditions {
-    type
-    status
-    reason
-    message
   }
   stable {
     ...CountedTarget
@@ -2872,6 +2890,12 @@ fragment DeploymentLine on Deployment {
     url
     protocol
   }
+  conditions {
+    type
+    status
+    reason
+    message
+  }
   stable {
     ...Target
   }
@@ -3007,6 +3031,12 @@ fragment DeploymentLine on Deployment {
   endpoint {
     url
     protocol
+  }
+  conditions {
+    type
+    status
+    reason
+    message
   }
   stable {
     ...Target
@@ -3144,6 +3174,12 @@ fragment DeploymentLine on Deployment {
     url
     protocol
   }
+  conditions {
+    type
+    status
+    reason
+    message
+  }
   stable {
     ...Target
   }
@@ -3279,6 +3315,12 @@ fragment DeploymentLine on Deployment {
   endpoint {
     url
     protocol
+  }
+  conditions {
+    type
+    status
+    reason
+    message
   }
   stable {
     ...Target
@@ -3416,6 +3458,12 @@ fragment DeploymentLine on Deployment {
     url
     protocol
   }
+  conditions {
+    type
+    status
+    reason
+    message
+  }
   stable {
     ...Target
   }
@@ -3552,6 +3600,12 @@ fragment DeploymentLine on Deployment {
     url
     protocol
   }
+  conditions {
+    type
+    status
+    reason
+    message
+  }
   stable {
     ...Target
   }
@@ -3687,6 +3741,12 @@ fragment DeploymentLine on Deployment {
   endpoint {
     url
     protocol
+  }
+  conditions {
+    type
+    status
+    reason
+    message
   }
   stable {
     ...Target
@@ -3863,6 +3923,12 @@ fragment DeploymentLine on Deployment {
     url
     protocol
   }
+  conditions {
+    type
+    status
+    reason
+    message
+  }
   stable {
     ...Target
   }
@@ -3888,12 +3954,6 @@ fragment DeploymentPicture on Deployment {
       maxSurge
       maxUnavailable
     }
-  }
-  conditions {
-    type
-    status
-    reason
-    message
   }
   stable {
     ...CountedTarget
@@ -4049,6 +4109,12 @@ fragment DeploymentLine on Deployment {
     url
     protocol
   }
+  conditions {
+    type
+    status
+    reason
+    message
+  }
   stable {
     ...Target
   }
@@ -4074,12 +4140,6 @@ fragment DeploymentPicture on Deployment {
       maxSurge
       maxUnavailable
     }
-  }
-  conditions {
-    type
-    status
-    reason
-    message
   }
   stable {
     ...CountedTarget

@@ -11,7 +11,7 @@ registerEnumType(DeploymentPhase, {
   description: 'A deployment in one word, derived from its conditions.',
   valuesConfig: {
     PENDING: { description: 'Nothing serves yet.' },
-    PROGRESSING: { description: 'A rollout is on its way.' },
+    PROGRESSING: { description: 'A rollout is on its way, or pods are: it was scaled, or some are replaced.' },
     HEALTHY: { description: 'What is wanted serves.' },
     DEGRADED: {
       description: 'Something is not as wanted; conditions and the rollout say what. Stable may well be serving.',
