@@ -1,8 +1,9 @@
 /** The file that CLOPS_LOCAL_CONFIG names: which nodes the local cluster has and what an image is on this machine. */
 import { readFile } from 'node:fs/promises';
+import { availableParallelism, totalmem } from 'node:os';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { isQuantity } from '../contract/quantity.ts';
+import { formatQuantity, isQuantity } from '../contract/quantity.ts';
 import type { Images } from './agent/types.ts';
 
 const MAX_FILE_BYTES = 1024 * 1024;
@@ -68,24 +69,34 @@ export interface LocalDeclaration {
   images: Images;
 }
 
-const DEFAULT_NODES: NodeDeclaration[] = [
-  {
-    name: 'gpu-1',
-    cpu: '32',
-    memory: '256Gi',
-    gpus: { product: 'NVIDIA-H200', memoryMib: 143_771, count: 4, migCapable: true },
+interface Machine {
+  processors: number;
+  memoryBytes: number;
+}
+
+/** What it may use: a container of its own, or a limit on its processes, counts as a small machine. */
+function thisMachine(): Machine {
+  const limit = process.constrainedMemory();
+  const memoryBytes = limit > 0 ? Math.min(limit, totalmem()) : totalmem();
+  return { processors: availableParallelism(), memoryBytes };
+}
+
+/**
+ * The nodes that are there without a file. Their GPUs are made up. Their processors and memory are the machine's, half each, as
+ * a kubelet reports what it has: they were made up once as well, and a hundred replicas were all placed on a laptop.
+ */
+export function defaultNodes({ processors, memoryBytes }: Machine): NodeDeclaration[] {
+  const half = {
+    cpu: formatQuantity(processors / 2),
+    memory: `${Math.floor(memoryBytes / 2 / 2 ** 20)}Mi`,
     labels: {},
     taints: [],
-  },
-  {
-    name: 'gpu-2',
-    cpu: '16',
-    memory: '64Gi',
-    gpus: { product: 'NVIDIA-L4', memoryMib: 23_034, count: 2 },
-    labels: {},
-    taints: [],
-  },
-];
+  };
+  return [
+    { name: 'gpu-1', ...half, gpus: { product: 'NVIDIA-H200', memoryMib: 143_771, count: 4, migCapable: true } },
+    { name: 'gpu-2', ...half, gpus: { product: 'NVIDIA-L4', memoryMib: 23_034, count: 2 } },
+  ];
+}
 
 /** The image in which this project ships itself. Here it is the running Node and the built program. */
 export const OWN_IMAGE = 'clops.invalid/clops:dev';
@@ -96,7 +107,7 @@ class DeclarationError extends Error {
 
 /**
  * `file` may be absent: two nodes with simulated GPUs, and the own image. What the file declares comes on top of the own
- * image and instead of the nodes. @throws DeclarationError naming file, place and rule.
+ * image and instead of the nodes, and is believed: more than this machine has, to try where pods would go. @throws DeclarationError naming file, place and rule.
  */
 export async function readDeclaration(options: {
   file: string | undefined;
@@ -106,14 +117,14 @@ export async function readDeclaration(options: {
   const own: Images = Object.assign(Object.create(null) as Images, {
     [OWN_IMAGE]: { files: { '/opt/app/node': process.execPath, '/opt/app/main.js': options.mainJs } },
   });
-  if (!options.file) return { nodes: DEFAULT_NODES, images: own };
+  if (!options.file) return { nodes: defaultNodes(thisMachine()), images: own };
   const parsed = schema.safeParse(await load(options.file));
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     const place = issue?.path.map(String).join('.') || 'the file';
     throw new DeclarationError(`${options.file}: ${place} ${issue?.message} (CLOPS_LOCAL_CONFIG names this file)`);
   }
-  return { nodes: parsed.data.nodes ?? DEFAULT_NODES, images: Object.assign(own, parsed.data.images) };
+  return { nodes: parsed.data.nodes ?? defaultNodes(thisMachine()), images: Object.assign(own, parsed.data.images) };
 }
 
 async function load(file: string): Promise<unknown> {

@@ -1,8 +1,12 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { OWN_IMAGE, readDeclaration } from '../../src/local/declaration.ts';
+import { parseQuantity } from '../../src/contract/quantity.ts';
+import { capacityOf } from '../../src/local/agent/registration.ts';
+import { defaultNodes, OWN_IMAGE, readDeclaration } from '../../src/local/declaration.ts';
+import type { Node, Pod } from '../../src/local/kinds.ts';
+import { findNode } from '../../src/local/scheduler/fit.ts';
 
 let file: string;
 beforeAll(async () => {
@@ -22,6 +26,44 @@ test('without a file: two nodes with GPUs, and the own image runs this Node and 
     ['gpu-2', 'NVIDIA-L4', 2],
   ]);
   expect(images[OWN_IMAGE]?.files).toEqual({ '/opt/app/node': process.execPath, '/opt/app/main.js': '/app/main.js' });
+});
+
+test('those two share what the machine has', async () => {
+  const { nodes } = await readDeclaration({ file: undefined, mainJs: '' });
+  const sum = (of: 'cpu' | 'memory') => nodes.reduce((total, node) => total + parseQuantity(node[of]), 0);
+  expect(sum('cpu')).toBe(availableParallelism());
+  expect(sum('memory')).toBeLessThanOrEqual(totalmem());
+  expect(sum('memory')).toBeGreaterThan(0);
+});
+
+test('a small machine takes the demo and its canary, and not a hundred replicas', () => {
+  // Sold with 4 GiB.
+  const nodes = defaultNodes({ processors: 2, memoryBytes: 3.8 * 2 ** 30 }).map((declared): Node => {
+    const capacity = capacityOf(declared);
+    const metadata = { name: declared.name, labels: {} };
+    return { apiVersion: 'v1', kind: 'Node', metadata, status: { capacity, allocatable: capacity } };
+  });
+  /** How many find a place, one after the other, and why the next one does not. */
+  const place = (count: number, requests: Record<string, string>): [number, string?] => {
+    const placed = new Map<string, Pod[]>();
+    for (let i = 0; i < count; i++) {
+      const metadata = { name: `pod-${i}`, namespace: 'speech' };
+      const pod: Pod = {
+        apiVersion: 'v1',
+        kind: 'Pod',
+        metadata,
+        spec: { containers: [{ name: 'server', resources: { requests } }] },
+      };
+      const fit = findNode(pod, nodes, (name) => placed.get(name) ?? []);
+      if ('message' in fit) return [i, fit.message];
+      const { name } = fit.node.metadata;
+      placed.set(name, [...(placed.get(name) ?? []), pod]);
+    }
+    return [count];
+  };
+  expect(place(8, { cpu: '100m', memory: '256Mi' })).toEqual([8]);
+  expect(place(100, { cpu: '100m', memory: '256Mi' })).toEqual([14, '0/2 nodes are available: 2 Insufficient memory.']);
+  expect(place(100, { cpu: '250m', memory: '256Mi' })).toEqual([8, '0/2 nodes are available: 2 Insufficient cpu.']);
 });
 
 test('declares nodes instead of those, and images beside the own one', async () => {
