@@ -1,8 +1,11 @@
 /**
- * Scrapes of other gateways, written by hand after their sources: Traefik 3.6.12 and 3.7.9
- * (pkg/provider/kubernetes/gateway/httproute.go, pkg/observability/metrics/prometheus.go), Envoy Gateway 1.9.0
- * (internal/gatewayapi/helpers.go, internal/xds/translator) with Envoy's own names for a cluster's statistics.
+ * Scrapes of other gateways. Envoy's was recorded from an Envoy 1.40 (`/stats/prometheus`, the series of requests alone) with
+ * clusters named as Envoy Gateway 1.9.0 names them (internal/gatewayapi/helpers.go, internal/xds/translator), after 103
+ * requests at 90 : 10, 3 at a merged backend and 1 at a rule's joint cluster. Traefik's are written by hand after its sources
+ * (pkg/provider/kubernetes/gateway/httproute.go, pkg/observability/metrics/prometheus.go); 3.6.12 itself is asked in
+ * test/kubernetes/traefik.test.ts.
  */
+import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { createRequestWindow } from '../../../src/controller/window.ts';
 import { isCountable, readCounts } from '../../../src/platform/metrics/adapters.ts';
@@ -26,10 +29,7 @@ const TRAEFIK_3_7_9 = `traefik_service_requests_total{code="200",method="POST",p
 traefik_service_requests_total{code="200",method="POST",protocol="http",service="${key(0)}-svc-speech-vad-canary-1@kubernetesgateway"} 10
 traefik_service_requests_total{code="200",method="POST",protocol="http",service="${key(1)}-svc-speech-vad-stable-0@kubernetesgateway"} 4
 `;
-const envoyCluster = (name: string, code: number, count: number): string =>
-  `envoy_cluster_upstream_rq{envoy_response_code="${code}",envoy_cluster_name="${name}"} ${count}\n` +
-  `envoy_cluster_upstream_rq_xx{envoy_response_code_class="2",envoy_cluster_name="${name}"} ${count}\n` +
-  `envoy_cluster_upstream_rq_time_bucket{envoy_cluster_name="${name}",le="25"} ${count}\n`;
+const ENVOY_1_40 = readFileSync(new URL('./envoy-1.40.prom', import.meta.url), 'utf8');
 
 it('Traefik up to 3.7.0 counts by Service', () => {
   const counts = readCounts(TRAEFIK_3_6_12, TRAEFIK);
@@ -52,19 +52,26 @@ it('Traefik 3.7.9 counts by rule and backend, and only our rule is meant', () =>
 });
 
 it('Envoy Gateway counts by backend where it makes a cluster of each, and says nothing where it does not', () => {
-  const byPlace = [0, 1]
-    .map((i) => envoyCluster(`httproute/speech/vad/rule/0/backend/${i}`, 200, 90 - 80 * i))
-    .join('');
-  const counts = readCounts(byPlace, ENVOY);
-  expect(counts?.of('speech', 'vad', 'vad-stable')).toEqual({
-    byCode: { 200: 90 },
-    buckets: [{ le: 0.025, count: 90 }],
-    sumSeconds: 0,
-  });
-  expect(counts?.of('speech', 'vad', 'vad-canary')?.byCode).toEqual({ 200: 10 });
-  const merged = readCounts(envoyCluster('service/speech/vad-canary/80', 503, 3), ENVOY);
-  expect(merged?.of('speech', 'vad', 'vad-canary')?.byCode).toEqual({ 503: 3 });
-  const joint = readCounts(envoyCluster('httproute/speech/vad/rule/0', 200, 100), ENVOY);
+  const counts = readCounts(ENVOY_1_40, ENVOY);
+  const stable = counts?.of('speech', 'vad', 'vad-stable');
+  expect(stable?.byCode).toEqual({ 200: 91, 500: 3 });
+  expect(stable?.sumSeconds).toBeCloseTo(1.2376, 4);
+  expect(stable?.buckets.map(({ le }) => le)).toEqual(
+    [...(stable?.buckets ?? [])].map(({ le }) => le).sort((a, b) => a - b),
+  );
+  expect(stable?.buckets.find(({ le }) => le === 0.025)).toEqual({ le: 0.025, count: 86 });
+  expect(stable?.buckets.at(-1)).toEqual({ le: Number.POSITIVE_INFINITY, count: 94 });
+  // Beside its place in the rule the canary's Service has a merged cluster of its own here: whichever is there is counted.
+  expect(counts?.of('speech', 'vad', 'vad-canary')?.byCode).toEqual({ 200: 12 });
+  const of = (cluster: RegExp): string =>
+    ENVOY_1_40.split('\n')
+      .filter((line) => cluster.test(line))
+      .join('\n');
+  const byPlace = readCounts(of(/rule\/0\/backend/), ENVOY);
+  expect(byPlace?.of('speech', 'vad', 'vad-canary')?.byCode).toEqual({ 200: 9 });
+  const merged = readCounts(of(/"service\//), ENVOY);
+  expect(merged?.of('speech', 'vad', 'vad-canary')?.byCode).toEqual({ 200: 3 });
+  const joint = readCounts(of(/rule\/0"/), ENVOY);
   expect(joint?.of('speech', 'vad', 'vad-stable')).toBeUndefined();
 });
 
