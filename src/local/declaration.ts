@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { formatQuantity, isQuantity } from '../contract/quantity.ts';
+import { isQuantity } from '../contract/quantity.ts';
 import type { Images } from './agent/types.ts';
 
 const MAX_FILE_BYTES = 1024 * 1024;
@@ -81,20 +81,23 @@ function thisMachine(): Machine {
   return { processors: availableParallelism(), memoryBytes };
 }
 
+/** Who shares a processor waits; who shares memory that is not there is killed. So small machines are believed to have more. */
+const LEAST_PROCESSORS = 4;
+
 /**
- * The nodes that are there without a file. Their GPUs are made up. Their processors and memory are the machine's, half each, as
- * a kubelet reports what it has: they were made up once as well, and a hundred replicas were all placed on a laptop.
+ * The nodes that are there without a file. Their GPUs are made up, their memory is the machine's, half each: it was made up
+ * once as well, and a hundred replicas were all placed on a laptop. Each has all processors of the machine.
  */
 export function defaultNodes({ processors, memoryBytes }: Machine): NodeDeclaration[] {
-  const half = {
-    cpu: formatQuantity(processors / 2),
+  const shared = {
+    cpu: `${Math.max(LEAST_PROCESSORS, processors)}`,
     memory: `${Math.floor(memoryBytes / 2 / 2 ** 20)}Mi`,
     labels: {},
     taints: [],
   };
   return [
-    { name: 'gpu-1', ...half, gpus: { product: 'NVIDIA-H200', memoryMib: 143_771, count: 4, migCapable: true } },
-    { name: 'gpu-2', ...half, gpus: { product: 'NVIDIA-L4', memoryMib: 23_034, count: 2 } },
+    { name: 'gpu-1', ...shared, gpus: { product: 'NVIDIA-H200', memoryMib: 143_771, count: 4, migCapable: true } },
+    { name: 'gpu-2', ...shared, gpus: { product: 'NVIDIA-L4', memoryMib: 23_034, count: 2 } },
   ];
 }
 
@@ -107,7 +110,8 @@ class DeclarationError extends Error {
 
 /**
  * `file` may be absent: two nodes with simulated GPUs, and the own image. What the file declares comes on top of the own
- * image and instead of the nodes, and is believed: more than this machine has, to try where pods would go. @throws DeclarationError naming file, place and rule.
+ * image and instead of the nodes, and is believed: more than this machine has, to try where pods would go.
+ * @throws DeclarationError naming file, place and rule.
  */
 export async function readDeclaration(options: {
   file: string | undefined;
