@@ -1,9 +1,10 @@
-/** The tabs that GraphiQL opens with: what people ask first. Each runs as it is; no line is cut off at 1280 pixels. */
+/** The tabs that GraphiQL opens with: what people ask first. Each runs as it is; no line is cut off on a phone. */
 import type { GraphiqlTab } from '../api/graphiql.ts';
 
 export const GRAPHIQL_TABS: readonly GraphiqlTab[] = [
   {
-    query: `# What is served, and how releases stand.
+    query: `# What is served,
+# and how releases stand.
 query Deployments {
   deployments(first: 10) {
     nodes {
@@ -36,7 +37,8 @@ query Deployments {
 `,
   },
   {
-    query: `# Models, their versions, their replicas.
+    query: `# Models, their versions,
+# their replicas.
 query Models {
   models(first: 10) {
     nodes {
@@ -66,9 +68,11 @@ query Models {
 `,
   },
   {
-    query: `# What happens from now on, in order.
-# The HEARTBEAT says from where: wait, or
-# go on behind it with events(after: "…").
+    query: `# What happens from now on,
+# in order. The HEARTBEAT says
+# from where: wait, or go on
+# behind it with
+# events(after: "…").
 subscription Events {
   events {
     kind

@@ -7,7 +7,11 @@ import { thingsToTry } from '../../src/start/tries.ts';
 
 test('what GraphiQL opens with, and what the table says to try, is what the API answers', () => {
   const schema = buildApiSchema();
-  for (const { query } of GRAPHIQL_TABS) expect(validate(schema, parse(query))).toEqual([]);
+  for (const { query } of GRAPHIQL_TABS) {
+    expect(validate(schema, parse(query))).toEqual([]);
+    // As many letters as the editor has at 390 pixels.
+    for (const line of query.split('\n')) expect(line.length, line).toBeLessThanOrEqual(32);
+  }
   const tokenFile = "/a folder/it's/token";
   const config = { dataDir: '/data' };
   const [ask] = thingsToTry({
