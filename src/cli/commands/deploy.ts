@@ -110,10 +110,11 @@ function without(
   strategy: StrategyInput | undefined,
 ): string {
   const runs = rollout?.outcome === null;
+  const how = rollout?.phase === 'ABORTING' ? 'being aborted' : runs ? 'on its way already' : 'what it serves already';
   return [
-    `version ${version.number} ${runs ? 'is on its way' : 'is what it serves'} already, no other rollout begins.`,
+    `version ${version.number} is ${how}, no other rollout begins.`,
     replicas !== undefined && `Replicas: ${replicas}.`,
-    strategy && `The strategy is kept for ${runs ? 'what is left of the rollout' : 'the next rollout'}.`,
+    strategy && (runs ? 'The strategy is kept.' : 'The strategy is kept for the next rollout.'),
   ]
     .filter(Boolean)
     .join(' ');
