@@ -180,15 +180,15 @@ describe('when the sequencer', () => {
   test('no longer gets an answer, another takes over, and it can still be closed', async () => {
     const line = await aLine(lab.url);
     const far = createDb({ url: line.url, log: silentLog });
+    const asks = Promise.withResolvers<void>();
     try {
       const first = await lab.aLog({ db: { ...lab.db, connect: far.connect } });
       await eventually(async () => expect(await sequencers()).toBe(1));
       const second = await lab.aLog();
       const reading = lab.read(second);
-      // Frozen in the middle of a question, the worst of moments: it waits for a lock.
-      const asks = Promise.withResolvers<void>();
+      // Frozen in the middle of a question, the worst of moments: it waits for a lock. Who only reads does not.
       const locked = lab.db.tx(async (tx) => {
-        await tx.read({ name: 'lockOutbox', text: 'lock table clops.outbox in access exclusive mode' });
+        await tx.read({ name: 'lockOutbox', text: 'lock table clops.outbox in share mode' });
         await asks.promise;
       });
       await eventually(async () => {
@@ -205,6 +205,7 @@ describe('when the sequencer', () => {
       await hasRead(reading, [1]);
       await first.close();
     } finally {
+      asks.resolve();
       await far.close();
       await line.close();
     }
