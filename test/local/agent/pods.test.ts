@@ -166,8 +166,8 @@ test('ends a pod: preStop, SIGTERM, not ready at once, SIGKILL after the grace p
   const pod = await lab.until('stubborn', (pod) => expect(condition(pod, 'Ready')).toBe('True'));
   const home = join(lab.core.dataDir, 'node', 'gpu-1', 'pods', pod.metadata.uid as string);
   await eventually(() => expect(processesUnder(home).length).toBeGreaterThan(1)); // Ready is before its shell has begun
-  await lab.core.cluster.delete(PODS, 'stubborn', 'default', { gracePeriodSeconds: 2 });
-  await lab.until('stubborn', (pod) => expect(condition(pod, 'Ready')).toBe('False'), 1500);
+  await lab.core.cluster.delete(PODS, 'stubborn', 'default', { gracePeriodSeconds: 6 });
+  await lab.until('stubborn', (pod) => expect(condition(pod, 'Ready')).toBe('False'), 5000);
   await lab.isGone('stubborn');
   await eventually(() => expect(processesUnder(home)).toEqual([]));
   expect(await readFile(file, 'utf8')).toBe('prestop\nterm\n');
