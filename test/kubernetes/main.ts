@@ -1,4 +1,4 @@
-/** What a person types: `npm run kubernetes:build | up | shell | down`. See docs/kubernetes.md. */
+/** What a person types: `npm run kubernetes:build | up | shell | down | demo`. See docs/kubernetes.md. */
 import { spawn } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { build, pathOf } from './build/build.ts';
@@ -71,6 +71,11 @@ const COMMANDS: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
     const { name } = named(args);
     if (args.includes('--all')) for (const each of clusters()) await remove(each);
     else await remove(name);
+  },
+
+  async demo() {
+    const { demo } = await import('./demo.ts');
+    await demo(say);
   },
 };
 
