@@ -83,14 +83,18 @@ function isUse(
   );
 }
 
-/** Requests of ours that were refused, whatever for. */
-export const refusedOf = (audit: readonly AuditEntry[]): string[] => [
-  ...new Set(
-    audit
-      .filter(({ user, responseStatus }) => roleOf(user.username) && responseStatus?.code === 403)
-      .map(({ user, verb, requestURI }) => `${roleOf(user.username)} ${verb} ${requestURI}`),
-  ),
-];
+/**
+ * Requests of ours that were refused, whatever for, and never granted. Rights stay as they are: what was granted once was
+ * refused for something else, as by OwnerReferencesPermissionEnforcement until it has heard of our definitions (30 s), or
+ * when an uninstall had taken the rights of a controller that was about to give its lease back.
+ */
+export function refusedOf(audit: readonly AuditEntry[]): string[] {
+  const ours = audit.filter(({ user }) => roleOf(user.username));
+  const words = ({ user, verb, requestURI }: AuditEntry): string => `${roleOf(user.username)} ${verb} ${requestURI}`;
+  const granted = new Set(ours.filter(({ responseStatus }) => (responseStatus?.code ?? 500) < 300).map(words));
+  const refused = new Set(ours.filter(({ responseStatus }) => responseStatus?.code === 403).map(words));
+  return [...refused].filter((request) => !granted.has(request));
+}
 
 /** Of whatever release: its accounts end in the role. */
 function roleOf(user: string): string | undefined {
