@@ -20,10 +20,15 @@ export async function demo(say: (line: string) => void): Promise<void> {
     missingOnMachine(OPTIONS) ??
     (isOnPath('mmdebstrap') ? undefined : 'The image needs mmdebstrap: `apt-get install mmdebstrap`.');
   if (missing) throw new Error(missing);
-  const ended = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ended.abort());
   await build([...setsOf(OPTIONS), 'chart'], say);
 
+  // From here on there is something to take away; a build ends by itself.
+  const ended = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => {
+      say('ending …');
+      ended.abort();
+    });
   const nothingLeft = leash();
   const startedAt = performance.now();
   /** Says what is being done, and how long it took; Ctrl-C is heard behind each. */
@@ -75,7 +80,6 @@ kubectl -n speech get modeldeployments,pods    # or: npm run kubernetes:shell --
   } catch (error) {
     if (!ended.signal.aborted) throw error;
   } finally {
-    say('ending …');
     await kubernetes?.stop();
     await around?.close();
     await nothingLeft?.();
