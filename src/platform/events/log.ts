@@ -152,14 +152,16 @@ export function createEventLog({ db, log, sequencer = true, retentionDays = 90 }
     else connection?.session.query(`select pg_notify('clops_outbox', '')`).catch(() => {});
   }
 
-  /** Ends early, and without a fault, when the log is closed. */
-  const pause = (ms: number): Promise<void> => sleep(ms, undefined, { signal: closing.signal }).catch(() => undefined);
+  /** Ends early, and without a fault, when the log is closed or `signal` aborts. */
+  const pause = (ms: number, signal = closing.signal): Promise<void> =>
+    sleep(ms, undefined, { signal }).catch(() => undefined);
 
   /** One life of the connection: listen, lead if possible, poll until it breaks. */
   async function live(session: Session): Promise<void> {
     await session.query('listen clops_events');
     await session.query('listen clops_outbox');
     connection = { session, leads: sequencer && (await tryLead(session)) };
+    const over = AbortSignal.any([closing.signal, session.lost]);
     for (;;) {
       await drain();
       await tail();
@@ -167,8 +169,9 @@ export function createEventLog({ db, log, sequencer = true, retentionDays = 90 }
         lastForget = Date.now();
         await forget(session, new Date(lastForget - retentionDays * 86_400_000), log);
       }
-      await Promise.race([session.lost, pause(POLL_MS)]);
+      await pause(POLL_MS, over);
       if (closing.signal.aborted) return;
+      session.lost.throwIfAborted();
       if (sequencer && !connection.leads) connection.leads = await tryLead(session);
       await measure(session);
     }

@@ -3,6 +3,7 @@
  * takes no second one while the first runs), and each has a limit: a line that is frozen answers nothing and reports
  * nothing, and whoever waits for it without a limit waits for ever.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import type { Db } from '../db/db.ts';
 
@@ -15,48 +16,54 @@ export interface Session {
     question: string | pg.QueryConfig,
     values?: unknown[],
   ): Promise<pg.QueryResult<Row>>;
-  /** Rejects when the connection has broken, or has left a question without an answer. */
-  readonly lost: Promise<never>;
+  /** Aborts, with the reason, when the connection has broken, or has left a question without an answer. */
+  readonly lost: AbortSignal;
   end(): Promise<void>;
 }
 
 /** `heard` is called with the channel of each notification. */
 export async function openSession(db: Db, heard: (channel: string) => void): Promise<Session> {
   const client = await db.connect();
-  const { promise: lost, reject: lose } = Promise.withResolvers<never>();
-  lost.catch(() => {});
+  const losing = new AbortController();
+  const lost = losing.signal;
+  const lose = (error: Error): void => losing.abort(error);
   client.on('error', lose);
   client.on('end', () => lose(new Error('the connection ended')));
   client.on('notification', ({ channel }) => heard(channel));
+
+  /**
+   * A listener that is taken away again, and no race with a promise of the loss: one that stays pending keeps what every
+   * race with it came to, here each answer of the connection's life.
+   */
+  function answer<T>(ask: () => Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      lost.throwIfAborted();
+      const tell = (): void => reject(lost.reason);
+      const timer = setTimeout(lose, ANSWER_MS, new Error('the database does not answer'));
+      lost.addEventListener('abort', tell);
+      ask()
+        .then(resolve, reject)
+        .finally(() => {
+          clearTimeout(timer);
+          lost.removeEventListener('abort', tell);
+        });
+    });
+  }
+
   // It asks every second. Of a host that vanished Postgres would keep the session, and with it the sequencer's lock, until
   // TCP gives up: two hours by default, in which nobody numbers events.
-  let turn: Promise<unknown> = within(ANSWER_MS, client.query(`set idle_session_timeout = '15s'`), lose).catch(
-    () => {},
-  );
+  let turn: Promise<unknown> = answer(() => client.query(`set idle_session_timeout = '15s'`)).catch(() => {});
 
   return {
     lost,
     query<Row extends pg.QueryResultRow>(question: string | pg.QueryConfig, values?: unknown[]) {
-      const asked = turn.then(() => Promise.race([lost, within(ANSWER_MS, client.query<Row>(question, values), lose)]));
+      const asked = turn.then(() => answer(() => client.query<Row>(question, values)));
       turn = asked.catch(() => {});
       return asked;
     },
-    end: () => within(GOODBYE_MS, client.end(), () => {}).catch(() => {}),
+    // On a line that is frozen it would be said for ever.
+    async end() {
+      await Promise.race([client.end().catch(() => {}), sleep(GOODBYE_MS, undefined, { ref: false })]);
+    },
   };
-}
-
-async function within<T>(ms: number, promise: Promise<T>, late: (error: Error) => void): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      const error = new Error('the database does not answer');
-      late(error);
-      reject(error);
-    }, ms);
-  });
-  try {
-    return await Promise.race([promise, limit]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
