@@ -5,6 +5,7 @@
 import type { Condition, ConditionStatus } from '../contract/modeldeployment.ts';
 import { CONDITIONS } from '../contract/names.ts';
 import { replicasOf, strategyOf } from '../contract/strategy.ts';
+import { startOf } from '../lib/text.ts';
 import { iso } from './rollout/begin.ts';
 import { alive } from './rollout/plan.ts';
 import { type Decision, type Failure, NO_SIDE, type RolloutInput, type Side } from './rollout/types.ts';
@@ -59,7 +60,7 @@ function stamp(
     type,
     status: found.status,
     reason: found.reason,
-    message: found.message.slice(0, MAX_MESSAGE),
+    message: startOf(found.message, MAX_MESSAGE),
     observedGeneration: generation,
     lastTransitionTime: isSame ? before.lastTransitionTime : iso(input.now),
   };

@@ -1,4 +1,5 @@
 /** Why a pod is not what it should be, in its own last words, or why there is none. Pure. */
+import { endOf } from '../lib/text.ts';
 import type { ContainerStatus, Deployment, Pod } from './kinds.ts';
 import type { Failure } from './rollout/types.ts';
 
@@ -57,7 +58,7 @@ function ofContainer({ name, state = {}, lastState = {} }: ContainerStatus, isWe
 
 const words = (reason: string, message: string): Failure => ({
   reason: /^[A-Za-z][A-Za-z0-9]*$/.test(reason) ? reason : 'Error',
-  message: message.trim().slice(-MAX_WORDS),
+  message: endOf(message.trim(), MAX_WORDS),
 });
 
 /** What the fetch step says of the artifact. */

@@ -7,6 +7,7 @@ import type { ModelDeployment } from '../contract/modeldeployment.ts';
 import { API_VERSION, CONTROLLER_MANAGER, SYSTEM_NAMESPACE } from '../contract/names.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
+import { startOf } from '../lib/text.ts';
 import type { ClusterPort } from '../platform/cluster/port.ts';
 import { EVENTS } from '../platform/cluster/resources.ts';
 import type { Happening } from './rollout/types.ts';
@@ -34,7 +35,7 @@ export function createRecorder(cluster: ClusterPort, clock: Clock, log: Log, ins
         involvedObject: { apiVersion: API_VERSION, kind: 'ModelDeployment', name, namespace, uid, resourceVersion },
         type,
         reason,
-        message: message.slice(0, 1000),
+        message: startOf(message, 1000),
         source: { component: CONTROLLER_MANAGER },
         reportingComponent: CONTROLLER_MANAGER,
         reportingInstance: instance.slice(0, 128),

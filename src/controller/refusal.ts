@@ -3,6 +3,7 @@
  * another try a moment later would mend (a conflict, an overload, an outage) is none. Pure.
  */
 import type { Backoff } from '../lib/backoff.ts';
+import { startOf } from '../lib/text.ts';
 import { ApiError, apiVersionOf, type Resource } from '../platform/cluster/port.ts';
 import type { Failure } from './rollout/types.ts';
 
@@ -23,7 +24,7 @@ export function refusalOf(error: unknown, resource: Resource, name: string, back
   const message = isUnknown
     ? `This cluster does not know ${kind} (${apiVersionOf(resource)}): install it, and it goes on by itself.`
     : `The cluster refuses ${kind} ${name}: ${saidBy(error)}`;
-  return { reason: `${kind}Refused`, message: message.slice(0, MAX_WORDS), retryInMs: backoff.next() };
+  return { reason: `${kind}Refused`, message: startOf(message, MAX_WORDS), retryInMs: backoff.next() };
 }
 
 /** Of several causes the order is another each time: in the same words a status is not written again. */

@@ -5,33 +5,48 @@
  */
 import { z } from 'zod';
 import { invalid, Problems, type Result } from './problem.ts';
+import { unstorable } from './text.ts';
 
 /** Characters of JSON that one free object may have. */
 const MAX_JSON = 64 * 1024;
 
-/** Postgres refuses NUL, and nobody means it. */
-export const textRule = (max: number) =>
-  z
-    .string()
-    .max(max)
-    .refine((text) => !text.includes('\u0000'), {
-      message: 'The text holds a NUL character.',
-      params: { constraint: 'no_nul' },
-    });
+/** Objects in objects, of the whole input. What is deeper overflows a stack, here or in Postgres. */
+const MAX_DEPTH = 64;
+
+const UNSTORABLE = {
+  no_nul: 'A NUL character cannot be stored: leave it out.',
+  well_formed: 'Half of a surrogate pair cannot be stored: send whole characters.',
+};
+
+function isStored(value: unknown, context: z.RefinementCtx): void {
+  const constraint = unstorable(value);
+  if (constraint) context.addIssue({ code: 'custom', message: UNSTORABLE[constraint], params: { constraint } });
+}
+
+export const textRule = (max: number) => z.string().max(max).superRefine(isStored);
+
+/** An id, or a name that is looked up. */
+export const idRule = textRule(100);
 
 /** A free object: tags, parameters. */
 export const jsonRule = z
   .record(z.string().max(256), z.unknown())
-  .refine((value) => JSON.stringify(value).length <= MAX_JSON && !JSON.stringify(value).includes('\\u0000'), {
-    message: `The object must be at most ${MAX_JSON} characters of JSON, without NUL characters.`,
+  .refine((value) => JSON.stringify(value).length <= MAX_JSON, {
+    message: `The object must be at most ${MAX_JSON} characters of JSON.`,
     params: { constraint: 'max_size' },
-  });
+  })
+  .superRefine(isStored);
 
 export function checked<S extends z.ZodType>(
   schema: S,
-  input: unknown,
+  input: object,
   options: { keepNull?: readonly string[] } = {},
 ): Result<z.output<S>> {
+  const deep = Object.entries(input).filter(([, value]) => isDeeper(value, MAX_DEPTH));
+  if (deep.length > 0) {
+    const words = `Objects and lists may be nested ${MAX_DEPTH} levels deep at most.`;
+    return new Problems(deep.map(([name]) => invalid([name], 'max_depth', words)));
+  }
   const parsed = schema.safeParse(withoutNulls(input, new Set(options.keepNull)));
   if (parsed.success) return parsed.data;
   return new Problems(
@@ -45,6 +60,11 @@ export function checked<S extends z.ZodType>(
     }),
   );
 }
+
+const isDeeper = (value: unknown, levels: number): boolean =>
+  value !== null &&
+  typeof value === 'object' &&
+  (levels === 0 || Object.values(value).some((entry) => isDeeper(entry, levels - 1)));
 
 /** Also drops keys that would reach a prototype: JSON keeps `__proto__` as an own key, a later merge would not. */
 function withoutNulls(value: unknown, keep: ReadonlySet<string>): unknown {

@@ -4,6 +4,7 @@
  * their type, so that `node(id)` needs no lookup table. With `-` for `_` they are valid Kubernetes names.
  */
 import { randomBytes } from 'node:crypto';
+import { unstorable } from './text.ts';
 
 export const ID_PREFIXES = {
   Team: 'team',
@@ -56,7 +57,7 @@ const TYPE_BY_PREFIX = new Map<string, NodeType>(
 /** The type an id claims to be of, or null when it is not one of ours. Says nothing about whether the thing exists. */
 export function typeOfId(id: string): NodeType | null {
   const at = id.indexOf('_');
-  return at > 0 && id.length <= 300 ? (TYPE_BY_PREFIX.get(id.slice(0, at)) ?? null) : null;
+  return at > 0 && id.length <= 300 && !unstorable(id) ? (TYPE_BY_PREFIX.get(id.slice(0, at)) ?? null) : null;
 }
 
 /** For things that live in the cluster and have a name instead of a row: `node_gpu-1`, `rep_<pod uid>`. */

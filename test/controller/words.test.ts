@@ -1,6 +1,8 @@
 /** What a rollout says of itself, as the person reads it who was woken by it. */
 import { expect, it } from 'vitest';
 import type { StepSpec } from '../../src/contract/modeldeployment.ts';
+import { failureOf } from '../../src/controller/failure.ts';
+import type { Pod } from '../../src/controller/kinds.ts';
 import { judgeTraffic } from '../../src/controller/rollout/share.ts';
 import { aCommand, aWorld, pass, settle, specOf } from './world.ts';
 
@@ -84,4 +86,11 @@ it('a promote of a step that has been passed is refused: two people who promote 
   expect(decision.answer).toEqual({ name: 'second', state: 'Refused', message });
   settle(world);
   expect(world.status.rollout).toMatchObject({ phase: 'Paused', stepIndex: 2 });
+});
+
+it('last words that are cut begin with a whole character', () => {
+  const terminated = { exitCode: 1, reason: 'Error', message: `${'\u{1f525}'.repeat(600)}!` };
+  const status = { containerStatuses: [{ name: 'server', ready: false, state: { terminated } }] };
+  const failure = failureOf({ metadata: { name: 'pod' }, spec: {}, status } as unknown as Pod);
+  expect(failure?.message).toBe(`${'\u{1f525}'.repeat(499)}!`);
 });

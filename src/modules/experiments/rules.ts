@@ -1,14 +1,12 @@
 /** What an input of the tracking of experiments must look like. The words are answers for people; `constraint` is for programs. */
 import { z } from 'zod';
-import { jsonRule, textRule } from '../../lib/check.ts';
+import { idRule, jsonRule, textRule } from '../../lib/check.ts';
 import { keyRule, nameRule } from '../identity/index.ts';
 
 /** Values that one call of `logRun` may bring. */
 const MAX_METRICS_A_CALL = 1_000;
 /** Different metrics of one run: `latestMetrics` shows them all. */
 export const MAX_METRIC_KEYS = 500;
-
-const id = z.string().max(100);
 
 export const sourceRule = z.object({
   repository: textRule(500).min(1),
@@ -23,7 +21,7 @@ const datasetRule = z.object({
 });
 
 export const createExperimentRule = z.object({
-  team: id,
+  team: idRule,
   name: nameRule,
   description: textRule(10_000).default(''),
   tags: jsonRule.default({}),
@@ -31,7 +29,7 @@ export const createExperimentRule = z.object({
 });
 
 export const createRunRule = z.object({
-  experiment: id,
+  experiment: idRule,
   name: textRule(200).trim().min(1).optional(),
   parameters: jsonRule.default({}),
   tags: jsonRule.default({}),
@@ -49,14 +47,14 @@ const metricRule = z.object({
 });
 
 export const logRunRule = z.object({
-  run: id,
+  run: idRule,
   metrics: z
     .array(metricRule)
     .max(MAX_METRICS_A_CALL, `One call takes at most ${MAX_METRICS_A_CALL} values.`)
     .default([]),
   parameters: jsonRule.default({}),
   tags: jsonRule.default({}),
-  removeTags: z.array(z.string().max(256)).max(1_000, 'One call removes at most 1,000 tags.').default([]),
+  removeTags: z.array(textRule(256)).max(1_000, 'One call removes at most 1,000 tags.').default([]),
   idempotencyKey: keyRule,
 });
 
@@ -64,7 +62,7 @@ export const logRunRule = z.object({
 export const mergedRule = z.object({ parameters: jsonRule, tags: jsonRule });
 
 export const finishRunRule = z.object({
-  run: id,
+  run: idRule,
   state: z.enum(['FINISHED', 'FAILED', 'KILLED'], 'A run ends as FINISHED, FAILED or KILLED.'),
   idempotencyKey: keyRule,
 });

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { isName, LABELS, NAME_RULE } from '../../contract/names.ts';
 import { command } from '../../graphql/command.ts';
 import type { Ctx } from '../../graphql/context.ts';
+import { textRule } from '../../lib/check.ts';
 import { newId } from '../../lib/id.ts';
 import { problem } from '../../lib/problem.ts';
 import { isNotFound } from '../../platform/cluster/port.ts';
@@ -14,11 +15,11 @@ import { type ActorRow, actors, teams } from './tables.ts';
 export const nameRule = z
   .string()
   .refine(isName, { message: `The name ${NAME_RULE}.`, params: { constraint: 'name' } });
-export const keyRule = z.string().min(1).max(200).optional();
+export const keyRule = textRule(200).min(1).optional();
 
 const createTeamRule = z.object({
   name: nameRule,
-  displayName: z.string().trim().min(1).max(200).optional(),
+  displayName: textRule(200).trim().min(1).optional(),
   idempotencyKey: keyRule,
 });
 

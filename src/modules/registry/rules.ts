@@ -1,7 +1,7 @@
 /** What an input of the registry must look like. The words are answers for people; `constraint` is for programs. */
 import { z } from 'zod';
 import { DIGEST_PATTERN } from '../../contract/names.ts';
-import { jsonRule, textRule } from '../../lib/check.ts';
+import { idRule, jsonRule, textRule } from '../../lib/check.ts';
 import { sourceRule } from '../experiments/index.ts';
 import { keyRule, nameRule } from '../identity/index.ts';
 import { selectorRule } from './selector.ts';
@@ -44,7 +44,7 @@ const tensorRule = z.object({
 });
 
 export const createModelRule = z.object({
-  team: z.string().max(100),
+  team: idRule,
   name: nameRule,
   description: textRule(10_000).default(''),
   tags: jsonRule.default({}),
@@ -52,20 +52,20 @@ export const createModelRule = z.object({
 });
 
 export const updateModelRule = z.object({
-  model: z.string().max(100),
+  model: idRule,
   description: textRule(10_000).optional(),
   tags: jsonRule.optional(),
   idempotencyKey: keyRule,
 });
 
 export const deleteModelRule = z.object({
-  model: z.string().max(100),
+  model: idRule,
   onlyIfEmpty: z.boolean().default(false),
   idempotencyKey: keyRule,
 });
 
 export const createVersionRule = z.object({
-  model: z.string().max(100),
+  model: idRule,
   artifact: z.object({
     digest: z.string().regex(DIGEST_PATTERN, 'The digest must be `sha256:` and 64 lower-case hex digits.'),
     uri: textRule(2000).optional(),
@@ -79,12 +79,12 @@ export const createVersionRule = z.object({
   source: sourceRule.optional(),
   parameters: jsonRule.default({}),
   metrics: jsonRule.default({}),
-  run: z.string().max(100).optional(),
+  run: idRule.optional(),
   idempotencyKey: keyRule,
 });
 
 export const updateVersionRule = z.object({
-  version: z.string().max(100),
+  version: idRule,
   description: textRule(10_000).optional(),
   tags: jsonRule.optional(),
   idempotencyKey: keyRule,
@@ -102,13 +102,13 @@ const aliasName = z
   });
 
 export const setAliasRule = z.object({
-  model: z.string().max(100),
+  model: idRule,
   name: aliasName,
   version: selectorRule,
   idempotencyKey: keyRule,
 });
 export const deleteAliasRule = z.object({
-  model: z.string().max(100),
-  name: z.string().max(63),
+  model: idRule,
+  name: textRule(63),
   idempotencyKey: keyRule,
 });

@@ -2,13 +2,12 @@
 import { z } from 'zod';
 import type { ResourcesSpec, StrategySpec } from '../../contract/modeldeployment.ts';
 import { checkQuantity, checkReplicas, checkStrategy } from '../../contract/validation.ts';
+import { idRule, textRule } from '../../lib/check.ts';
 import { invalid, type Problem } from '../../lib/problem.ts';
 import { keyRule, nameRule } from '../identity/index.ts';
-import { selectorRule, textRule } from '../registry/index.ts';
+import { selectorRule } from '../registry/index.ts';
 
 const intOrPercent = z.union([z.number(), z.string().max(10)]).optional();
-const id = z.string().max(100);
-
 const rollingRule = z.object({ maxSurge: intOrPercent, maxUnavailable: intOrPercent });
 const canaryRule = rollingRule.extend({
   steps: z
@@ -54,25 +53,25 @@ const wanted = {
 };
 
 export const deployRule = z.object({
-  team: z.string().max(100),
+  team: idRule,
   name: nameRule,
-  model: z.string().max(100),
+  model: idRule,
   version: selectorRule,
   ...wanted,
 });
-export const updateRule = z.object({ deployment: id, ...wanted });
+export const updateRule = z.object({ deployment: idRule, ...wanted });
 export const deleteRule = z.object({
-  deployment: id,
+  deployment: idRule,
   expectedGeneration: z.number().int().optional(),
   idempotencyKey: keyRule,
 });
-export const rolloutRule = z.object({ rollout: id, reason: textRule(1000).optional(), idempotencyKey: keyRule });
+export const rolloutRule = z.object({ rollout: idRule, reason: textRule(1000).optional(), idempotencyKey: keyRule });
 export const promoteRule = rolloutRule.extend({
   to: z.enum(['NEXT_STEP', 'END', 'FULL']).default('NEXT_STEP'),
   step: z.number().int().min(0).optional(),
 });
 export const rollbackRule = z.object({
-  deployment: id,
+  deployment: idRule,
   toRevision: z.number().int().min(1).optional(),
   reason: textRule(1000).optional(),
   idempotencyKey: keyRule,

@@ -8,6 +8,7 @@
 import { getTableColumns, type Table } from 'drizzle-orm';
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres';
 import pg from 'pg';
+import { Fault } from '../../lib/fault.ts';
 import type { Log } from '../../lib/log.ts';
 import { Unavailable } from '../../lib/problem.ts';
 
@@ -55,6 +56,8 @@ export interface Db extends Reader {
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);
 
 const RETRYABLE = new Set(['40001', '40P01']);
+/** A character that a text or JSON cannot hold, a text that is no number or date, JSON that is nested too deeply. */
+const UNSTORABLE = new Set(['22021', '22P02', '22P05', '54001']);
 /** 57014 is a statement that Postgres ended since it took too long. */
 const UNAVAILABLE = /^(08|57P|57014|53|25006|ECONN|ETIMEDOUT|EPIPE|ENOENT|EHOSTUNREACH)/;
 /** pg's own words for a connection it does not get, one that ended, and a question that was not answered. */
@@ -201,6 +204,11 @@ async function translated<T>(fn: () => Promise<T>): Promise<T> {
       throw new Unavailable('DATABASE_UNAVAILABLE', 'The database does not answer. Try again shortly.', {
         cause: error,
       });
+    }
+    if (UNSTORABLE.has(codeOf(error))) {
+      const words =
+        'A value in the request cannot be stored or looked for: it holds a NUL character or half of a surrogate pair, is nested too deeply, or is not of the type that its place has.';
+      throw new Fault('BAD_USER_INPUT', words, { cause: error });
     }
     throw error;
   }

@@ -3,6 +3,7 @@ import { and, eq, inArray } from 'drizzle-orm';
 import { API_VERSION, LABELS, RELAY_MANAGER } from '../../../contract/names.ts';
 import { COMMAND_KEPT_MS, type RolloutCommand } from '../../../contract/rolloutcommand.ts';
 import { idToName } from '../../../lib/id.ts';
+import { storable } from '../../../lib/text.ts';
 import { isAlreadyExists, isNotFound } from '../../../platform/cluster/port.ts';
 import { ROLLOUTCOMMANDS } from '../../../platform/cluster/resources.ts';
 import { columns, statement, type Tx } from '../../../platform/db/db.ts';
@@ -42,7 +43,7 @@ export async function publishCommands(parts: Parts, deployment: DeploymentRow): 
       }
     } catch (error) {
       if (!isRefusal(error)) throw error;
-      await db.tx((tx) => refuse(parts, tx, operationId, error.message));
+      await db.tx((tx) => refuse(parts, tx, operationId, storable(error.message)));
       continue;
     }
     await db.tx(async (tx) => {
@@ -135,15 +136,16 @@ export async function takeAnswer(
   if (command && !command.status) return;
   if (!command && (await parts.home.check()) !== 'same') return;
   await db.tx(async (tx) => {
-    if (command?.status?.state !== 'Done') {
-      const words = command?.status?.message ?? 'The command was deleted, and nobody saw its answer.';
+    const said = storable(command?.status);
+    if (said?.state !== 'Done') {
+      const words = said?.message ?? 'The command was deleted, and nobody saw its answer.';
       return refuse(parts, tx, operationId, words);
     }
     const [row] = await close(tx, operationId, 'DONE');
     if (!row) return;
     await endOperations(tx, [operationId]);
     // What it led to is told from the status; who asked and waits is told that it was done.
-    await tell(parts, tx, row, 'rollout.command_done', `${row.verb} was done: ${command.status.message}`);
+    await tell(parts, tx, row, 'rollout.command_done', `${row.verb} was done: ${said.message}`);
   });
 }
 

@@ -6,6 +6,7 @@
 import { eq, sql } from 'drizzle-orm';
 import type { ModelDeployment } from '../../../contract/modeldeployment.ts';
 import { ANNOTATIONS, API_VERSION, LABELS, RELAY_MANAGER } from '../../../contract/names.ts';
+import { storable } from '../../../lib/text.ts';
 import { ApiError, isConflict, isNotFound, type KubeObject } from '../../../platform/cluster/port.ts';
 import { MODELDEPLOYMENTS, NAMESPACES } from '../../../platform/cluster/resources.ts';
 import { columns, statement } from '../../../platform/db/db.ts';
@@ -54,7 +55,7 @@ export async function publishRow(parts: Parts, { id, namespace, name }: Deployme
     await publishSpec(parts, row, live, overruled);
   } catch (error) {
     if (!isRefusal(error)) throw error;
-    await noteRefusal(parts, row, error.message);
+    await noteRefusal(parts, row, storable(error.message));
   }
 }
 

@@ -12,6 +12,7 @@ import type {
 } from '../../../contract/modeldeployment.ts';
 import { ANNOTATIONS, CONDITIONS } from '../../../contract/names.ts';
 import { OBSTACLES } from '../../../contract/verbs.ts';
+import { storable } from '../../../lib/text.ts';
 import type { Tx } from '../../../platform/db/db.ts';
 import { lockDeployment, newestRevision } from '../change.ts';
 import { phaseUntilSeen } from '../phase.ts';
@@ -22,11 +23,13 @@ import { closeOperations } from './operations.ts';
 import type { Parts } from './parts.ts';
 import { isInFlight, isOlder } from './resource.ts';
 
-export async function takeStatus({ services, controllerId }: Parts, id: string, md: ModelDeployment): Promise<void> {
+export async function takeStatus({ services, controllerId }: Parts, id: string, seen: ModelDeployment): Promise<void> {
   const { db, events, clock } = services;
-  const { status } = md;
-  const { uid, resourceVersion = null } = md.metadata;
+  // What a container said last is in it, and a row that cannot be written would show what was before, for ever.
+  const status = seen.status && storable(seen.status);
   if (!status) return;
+  const md = { ...seen, status };
+  const { uid, resourceVersion = null } = md.metadata;
   await db.tx(async (tx) => {
     const row = await lockDeployment(tx, id);
     if (!row || row.goneAt || row.uid !== uid || isOlder(md, row.resourceVersion)) return;
