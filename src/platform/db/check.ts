@@ -3,6 +3,7 @@
  * of its own: the answer is a sentence for the person who set the address.
  */
 import pg from 'pg';
+import { isPassing } from './passing.ts';
 
 const OLDEST = 15;
 const WITHIN_MS = 5_000;
@@ -13,9 +14,6 @@ export interface Trouble {
   /** It may answer later, as a Postgres that is just being started; everything else waits for a person. */
   mayPass: boolean;
 }
-
-/** SQLSTATE classes and system errors that pass by themselves. */
-const PASSING = /^(08|53|57P|ECONN|ETIMEDOUT|EPIPE|EHOSTUNREACH|ENETUNREACH|EHOSTDOWN|ENOENT|ENOTFOUND|EAI_AGAIN)/;
 
 export async function troubleWithDatabase(url: string): Promise<Trouble | undefined> {
   let client: pg.Client;
@@ -77,7 +75,7 @@ function troubleOf(error: unknown): Trouble {
   if (/Received unexpected|Connection terminated unexpectedly/.test(message)) {
     return passing('is answered by something that does not speak as Postgres does: check host and port.');
   }
-  if (PASSING.test(code) || /timeout/.test(message)) {
+  if (isPassing(code) || /timeout/.test(message)) {
     return passing(
       `does not answer (${code || 'nothing within 5 s'}): start that Postgres, or put right host and port.`,
     );

@@ -11,6 +11,7 @@ import pg from 'pg';
 import { Fault } from '../../lib/fault.ts';
 import type { Log } from '../../lib/log.ts';
 import { Unavailable } from '../../lib/problem.ts';
+import { isPassing, isRepeatable } from './passing.ts';
 
 /** A SQL text with a name. The type parameter is the row that comes back; it is taken on trust, so keep it by the SQL. */
 export interface Statement<Row> {
@@ -55,11 +56,8 @@ export interface Db extends Reader {
 
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);
 
-const RETRYABLE = new Set(['40001', '40P01']);
 /** A character that a text or JSON cannot hold, a text that is no number or date, JSON that is nested too deeply. */
 const UNSTORABLE = new Set(['22021', '22P02', '22P05', '54001']);
-/** 57014 is a statement that Postgres ended since it took too long. */
-const UNAVAILABLE = /^(08|57P|57014|53|25006|ECONN|ETIMEDOUT|EPIPE|ENOENT|EHOSTUNREACH)/;
 /** pg's own words for a connection it does not get, one that ended, and a question that was not answered. */
 const UNAVAILABLE_WORDS =
   /Client has encountered a connection error|timeout exceeded when trying to connect|Connection terminated|Query read timeout/;
@@ -109,7 +107,7 @@ export function createDb({ url, log, maxConnections = 10, answerWithinMs = 8_000
         afterCommit: (f) => committed.push(f),
       });
       await client.query('commit').catch((error: Error) => {
-        if (!isUnavailable(error)) throw error;
+        if (!isUnavailable(error) || isRepeatable(codeOf(error))) throw error;
         const words =
           'The database was lost at the moment of writing: it is done, or it is not. Look, or repeat with the same idempotencyKey.';
         throw new Unavailable('DATABASE_UNAVAILABLE', words, { cause: error });
@@ -133,15 +131,16 @@ export function createDb({ url, log, maxConnections = 10, answerWithinMs = 8_000
 
   return {
     read: (st, params = []) => translated(() => run(pool, st, params)),
-    async tx(fn) {
-      for (let attempt = 1; ; attempt++) {
-        try {
-          return await translated(() => once(fn));
-        } catch (error) {
-          if (attempt >= 5 || !RETRYABLE.has(codeOf(error))) throw error;
+    tx: (fn) =>
+      translated(async () => {
+        for (let attempt = 1; ; attempt++) {
+          try {
+            return await once(fn);
+          } catch (error) {
+            if (attempt >= 5 || !isRepeatable(codeOf(error))) throw error;
+          }
         }
-      }
-    },
+      }),
     async connect() {
       const {
         query_timeout: _,
@@ -180,7 +179,7 @@ const codeOf = (error: unknown): string => {
 };
 
 const isUnavailable = (error: unknown): boolean =>
-  UNAVAILABLE.test(codeOf(error)) || UNAVAILABLE_WORDS.test(causeOf(error).message);
+  isPassing(codeOf(error)) || UNAVAILABLE_WORDS.test(causeOf(error).message);
 
 const isUnanswered = (error: unknown): error is Error => causeOf(error).message === 'Query read timeout';
 

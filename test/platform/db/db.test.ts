@@ -2,6 +2,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { silentLog } from '../../../src/lib/log.ts';
 import { createDb, statement } from '../../../src/platform/db/db.ts';
@@ -44,4 +45,45 @@ test('a start waits for the migration of another, however long it takes', async 
     await fresh.drop();
     await rm(folder, { recursive: true });
   }
+});
+
+const raise = (code: string) =>
+  statement<never>(`raise${code}`, `do $$ begin raise exception using errcode = '${code}'; end $$`);
+
+test.each(['40001', '40P01'])(
+  'what Postgres asks to repeat (%s) is repeated, and may be by the caller after that',
+  async (code) => {
+    const { db } = database;
+    let tries = 0;
+    const failed = db.tx(async (tx) => {
+      tries++;
+      // Through drizzle, which wraps what it throws, and without it.
+      await (tries % 2 === 0 ? tx.read(raise(code)) : tx.q.execute(sql.raw(raise(code).text)));
+    });
+    await expect(failed).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE' });
+    expect(tries).toBe(5);
+    tries = 0;
+    await db.tx(async (tx) => (++tries < 5 ? tx.read(raise(code)) : tx.read(ownPid)));
+    expect(tries).toBe(5);
+  },
+);
+
+test('a lock that is not given in time may be asked for again', async () => {
+  const { db } = database;
+  const lockTeams = statement<never>('lockTeams', 'lock table clops.teams');
+  const failed = db.tx(async (tx) => {
+    await tx.read(lockTeams);
+    await db.tx(async (other) => {
+      await other.read(statement('impatient', `set local lock_timeout = '10ms'`));
+      await other.read(lockTeams);
+    });
+  });
+  await expect(failed).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE', cause: { code: '55P03' } });
+});
+
+test('a host that has no address now may have one later', async () => {
+  const nowhere = createDb({ url: 'postgres://clops@nowhere.invalid/clops', log: silentLog });
+  await expect(nowhere.read(ownPid)).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE' });
+  await expect(nowhere.connect()).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE' });
+  await nowhere.close();
 });
