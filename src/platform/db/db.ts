@@ -11,7 +11,7 @@ import pg from 'pg';
 import { Fault } from '../../lib/fault.ts';
 import type { Log } from '../../lib/log.ts';
 import { Unavailable } from '../../lib/problem.ts';
-import { isPassing, isRepeatable } from './passing.ts';
+import { isPassing, isReadOnly, isRepeatable } from './passing.ts';
 
 /** A SQL text with a name. The type parameter is the row that comes back; it is taken on trust, so keep it by the SQL. */
 export interface Statement<Row> {
@@ -81,7 +81,8 @@ export function createDb({ url, log, maxConnections = 10, answerWithinMs = 8_000
     keepAlive: true,
     application_name: 'clops',
   };
-  const pool = new pg.Pool({ ...settings, max: maxConnections, idleTimeoutMillis: 60_000 });
+  // A name may lead elsewhere some day: no connection outlives that by more than five minutes.
+  const pool = new pg.Pool({ ...settings, max: maxConnections, idleTimeoutMillis: 60_000, maxLifetimeSeconds: 300 });
   pool.on('error', (error) => log.warn({ err: error }, 'an idle database connection was lost'));
   const listeners = new Set<(name: string) => void>();
 
@@ -115,8 +116,9 @@ export function createDb({ url, log, maxConnections = 10, answerWithinMs = 8_000
       for (const f of committed) f();
       return result;
     } catch (error) {
-      // On a line that does not answer, a rollback would wait as long again: closing it rolls back as well.
-      if (isUnanswered(error)) broken = error;
+      // Closing rolls back as well. On a line that does not answer a rollback would wait as long again; a server that only
+      // reads is not to be met again, as it would be in every transaction until a restart.
+      if (isUseless(error)) broken = error;
       else {
         await client.query('rollback').catch((e: Error) => {
           broken = e;
@@ -181,7 +183,9 @@ const codeOf = (error: unknown): string => {
 const isUnavailable = (error: unknown): boolean =>
   isPassing(codeOf(error)) || UNAVAILABLE_WORDS.test(causeOf(error).message);
 
-const isUnanswered = (error: unknown): error is Error => causeOf(error).message === 'Query read timeout';
+/** Of a connection: it has left a question unanswered, or leads to a server that no longer writes. */
+const isUseless = (error: unknown): error is Error =>
+  causeOf(error).message === 'Query read timeout' || isReadOnly(codeOf(error));
 
 /** True when a unique constraint of this name refused a row: the race behind a NAME_TAKEN answer. */
 export function isUniqueViolation(error: unknown, constraint?: string): boolean {

@@ -156,8 +156,8 @@ export function createEventLog({ db, log, sequencer = true, retentionDays = 90 }
   const pause = (ms: number, signal = closing.signal): Promise<void> =>
     sleep(ms, undefined, { signal }).catch(() => undefined);
 
-  /** One life of the connection: listen, lead if possible, poll until it breaks. */
-  async function live(session: Session): Promise<void> {
+  /** One life of the connection: listen, lead if possible, poll until it breaks. `works` is called while it does. */
+  async function live(session: Session, works: () => void): Promise<void> {
     await session.query('listen clops_events');
     await session.query('listen clops_outbox');
     connection = { session, leads: sequencer && (await tryLead(session)) };
@@ -172,6 +172,7 @@ export function createEventLog({ db, log, sequencer = true, retentionDays = 90 }
       await pause(POLL_MS, over);
       if (closing.signal.aborted) return;
       session.lost.throwIfAborted();
+      works();
       if (sequencer && !connection.leads) connection.leads = await tryLead(session);
       await measure(session);
     }
@@ -194,8 +195,7 @@ export function createEventLog({ db, log, sequencer = true, retentionDays = 90 }
           if (channel === 'clops_outbox') void drain();
           else void tail();
         });
-        backoff.reset();
-        await live(session);
+        await live(session, backoff.reset);
       } catch (error) {
         if (!closing.signal.aborted) log.warn({ err: error }, 'the event connection was lost, will reconnect');
       } finally {

@@ -6,6 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import type { Db } from '../db/db.ts';
+import { isReadOnly } from '../db/passing.ts';
 
 /** More than the connection's lock_timeout: a question that waits for a lock is refused by Postgres first. */
 const ANSWER_MS = 6_000;
@@ -16,7 +17,7 @@ export interface Session {
     question: string | pg.QueryConfig,
     values?: unknown[],
   ): Promise<pg.QueryResult<Row>>;
-  /** Aborts, with the reason, when the connection has broken, or has left a question without an answer. */
+  /** Aborts, with the reason, when the connection has broken, has left a question unanswered, or leads to a server that only reads. */
   readonly lost: AbortSignal;
   end(): Promise<void>;
 }
@@ -42,7 +43,10 @@ export async function openSession(db: Db, heard: (channel: string) => void): Pro
       const timer = setTimeout(lose, ANSWER_MS, new Error('the database does not answer'));
       lost.addEventListener('abort', tell);
       ask()
-        .then(resolve, reject)
+        .then(resolve, (error) => {
+          if (isReadOnly(error?.code)) lose(error);
+          reject(error);
+        })
         .finally(() => {
           clearTimeout(timer);
           lost.removeEventListener('abort', tell);

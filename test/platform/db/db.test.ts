@@ -87,3 +87,21 @@ test('a host that has no address now may have one later', async () => {
   await expect(nowhere.connect()).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE' });
   await nowhere.close();
 });
+
+test('after a failover the connection to the server that only reads now is not used again', async () => {
+  const { db, url } = database;
+  const set = (words: string) =>
+    db.read(statement(words, `alter database "${new URL(url).pathname.slice(1)}" ${words}`));
+  const write = statement<{ n: number }>('write', 'insert into written values (1) returning n');
+  await db.read(statement('written', 'create table written (n int)'));
+  const one = createDb({ url, log: silentLog, maxConnections: 1 });
+  try {
+    // Holds for sessions that begin from now on: the next of this pool, and not those of `db`.
+    await set('set default_transaction_read_only = on');
+    await expect(one.tx((tx) => tx.read(write))).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE' });
+    await set('reset default_transaction_read_only');
+    expect(await one.tx((tx) => tx.read(write))).toEqual([{ n: 1 }]);
+  } finally {
+    await one.close();
+  }
+});

@@ -177,6 +177,26 @@ describe('when the sequencer', () => {
     expect(first.healthy()).toBe(true);
   });
 
+  test('is connected to a server that only reads since a failover, it looks for one that writes', async () => {
+    const readOnly = createDb({ url: `${lab.url}?options=-c%20default_transaction_read_only%3Don`, log: silentLog });
+    let asked = 0;
+    let promoted = false;
+    const connect: Db['connect'] = () => {
+      asked++;
+      return (promoted ? lab.db : readOnly).connect();
+    };
+    try {
+      const log = await lab.aLog({ db: { ...lab.db, connect } });
+      const reading = lab.read(log);
+      await eventually(() => expect(asked).toBeGreaterThan(0));
+      await lab.count(log, 'a');
+      promoted = true;
+      await hasRead(reading, [1]);
+    } finally {
+      await readOnly.close();
+    }
+  });
+
   test('no longer gets an answer, another takes over, and it can still be closed', async () => {
     const line = await aLine(lab.url);
     const far = createDb({ url: line.url, log: silentLog });
