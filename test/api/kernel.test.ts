@@ -1,6 +1,7 @@
 /** The GraphQL kernel over real HTTP and WebSocket: authentication, errors, limits, idempotency, the event stream. */
 import { auditServer } from 'graphql-http';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { encodeCursor } from '../../src/lib/cursor.ts';
 import { anApi, type TestApi, TOKEN } from '../support/api.ts';
 
 let t: TestApi;
@@ -82,6 +83,58 @@ test('events arrive in order, live and after a cursor, nothing twice and nothing
   );
   expect(page.events.edges.map((edge) => edge.cursor)).toEqual(cursors);
   await socket.dispose();
+});
+
+describe('a page of the log', () => {
+  const TYPES = 'types: ["team.created"]';
+  const page = async (args: string) => {
+    const { events } = await t.ask<{
+      events: { edges: { cursor: string }[]; pageInfo: { hasNextPage: boolean; hasPreviousPage: boolean } };
+    }>(`{ events(${args}, where: { ${TYPES} }) { edges { cursor } pageInfo { hasNextPage hasPreviousPage } } }`);
+    return { cursors: events.edges.map(({ cursor }) => cursor), pageInfo: events.pageInfo };
+  };
+
+  test('lies between both cursors, from whichever end it is read', async () => {
+    const { cursors } = await page('last: 10');
+    const [after, before] = [cursors[2], cursors[7]];
+    const between = cursors.slice(3, 7);
+    expect(await page(`first: 5, after: "${after}", before: "${before}"`)).toEqual({
+      cursors: between,
+      pageInfo: { hasNextPage: false, hasPreviousPage: true },
+    });
+    expect((await page(`last: 5, after: "${after}", before: "${before}"`)).cursors).toEqual(between);
+    expect(await page(`first: 2, after: "${after}", before: "${before}"`)).toEqual({
+      cursors: between.slice(0, 2),
+      pageInfo: { hasNextPage: true, hasPreviousPage: true },
+    });
+    expect((await page(`last: 2, after: "${after}", before: "${before}"`)).cursors).toEqual(between.slice(2));
+    expect((await page(`last: 3, after: "${after}"`)).cursors).toEqual(cursors.slice(7));
+    expect((await page(`first: 100, before: "${before}"`)).cursors.at(-1)).toBe(cursors[6]);
+  });
+
+  test.each([['x'], [1.5], [null], [2 ** 60]])(
+    'or a stream from a place that there is not is refused: %s',
+    async (seq) => {
+      const cursor = encodeCursor('log', [seq]);
+      const { operation } = (
+        await t.ask<{ createTeam: { operation: { id: string } } }>(CREATE_TEAM, {
+          input: { name: 'paged', idempotencyKey: 'paged' },
+        })
+      ).createTeam;
+      for (const query of [
+        `{ events(first: 1, after: "${cursor}") { nodes { id } } }`,
+        `{ events(last: 1, before: "${cursor}") { nodes { id } } }`,
+        `{ events(last: 1, after: "${cursor}") { nodes { id } } }`,
+        `{ operation(id: "${operation.id}") { events(after: "${cursor}") { nodes { id } } } }`,
+      ]) {
+        expect((await t.send(query)).errors, query).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);
+      }
+      const socket = t.socket();
+      const stream = socket.iterate({ query: `subscription { events(after: "${cursor}") { kind } }` });
+      expect((await stream.next()).value).toMatchObject({ errors: [{ extensions: { code: 'BAD_USER_INPUT' } }] });
+      await socket.dispose();
+    },
+  );
 });
 
 test('the socket takes subscriptions only, and a syntax error costs one operation, not the socket', async () => {

@@ -23,8 +23,9 @@ import { Operation } from '../../graphql/payload.ts';
 import { Cursor, DateTime, JSONObject } from '../../graphql/scalars.ts';
 import type { EventRow, OperationRow } from '../../platform/events/tables.ts';
 import { Actor, actorsById, ListArgs, Team, teamsById } from '../identity/index.ts';
+import { logCursor } from './cursor.ts';
 import { eventsById, eventsPage, operationsById } from './queries.ts';
-import { filterOf, followEvents, logCursor } from './stream.ts';
+import { filterOf, followEvents } from './stream.ts';
 
 @ObjectType('Event', {
   implements: Node,
@@ -68,7 +69,7 @@ export class EventWhere {
 class EventArgs extends ListArgs {
   @Field(() => Int, { nullable: true, description: 'The last so many instead of the first, 1 to 100.' })
   last?: number | null;
-  @Field(() => Cursor, { nullable: true, description: 'With `last`: end before this cursor.' })
+  @Field(() => Cursor, { nullable: true, description: 'End before this cursor.' })
   before?: string | null;
   @Field(() => EventWhere, { nullable: true, description: 'Only these.' })
   where?: EventWhere | null;

@@ -1,11 +1,9 @@
 import { type BatchReader, inKeyOrder, load } from '../../graphql/batch.ts';
-import { type Connection, connection, type PageArgs, pageOf } from '../../graphql/connection.ts';
+import { type Connection, connection, type Page, type PageArgs, pageOf } from '../../graphql/connection.ts';
 import type { Ctx } from '../../graphql/context.ts';
 import { columns, statement } from '../../platform/db/db.ts';
 import { type EventRow, events, type OperationRow, operations } from '../../platform/events/tables.ts';
-
-/** The ordering that every cursor of the log belongs to; streams and lists share it, so a list's end is a stream's start. */
-export const LOG_ORDER = 'log';
+import { isPlace, LOG_ORDER, seqOf } from './cursor.ts';
 
 const selectOperationsById = statement<OperationRow>(
   'operationsById',
@@ -18,13 +16,14 @@ const selectEventsById = statement<EventRow>(
 
 const WHERE = `($1::text[] is null or e.type like any($1)) and ($2::text is null or e.team_id = $2)
   and ($3::text is null or e.operation_id = $3) and ($4::text is null or e.about @> array[$4::text])`;
+const BETWEEN = 'e.seq > $5 and ($6::bigint is null or e.seq < $6)';
 const selectEvents = statement<EventRow>(
   'eventsPage',
-  `select ${columns(events, 'e')} from clops.events e where ${WHERE} and e.seq > $5 order by e.seq limit $6`,
+  `select ${columns(events, 'e')} from clops.events e where ${WHERE} and ${BETWEEN} order by e.seq limit $7`,
 );
 const selectEventsBackwards = statement<EventRow>(
   'eventsPageBackwards',
-  `select ${columns(events, 'e')} from clops.events e where ${WHERE} and ($5::bigint is null or e.seq < $5) order by e.seq desc limit $6`,
+  `select ${columns(events, 'e')} from clops.events e where ${WHERE} and ${BETWEEN} order by e.seq desc limit $7`,
 );
 const countEvents = statement<{ count: number }>(
   'countEvents',
@@ -48,9 +47,7 @@ export const eventsById: BatchReader<string, EventRow | null> = async (ctx, ids)
 const typePatterns = (types: readonly string[] | null | undefined): string[] | null =>
   types?.map((type) => type.replace(/[\\%_]/g, '\\$&').replace(/\*$/, '%')) ?? null;
 
-const isSeq = ([seq]: unknown[]): boolean => Number.isSafeInteger(seq);
-
-/** A page of the log, oldest first; with `last`, the page's end is the log's (or lies before `before`). */
+/** A page of the log between both cursors, oldest first; with `last`, the last of what lies there. */
 export async function eventsPage(
   ctx: Ctx,
   where: EventsWhere,
@@ -59,18 +56,17 @@ export async function eventsPage(
   const filter = [typePatterns(where.types), where.teamId ?? null, where.operationId ?? null, where.about ?? null];
   const total = async () => (await ctx.db.read(countEvents, filter))[0]?.count ?? 0;
   const key = (row: EventRow) => [row.seq];
-  if (args.last === null || args.last === undefined) {
-    const page = pageOf(LOG_ORDER, args, isSeq);
-    const rows = await ctx.db.read(selectEvents, [...filter, page.after?.[0] ?? 0, page.limit + 1]);
-    return connection(LOG_ORDER, page, rows, key, total);
-  }
-  const page = pageOf(LOG_ORDER, { first: args.last, after: args.before }, isSeq);
-  const rows = await ctx.db.read(selectEventsBackwards, [...filter, page.after?.[0] ?? null, page.limit + 1]);
+  const last = args.last ?? undefined;
+  const page = pageOf(LOG_ORDER, { first: last ?? args.first, after: args.after }, isPlace);
+  const before = seqOf(args.before, 'before');
+  const params = [...filter, page.after?.[0] ?? 0, before ?? null, page.limit + 1];
+  if (last === undefined) return connection(LOG_ORDER, page, await ctx.db.read(selectEvents, params), key, total);
+  const rows = await ctx.db.read(selectEventsBackwards, params);
   const shown = rows.slice(0, page.limit).reverse();
   const result = connection(LOG_ORDER, page, shown, key, total);
   return {
     ...result,
-    pageInfo: { ...result.pageInfo, hasNextPage: page.after !== null, hasPreviousPage: rows.length > page.limit },
+    pageInfo: { ...result.pageInfo, hasNextPage: before !== undefined, hasPreviousPage: rows.length > page.limit },
   };
 }
 
@@ -94,26 +90,25 @@ interface AboutKey {
 }
 
 const aboutPages: BatchReader<AboutKey, Connection<EventRow>> = async (ctx, keys) => {
-  const pages = new Map<string, Map<string, EventRow[]>>();
+  const pages = new Map<string, { page: Page; byParent: Map<string, EventRow[]> }>();
   const groups = Map.groupBy(keys, pageNameOf);
   for (const [group, members] of groups) {
-    const page = pageOf(LOG_ORDER, members[0] as AboutKey);
+    const page = pageOf(LOG_ORDER, members[0] as AboutKey, isPlace);
     const ids = members.map(({ id }) => id);
     const rows = await ctx.db.read(selectEventsAbout, [ids, page.after?.[0] ?? 0, page.limit + 1]);
-    pages.set(
-      group,
-      Map.groupBy(rows, (row) => row.parentId),
-    );
+    pages.set(group, { page, byParent: Map.groupBy(rows, (row) => row.parentId) });
   }
-  return keys.map((key) =>
-    connection(
+  return keys.map((key) => {
+    const { page, byParent } = pages.get(pageNameOf(key)) as { page: Page; byParent: Map<string, EventRow[]> };
+    const rows = byParent.get(key.id) ?? [];
+    return connection(
       LOG_ORDER,
-      pageOf(LOG_ORDER, key),
-      pages.get(pageNameOf(key))?.get(key.id) ?? [],
+      page,
+      rows,
       (row) => [row.seq],
       () => load(ctx, aboutCounts, key.id),
-    ),
-  );
+    );
+  });
 };
 
 const pageNameOf = ({ first, after }: AboutKey): string => JSON.stringify([first, after]);

@@ -1,11 +1,10 @@
 /** The log as a subscription. The loaders of a stream live for one message only: a longer life would show stale rows and stale rights. */
 import type { Ctx } from '../../graphql/context.ts';
 import { abortable } from '../../graphql/source.ts';
-import { decodeCursor, encodeCursor } from '../../lib/cursor.ts';
 import { Fault } from '../../lib/fault.ts';
 import type { EventFilter, LogMessage } from '../../platform/events/log.ts';
 import { teamInWhere } from '../identity/index.ts';
-import { LOG_ORDER } from './queries.ts';
+import { logCursor, seqOf } from './cursor.ts';
 
 /** `where` of lists and streams of the log. */
 export interface LogWhere {
@@ -13,20 +12,6 @@ export interface LogWhere {
   types?: string[] | null;
   subject?: string | null;
   operation?: string | null;
-}
-
-export const logCursor = (seq: number): string => encodeCursor(LOG_ORDER, [seq]);
-
-/** The number behind a cursor of the log. A text that is no cursor of the log is refused as bad input. */
-export function seqOf(cursor: string | null | undefined): number | undefined {
-  if (cursor === null || cursor === undefined) return undefined;
-  const seq = decodeCursor(LOG_ORDER, cursor)?.[0];
-  if (typeof seq !== 'number')
-    throw new Fault(
-      'BAD_USER_INPUT',
-      'after is not a cursor of the event log. Use one that a message or an event gave.',
-    );
-  return seq;
 }
 
 const KIND = { event: 'EVENT', heartbeat: 'HEARTBEAT', resync: 'RESYNC_REQUIRED' } as const;

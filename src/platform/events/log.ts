@@ -74,6 +74,7 @@ const eventHeadExists = statement<never>(
 const RING = 2_000;
 const PAGE = 500;
 const POLL_MS = 1_000;
+const FORGET_EVERY_MS = 3_600_000;
 
 export interface EventLogOptions {
   db: Db;
@@ -91,7 +92,7 @@ export function createEventLog({ db, log, sequencer = true, retentionDays = 90 }
   let before: { waiting: number | null; head: number } = { waiting: null, head: 0 };
   let caughtUpAt = performance.now();
   /** Outlives a connection: a removal that breaks it is not what the next one begins with. */
-  let lastForget = 0;
+  let lastForget = Number.NEGATIVE_INFINITY;
   let connection: { session: Session; leads: boolean } | undefined;
   let running: Promise<void> | undefined;
   let draining = false;
@@ -165,9 +166,9 @@ export function createEventLog({ db, log, sequencer = true, retentionDays = 90 }
     for (;;) {
       await drain();
       await tail();
-      if (connection.leads && Date.now() - lastForget > 3_600_000) {
-        lastForget = Date.now();
-        await forget(session, new Date(lastForget - retentionDays * 86_400_000), log);
+      if (connection.leads && performance.now() - lastForget > FORGET_EVERY_MS) {
+        lastForget = performance.now();
+        await forget(session, retentionDays, log);
       }
       await pause(POLL_MS, over);
       if (closing.signal.aborted) return;

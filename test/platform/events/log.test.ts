@@ -1,6 +1,6 @@
 /** The ordered log under what a database and a network do to it: nothing lost, doubled or reordered, whoever dies. */
 import { PassThrough } from 'node:stream';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createLog, silentLog } from '../../../src/lib/log.ts';
 import { createDb, type Db } from '../../../src/platform/db/db.ts';
 import { appendEvents } from '../../../src/platform/events/append.ts';
@@ -286,6 +286,24 @@ describe('a cursor', () => {
     await eventually(() => expect(standing.messages[1]).toEqual({ kind: 'resync', seq: 2_501 }));
     await lab.count(forgetful, 'a');
     await hasRead(standing, [1, 2_502]);
+  });
+
+  test('what is kept is counted by the clock of the database, whatever that of the process says', async () => {
+    const first = await lab.aLog();
+    for (const subject of ['a', 'a', 'a']) await lab.count(first, subject);
+    await eventually(() => expect(first.head()).toBe(3));
+    await first.close();
+    const age = `update clops.events set recorded_at = now() - interval '1 year' where seq = 1`;
+    await lab.db.read({ name: 'age', text: age });
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 100 * 86_400_000 });
+    try {
+      const log = await lab.aLog({ retentionDays: 90 });
+      await eventually(async () => expect((await eventsKept())[0]).not.toBe(1));
+      await log.close();
+    } finally {
+      vi.useRealTimers();
+    }
+    expect(await eventsKept()).toEqual([2, 3]);
   });
 
   test('operations go when they have ended and no event names them any more, open ones stay', async () => {
