@@ -117,7 +117,7 @@ export function createApiMetrics(
     'How long ago all that was committed had been numbered and seen here.',
     () => events.lagMs() / 1000,
   );
-  gauge('clops_event_log_position', 'The last number of the event log that was seen here.', () => events.head());
+  gauge('clops_event_log_position', 'The last number of the event log that was seen here.', () => events.head().seq);
   gauge(
     'clops_unpublished_seconds',
     'How long the oldest change waits of which the cluster was not told; 0: none.',

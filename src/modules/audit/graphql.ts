@@ -21,6 +21,7 @@ import type { Ctx } from '../../graphql/context.ts';
 import { Node } from '../../graphql/node.ts';
 import { Operation } from '../../graphql/payload.ts';
 import { Cursor, DateTime, JSONObject } from '../../graphql/scalars.ts';
+import { placeOf } from '../../platform/events/place.ts';
 import type { EventRow, OperationRow } from '../../platform/events/tables.ts';
 import { Actor, actorsById, ListArgs, Team, teamsById } from '../identity/index.ts';
 import { logCursor } from './cursor.ts';
@@ -108,7 +109,7 @@ export class EventMessage {
 export class EventResolver {
   @FieldResolver(() => Cursor, { description: 'Its place in the log: give it as `after`. Since: 0.1' })
   cursor(@Root() event: EventRow): string {
-    return logCursor(event.seq);
+    return logCursor(placeOf(event));
   }
 
   @FieldResolver(() => Team, { nullable: true, description: 'The team it concerns. Since: 0.1' })

@@ -2,8 +2,9 @@ import { type BatchReader, inKeyOrder, load } from '../../graphql/batch.ts';
 import { type Connection, connection, type Page, type PageArgs, pageOf } from '../../graphql/connection.ts';
 import type { Ctx } from '../../graphql/context.ts';
 import { columns, statement } from '../../platform/db/db.ts';
+import { placeOf } from '../../platform/events/place.ts';
 import { type EventRow, events, type OperationRow, operations } from '../../platform/events/tables.ts';
-import { isPlace, LOG_ORDER, seqOf } from './cursor.ts';
+import { isPlace, keyOf, LOG_ORDER, placeIn } from './cursor.ts';
 
 const selectOperationsById = statement<OperationRow>(
   'operationsById',
@@ -55,10 +56,10 @@ export async function eventsPage(
 ): Promise<Connection<EventRow>> {
   const filter = [typePatterns(where.types), where.teamId ?? null, where.operationId ?? null, where.about ?? null];
   const total = async () => (await ctx.db.read(countEvents, filter))[0]?.count ?? 0;
-  const key = (row: EventRow) => [row.seq];
+  const key = (row: EventRow) => keyOf(placeOf(row));
   const last = args.last ?? undefined;
   const page = pageOf(LOG_ORDER, { first: last ?? args.first, after: args.after }, isPlace);
-  const before = seqOf(args.before, 'before');
+  const before = placeIn(args.before, 'before')?.seq;
   const params = [...filter, page.after?.[0] ?? 0, before ?? null, page.limit + 1];
   if (last === undefined) return connection(LOG_ORDER, page, await ctx.db.read(selectEvents, params), key, total);
   const rows = await ctx.db.read(selectEventsBackwards, params);
@@ -105,7 +106,7 @@ const aboutPages: BatchReader<AboutKey, Connection<EventRow>> = async (ctx, keys
       LOG_ORDER,
       page,
       rows,
-      (row) => [row.seq],
+      (row) => keyOf(placeOf(row)),
       () => load(ctx, aboutCounts, key.id),
     );
   });

@@ -3,8 +3,9 @@ import type { Ctx } from '../../graphql/context.ts';
 import { abortable } from '../../graphql/source.ts';
 import { Fault } from '../../lib/fault.ts';
 import type { EventFilter, LogMessage } from '../../platform/events/log.ts';
+import type { Place } from '../../platform/events/place.ts';
 import { teamInWhere } from '../identity/index.ts';
-import { logCursor, seqOf } from './cursor.ts';
+import { logCursor, placeIn } from './cursor.ts';
 
 /** `where` of lists and streams of the log. */
 export interface LogWhere {
@@ -18,7 +19,7 @@ const KIND = { event: 'EVENT', heartbeat: 'HEARTBEAT', resync: 'RESYNC_REQUIRED'
 
 export const streamMessage = (message: LogMessage) => ({
   kind: KIND[message.kind],
-  cursor: logCursor(message.seq),
+  cursor: logCursor(message),
   event: message.kind === 'event' ? message.event : null,
 });
 
@@ -38,7 +39,7 @@ export async function followEvents(
   ctx: Ctx,
   args: { after?: string | null; where?: LogWhere | null },
 ): Promise<AsyncIterableIterator<object>> {
-  const after = seqOf(args.after);
+  const after = placeIn(args.after);
   const filter = await filterOf(ctx, args.where);
   return abortable(async function* (signal) {
     const where: EventFilter = {
@@ -49,7 +50,7 @@ export async function followEvents(
     };
     const start = after ?? ctx.events.head();
     // Where it begins, at once: a client that is cut before anything happened must know where to go on.
-    if (after === undefined) yield streamMessage({ kind: 'heartbeat', seq: start });
+    if (after === undefined) yield streamMessage({ kind: 'heartbeat', ...start });
     for await (const message of followLog(ctx, { where, signal, after: start })) yield streamMessage(message);
   });
 }
@@ -57,7 +58,7 @@ export async function followEvents(
 /** The log with fresh loaders for every message. */
 export async function* followLog(
   ctx: Ctx,
-  options: { where: EventFilter; signal: AbortSignal; after?: number; heartbeatMs?: number },
+  options: { where: EventFilter; signal: AbortSignal; after?: Place; heartbeatMs?: number },
 ): AsyncGenerator<LogMessage> {
   for await (const message of ctx.events.follow(options)) {
     ctx.loaders.clear();

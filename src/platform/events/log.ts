@@ -2,8 +2,8 @@
  * The reading side of the ordered log: one tail per process, a ring of the newest events, and streams that pull.
  *
  * A stream holds a position, not a buffer: a slow reader costs no memory, it simply reads older entries from Postgres
- * when it comes back. NOTIFY only wakes; a poll once a second guarantees. A cursor older than what is kept yields
- * `resync`, never a silent gap.
+ * when it comes back. NOTIFY only wakes; a poll once a second guarantees. A cursor older than what is kept, or of a log that
+ * a restore has ended, yields `resync`, never a silent gap.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createBackoff } from '../../lib/backoff.ts';
@@ -11,6 +11,7 @@ import type { Log } from '../../lib/log.ts';
 import { columns, type Db, statement, type Tx } from '../db/db.ts';
 import { appendEvents, type NewEvent } from './append.ts';
 import { forget } from './forget.ts';
+import { differ, eventHeadNow, isElsewhere, type Place, placeOf } from './place.ts';
 import { sequence, tryLead } from './sequencer.ts';
 import { openSession, type Session } from './session.ts';
 import { type EventRow, events } from './tables.ts';
@@ -24,18 +25,16 @@ export interface EventFilter {
   about?: string;
 }
 
-export type LogMessage =
-  | { kind: 'event'; seq: number; event: EventRow }
-  | { kind: 'heartbeat'; seq: number }
-  | { kind: 'resync'; seq: number };
+/** With the place behind it. */
+export type LogMessage = Place & ({ kind: 'event'; event: EventRow } | { kind: 'heartbeat' } | { kind: 'resync' });
 
 export interface EventLog {
   append(tx: Tx, events: readonly NewEvent[]): Promise<void>;
-  /** The last number that this process has seen. */
-  head(): number;
+  /** The last event that this process has seen. */
+  head(): Place;
   /** Everything after `after` (default: from now on), then live. Ends when `signal` does. */
   follow(options: {
-    after?: number;
+    after?: Place;
     where?: EventFilter;
     signal: AbortSignal;
     heartbeatMs?: number;
@@ -55,9 +54,10 @@ const eventsAfter = statement<EventRow>(
      and ($4::text is null or e.operation_id = $4) and ($5::text is null or e.about @> array[$5::text])
    order by e.seq limit $6`,
 );
-const eventHeadNow = statement<{ seq: number; firstSeq: number }>(
-  'eventHeadNow',
-  'select seq, first_seq as "firstSeq" from clops.event_head',
+/** With the one at the place itself, so that one look says whether it is still that one. */
+const eventsFrom = statement<EventRow>(
+  'eventsFrom',
+  `select ${columns(events, 'e')} from clops.events e where e.seq >= $1 order by e.seq limit $2`,
 );
 
 /** What waits longest for its number, and the last number given. */
@@ -88,7 +88,9 @@ export function createEventLog({ db, log, sequencer = true, retentionDays = 90 }
   const ring: EventRow[] = [];
   const sleepers = new Set<() => void>();
   const closing = new AbortController();
-  let seen = 0;
+  let seen: Place = { seq: 0, mark: null };
+  /** Counts the logs that this one turned out to be: streams of an earlier one are told. */
+  let life = 0;
   let before: { waiting: number | null; head: number } = { waiting: null, head: 0 };
   let caughtUpAt = performance.now();
   /** Outlives a connection: a removal that breaks it is not what the next one begins with. */
@@ -110,15 +112,23 @@ export function createEventLog({ db, log, sequencer = true, retentionDays = 90 }
       do {
         tailAgain = false;
         for (;;) {
-          const rows = await db.read(eventsAfter, [seen, null, null, null, null, PAGE]);
-          if (rows.length === 0) break;
+          const found = await db.read(eventsFrom, [seen.seq, PAGE]);
+          const [first] = found;
+          const isThere = first?.seq === seen.seq;
+          const rows = isThere ? found.slice(1) : found;
+          if (isThere ? differ(seen.mark, placeOf(first).mark) : await isCutOff()) {
+            await startOver();
+            break;
+          }
+          const last = rows.at(-1);
+          if (!last) break;
           // Places in the ring are counted, so it holds no gap: forgotten events leave one in a process that lags.
-          if (rows[0]?.seq !== seen + 1) ring.length = 0;
+          if (rows[0]?.seq !== seen.seq + 1) ring.length = 0;
           ring.push(...rows);
           if (ring.length > RING) ring.splice(0, ring.length - RING);
-          seen = rows.at(-1)?.seq ?? seen;
+          seen = placeOf(last);
           for (const wake of sleepers) wake();
-          if (rows.length < PAGE) break;
+          if (found.length < PAGE) break;
         }
       } while (tailAgain);
     })()
@@ -127,6 +137,22 @@ export function createEventLog({ db, log, sequencer = true, retentionDays = 90 }
         tailing = undefined;
       });
     return tailing;
+  }
+
+  /** What was seen last is not there: forgotten, unless the log ends before it. */
+  async function isCutOff(): Promise<boolean> {
+    const [head] = await db.read(eventHeadNow, [seen.seq]);
+    return head !== undefined && isElsewhere(seen, head);
+  }
+
+  /** A restore, or a failover that lost commits: what was seen is no part of the log any more, and numbers begin again before it. */
+  async function startOver(): Promise<void> {
+    const [head] = await db.read(eventHeadNow, [0]);
+    log.warn({ seen, head }, 'the event log is not the one that was read so far: streams are told to read again');
+    ring.length = 0;
+    seen = { seq: head?.seq ?? 0, mark: head?.mark ?? null };
+    life++;
+    for (const wake of sleepers) wake();
   }
 
   async function drain(): Promise<void> {
@@ -183,7 +209,8 @@ export function createEventLog({ db, log, sequencer = true, retentionDays = 90 }
   async function measure(session: Session): Promise<void> {
     const { rows } = await session.query<{ waiting: number | null; head: number }>(LAG);
     const now = rows[0] ?? { waiting: null, head: 0 };
-    if (seen >= before.head && (now.waiting === null || now.waiting !== before.waiting)) caughtUpAt = performance.now();
+    if (seen.seq >= before.head && (now.waiting === null || now.waiting !== before.waiting))
+      caughtUpAt = performance.now();
     before = now;
   }
 
@@ -207,19 +234,21 @@ export function createEventLog({ db, log, sequencer = true, retentionDays = 90 }
     }
   }
 
-  /** Where the log ends, when it does not reach back to what follows `position`, or not so far at all. */
-  async function outOf(position: number): Promise<number | undefined> {
-    const [head] = await db.read(eventHeadNow);
-    return head && (position < head.firstSeq - 1 || position > head.seq) ? head.seq : undefined;
+  /** Where the log ends, when it does not reach back to what follows `position`, or `position` is in another. */
+  async function outOf(position: Place): Promise<Place | undefined> {
+    const [head] = await db.read(eventHeadNow, [position.seq]);
+    if (!head || (position.seq >= head.firstSeq - 1 && !isElsewhere(position, head))) return undefined;
+    return { seq: head.seq, mark: head.mark };
   }
 
   async function* follow(options: Parameters<EventLog['follow']>[0]): AsyncGenerator<LogMessage> {
     const { where = {}, signal, heartbeatMs = 15_000 } = options;
     let position = options.after ?? seen;
+    let mine = life;
     if (options.after !== undefined) {
       const head = await outOf(position);
       if (head !== undefined) {
-        yield { kind: 'resync', seq: head };
+        yield { kind: 'resync', ...head };
         position = head;
       }
     }
@@ -228,51 +257,65 @@ export function createEventLog({ db, log, sequencer = true, retentionDays = 90 }
     let lastSent = performance.now();
     while (!signal.aborted && !closing.signal.aborted) {
       const until = seen;
-      const inRing = (ring[0]?.seq ?? Number.POSITIVE_INFINITY) <= position + 1;
-      if (position < until && inRing) {
-        for (const event of ring.slice(position + 1 - (ring[0] as EventRow).seq)) {
-          position = event.seq;
+      if (mine !== life) {
+        mine = life;
+        position = until;
+        lastSent = performance.now();
+        yield { kind: 'resync', ...position };
+        continue;
+      }
+      const inRing = (ring[0]?.seq ?? Number.POSITIVE_INFINITY) <= position.seq + 1;
+      if (position.seq < until.seq && inRing) {
+        for (const event of ring.slice(position.seq + 1 - (ring[0] as EventRow).seq)) {
+          position = placeOf(event);
           if (!matches(event)) continue;
           lastSent = performance.now();
-          yield { kind: 'event', seq: position, event };
+          yield { kind: 'event', ...position, event };
           if (signal.aborted) return;
         }
         continue;
       }
-      if (position < until) {
-        const params = [position, patterns, where.teamId ?? null, where.operationId ?? null, where.about ?? null, PAGE];
+      if (position.seq < until.seq) {
+        const params = [
+          position.seq,
+          patterns,
+          where.teamId ?? null,
+          where.operationId ?? null,
+          where.about ?? null,
+          PAGE,
+        ];
         const rows = await db.read(eventsAfter, params);
         // Asked afterwards: what was there then was there before.
         const head = await outOf(position);
         if (head !== undefined) {
           position = head;
           lastSent = performance.now();
-          yield { kind: 'resync', seq: position };
+          yield { kind: 'resync', ...position };
           continue;
         }
         for (const event of rows) {
-          position = event.seq;
+          position = placeOf(event);
           lastSent = performance.now();
-          yield { kind: 'event', seq: position, event };
+          yield { kind: 'event', ...position, event };
           if (signal.aborted) return;
         }
-        if (rows.length < PAGE) position = Math.max(position, until);
+        if (rows.length < PAGE && position.seq < until.seq) position = until;
         continue;
       }
       const left = lastSent + heartbeatMs - performance.now();
       if (left <= 0) {
         lastSent = performance.now();
-        yield { kind: 'heartbeat', seq: position };
+        yield { kind: 'heartbeat', ...position };
         continue;
       }
-      await untilNewer(left, signal, position);
+      await untilNewer(left, signal, position.seq);
     }
   }
 
   /** Until something newer than `position` was seen, the signal ends, or the time is over. */
   function untilNewer(ms: number, signal: AbortSignal, position: number): Promise<void> {
     return new Promise((resolve) => {
-      if (seen > position || signal.aborted || closing.signal.aborted) {
+      if (seen.seq > position || signal.aborted || closing.signal.aborted) {
         resolve();
         return;
       }
@@ -296,8 +339,8 @@ export function createEventLog({ db, log, sequencer = true, retentionDays = 90 }
     lagMs: () => performance.now() - caughtUpAt,
     async start() {
       await db.read(eventHeadExists);
-      const [head] = await db.read(eventHeadNow);
-      seen = head?.seq ?? 0;
+      const [head] = await db.read(eventHeadNow, [0]);
+      if (head) seen = { seq: head.seq, mark: head.mark };
       running = run();
     },
     async close() {

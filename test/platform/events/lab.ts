@@ -4,6 +4,7 @@ import { newId } from '../../../src/lib/id.ts';
 import { type Log, silentLog } from '../../../src/lib/log.ts';
 import type { Db, Tx } from '../../../src/platform/db/db.ts';
 import { createEventLog, type EventFilter, type EventLog, type LogMessage } from '../../../src/platform/events/log.ts';
+import type { Place } from '../../../src/platform/events/place.ts';
 import { aDatabase, type TestDatabase } from '../../support/database.ts';
 
 export interface Lab {
@@ -16,7 +17,7 @@ export interface Lab {
   /** Reads until the lab is closed. */
   read(
     log: EventLog,
-    options?: { after?: number; where?: EventFilter; heartbeatMs?: number; each?: () => Promise<void> },
+    options?: { after?: number | Place; where?: EventFilter; heartbeatMs?: number; each?: () => Promise<void> },
   ): Reading;
   /** Ends the backends of the connections that number and listen. Returns how many. */
   killEventConnections(): Promise<number>;
@@ -61,11 +62,12 @@ export async function openLab(): Promise<Lab> {
         ]);
         await then?.(tx);
       }),
-    read(log, { each, ...options } = {}) {
+    read(log, { each, after, ...options } = {}) {
       const abort = new AbortController();
+      const from = after !== undefined && { after: typeof after === 'number' ? { seq: after, mark: null } : after };
       const messages: LogMessage[] = [];
       const done = (async () => {
-        for await (const message of log.follow({ ...options, signal: abort.signal })) {
+        for await (const message of log.follow({ ...options, ...from, signal: abort.signal })) {
           messages.push(message);
           await each?.();
         }

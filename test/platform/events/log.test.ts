@@ -62,7 +62,7 @@ describe('many writers', () => {
     expect(some.counted()).toEqual(COUNTED);
     const middle = lab.read(first, { after: COMMITTED / 2 });
     await hasRead(middle, upTo(COMMITTED, COMMITTED / 2 + 1));
-    expect([first.head(), second.head()]).toEqual([COMMITTED, COMMITTED]);
+    expect([first.head().seq, second.head().seq]).toEqual([COMMITTED, COMMITTED]);
   });
 
   test('the same while the connections that number and listen are killed', async () => {
@@ -236,17 +236,17 @@ describe('a cursor', () => {
   test('that is from the future, or older than what is kept, is told to read again and goes on', async () => {
     const log = await lab.aLog();
     for (const subject of ['a', 'a', 'a']) await lab.count(log, subject);
-    await eventually(() => expect(log.head()).toBe(3));
+    await eventually(() => expect(log.head().seq).toBe(3));
     const future = lab.read(log, { after: 4 });
     const present = lab.read(log, { after: 3 });
-    await eventually(() => expect(future.messages).toEqual([{ kind: 'resync', seq: 3 }]));
+    await eventually(() => expect(future.messages).toMatchObject([{ kind: 'resync', seq: 3 }]));
     await log.close();
 
     // Keeps nothing: what was there before it began is forgotten.
     const forgetful = await lab.aLog({ retentionDays: 0 });
     await eventually(async () => expect(await eventsKept()).toEqual([]));
     await lab.count(forgetful, 'a');
-    await eventually(() => expect(forgetful.head()).toBe(4));
+    await eventually(() => expect(forgetful.head().seq).toBe(4));
     const [old, last, none] = [2, 3, 4].map((after) => lab.read(forgetful, { after })) as [Reading, Reading, Reading];
     await lab.count(forgetful, 'a');
     await hasRead(none, [5]);
@@ -273,7 +273,7 @@ describe('a cursor', () => {
         upTo(2_500).map(() => anEvent('test.many')),
       ),
     );
-    await eventually(() => expect(reader.head()).toBe(2_501));
+    await eventually(() => expect(reader.head().seq).toBe(2_501));
     const age = `update clops.events set recorded_at = now() - interval '1 year' where seq <= 700 and seq <> 690`;
     await lab.db.read({ name: 'age', text: age });
     await first.close();
@@ -283,7 +283,7 @@ describe('a cursor', () => {
     const other = lab.read(forgetful, { after: 689 });
     await hasRead(other, upTo(2_501, 690));
     gate.resolve();
-    await eventually(() => expect(standing.messages[1]).toEqual({ kind: 'resync', seq: 2_501 }));
+    await eventually(() => expect(standing.messages[1]).toMatchObject({ kind: 'resync', seq: 2_501 }));
     await lab.count(forgetful, 'a');
     await hasRead(standing, [1, 2_502]);
   });
@@ -291,7 +291,7 @@ describe('a cursor', () => {
   test('what is kept is counted by the clock of the database, whatever that of the process says', async () => {
     const first = await lab.aLog();
     for (const subject of ['a', 'a', 'a']) await lab.count(first, subject);
-    await eventually(() => expect(first.head()).toBe(3));
+    await eventually(() => expect(first.head().seq).toBe(3));
     await first.close();
     const age = `update clops.events set recorded_at = now() - interval '1 year' where seq = 1`;
     await lab.db.read({ name: 'age', text: age });
@@ -326,7 +326,7 @@ describe('a cursor', () => {
         ]);
       await log.append(tx, [told('op_done'), told('op_told')]);
     });
-    await eventually(() => expect(log.head()).toBe(2));
+    await eventually(() => expect(log.head().seq).toBe(2));
     await lab.db.read({
       name: 'age',
       text: `update clops.events set recorded_at = now() - interval '1 year' where seq = 1`,
@@ -342,7 +342,7 @@ describe('a cursor', () => {
   test('events that cannot be forgotten keep nothing else from it, and are numbered all the same', async () => {
     const first = await lab.aLog();
     await lab.count(first, 'a');
-    await eventually(() => expect(first.head()).toBe(1));
+    await eventually(() => expect(first.head().seq).toBe(1));
     await first.close();
     const held = 'create table held (seq bigint references clops.events); insert into held values (1)';
     for (const text of held.split('; ')) await lab.db.read({ name: text.slice(0, 6), text });
@@ -357,7 +357,7 @@ describe('a cursor', () => {
     const left = { name: 'operationsLeft', text: 'select id from clops.operations' };
     await eventually(async () => expect(await lab.db.read(left)).toEqual([]));
     await lab.count(forgetful, 'a');
-    await eventually(() => expect(forgetful.head()).toBe(2));
+    await eventually(() => expect(forgetful.head().seq).toBe(2));
     expect(await eventsKept()).toEqual([1, 2]);
     const said = String(lines.read()).trim().split('\n');
     expect(said).toEqual([expect.stringContaining('old events could not be forgotten')]);
@@ -412,7 +412,9 @@ describe('a narrowed stream', () => {
     const log = await lab.aLog();
     const reading = lab.read(log, { where: { types: ['other'] }, heartbeatMs: 50 });
     await lab.count(log, 'a');
-    await eventually(() => expect(reading.messages).toContainEqual({ kind: 'heartbeat', seq: 1 }));
+    await eventually(() =>
+      expect(reading.messages).toContainEqual(expect.objectContaining({ kind: 'heartbeat', seq: 1 })),
+    );
     expect(reading.seqs()).toEqual([]);
   });
 });

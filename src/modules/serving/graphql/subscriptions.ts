@@ -4,7 +4,15 @@ import type { Ctx } from '../../../graphql/context.ts';
 import { Cursor } from '../../../graphql/scalars.ts';
 import { abortable } from '../../../graphql/source.ts';
 import { Fault } from '../../../lib/fault.ts';
-import { Event, followLog, isToldUpTo, logCursor, StreamMessageKind, seqOf, streamMessage } from '../../audit/index.ts';
+import {
+  Event,
+  followLog,
+  isToldUpTo,
+  logCursor,
+  placeIn,
+  StreamMessageKind,
+  streamMessage,
+} from '../../audit/index.ts';
 import { metricsIn } from '../metrics.ts';
 import { deploymentsById, rolloutsById } from '../queries.ts';
 import type { DeploymentRow, RolloutRow } from '../tables.ts';
@@ -48,7 +56,7 @@ function followOne<Row extends object>(
   isOver: (row: Row) => boolean,
   message: (row: Row) => object,
 ): AsyncIterableIterator<object> {
-  const from = seqOf(after);
+  const from = placeIn(after);
   return abortable(async function* (signal) {
     // The cursor first, then the state: what happens between the two is delivered, not lost.
     const start = from ?? ctx.events.head();
