@@ -10,7 +10,8 @@ const common = {
   hookTimeout: 60_000,
   setupFiles: ['test/support/patterns.ts'],
   // What tests start says the same everywhere: CI and FORCE_COLOR colour it otherwise, and a pattern no longer meets it.
-  env: { NO_COLOR: '1' },
+  // Tests that ask onnxruntime themselves are as silent towards its makers as the product (modelserver/noTelemetry.ts).
+  env: { NO_COLOR: '1', ORT_DISABLE_TELEMETRY: '1' },
 };
 const withDatabase = [
   'test/api/**/*.test.ts',

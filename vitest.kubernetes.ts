@@ -7,7 +7,7 @@ export default defineConfig({
     // The object store is built with the rest, and has nothing else to be run by in CI.
     include: ['test/kubernetes/**/*.test.ts', 'test/contract/artifacts/s3.test.ts'],
     setupFiles: ['test/support/patterns.ts'],
-    env: { NO_COLOR: '1' }, // as in vitest.config.ts
+    env: { NO_COLOR: '1', ORT_DISABLE_TELEMETRY: '1' }, // as in vitest.config.ts
     pool: 'forks',
     maxWorkers: 1,
     testTimeout: 180_000,

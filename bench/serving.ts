@@ -7,6 +7,8 @@
  * Measures dist/ (npm run build). Needs Linux, taskset, python3 and, the first time, PyPI (about 500 MB in the cache folder). Read the ratios: absolute
  * figures belong to the machine and to what else it was doing.
  */
+import '../src/modelserver/noTelemetry.ts'; // before onnxruntime-node
+
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { homedir } from 'node:os';

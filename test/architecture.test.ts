@@ -58,7 +58,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 
 /** What one place does, so that it can be found, tested and ended in order. */
 const ONLY: readonly [what: RegExp, where: string][] = [
-  [/\bprocess\.env\b/, 'config.ts'],
+  [/\bprocess\.env\b(?!\.ORT_DISABLE_TELEMETRY = )/, 'config.ts'],
   [/\bprocess\.(exit|abort|reallyExit)\b/, 'main.ts'],
   [
     /(?<!function )\bcreate(Db|EventLog|ClusterView|ClientNodeCluster|FileArtifacts|S3Artifacts|UrlSigner|TrafficCounts|LiveTraffic)\(/,

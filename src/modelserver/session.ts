@@ -3,6 +3,8 @@
  * One ONNX file as a function from request to answer. Used alike on the main thread and in the worker thread, so that
  * where a model runs changes nothing about what it answers. Knows no HTTP, no queue and no metrics.
  */
+import './noTelemetry.ts'; // before onnxruntime-node
+
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { datatypeOfOrt, type Values } from './datatypes.ts';
 import { decodeRequest } from './decode/index.ts';

@@ -1,6 +1,6 @@
 /** The role as a process: what a rollout's people see when it does not start, and how it ends when asked to. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,8 +21,8 @@ interface Started {
   url(): Promise<string>;
 }
 
-function start(flags: string[]): Started {
-  const child = spawn(process.execPath, [SERVE, ...flags], { stdio: ['ignore', 'pipe', 'pipe'] });
+function start(flags: string[], env: NodeJS.ProcessEnv = process.env): Started {
+  const child = spawn(process.execPath, [SERVE, ...flags], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   const text = { out: '', err: '' };
   child.stdout.on('data', (chunk: Buffer) => (text.out += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (text.err += chunk.toString()));
@@ -84,4 +84,18 @@ it('answers liveness before the model is loaded, and ends well on SIGTERM with a
   server.child.kill('SIGTERM');
   expect((await answer).status).toBe(200);
   expect(await server.ended).toEqual({ code: 0, lastLine: '' });
+});
+
+it('keeps nothing at home and sends nothing: no identifier, no reports of onnxruntime', async () => {
+  const home = join(folder, 'home');
+  await mkdir(home);
+  // Nothing else in the environment: with CI set, onnxruntime reports nothing by itself.
+  const server = start(flagsFor(modelFile('slow')), { HOME: home, TMPDIR: home });
+  const url = await server.url();
+  const inputs = [{ name: 'x', shape: [1, 256], datatype: 'FP32', data: new Array(256).fill(0.1) }];
+  const answer = await fetch(`${url}/v2/models/m/infer`, { method: 'POST', body: JSON.stringify({ inputs }) });
+  expect(answer.status).toBe(200);
+  server.child.kill('SIGTERM');
+  expect(await server.ended).toEqual({ code: 0, lastLine: '' });
+  expect(await readdir(home, { recursive: true })).toEqual([]);
 });
