@@ -5,8 +5,8 @@ import { z } from 'zod';
 import { GATEWAY_NAME, SYSTEM_NAMESPACE } from './contract/names.ts';
 
 const isPort = 'must be a port, 0 to 65535';
-const port = (fallback: number) =>
-  z.coerce.number({ error: isPort }).int(isPort).min(0, isPort).max(65_535, isPort).default(fallback);
+const anyPort = z.coerce.number({ error: isPort }).int(isPort).min(0, isPort).max(65_535, isPort);
+const port = (fallback: number) => anyPort.default(fallback);
 const list = z
   .string()
   .default('')
@@ -43,7 +43,8 @@ const schema = z.object({
   CLOPS_HTTP_PORT: port(4000).meta(described('Port of the GraphQL API and of artifacts.')),
   CLOPS_GATEWAY_PORT: port(8080).meta(described('Port of the local gateway, where models are asked.')),
   CLOPS_CLUSTER_PORT: port(6443).meta(described('Port of the local Kubernetes API.')),
-  CLOPS_METRICS_PORT: port(0)
+  // Without a default of its own: behind `.optional()` it would win, and an open port be found by nobody but scanners.
+  CLOPS_METRICS_PORT: anyPort
     .optional()
     .meta(
       described('Port of `GET /metrics` of API and relay, as Prometheus text; it wants no token.', 'none: not served'),

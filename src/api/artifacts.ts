@@ -7,6 +7,8 @@ import type { UrlSigner } from '../platform/artifacts/sign.ts';
 import type { Authenticate } from './authenticate.ts';
 import type { ApiMetrics } from './metrics.ts';
 
+export const ARTIFACT_ROUTE = '/artifacts/:digest';
+
 export interface ArtifactRoutes {
   artifacts: ArtifactStore;
   signer: UrlSigner;
@@ -43,10 +45,10 @@ export function registerArtifacts(app: FastifyInstance, options: ArtifactRoutes)
         .send({ error: 'Send a valid token, or a signed URL that has not expired.' });
     });
 
-    scope.put('/artifacts/:digest', async (request: Request, reply) => put(request, reply));
+    scope.put(ARTIFACT_ROUTE, async (request: Request, reply) => put(request, reply));
     scope.route({
       method: ['GET', 'HEAD'],
-      url: '/artifacts/:digest',
+      url: ARTIFACT_ROUTE,
       exposeHeadRoute: false,
       handler: async (request, reply) => get(request as Request, reply),
     });

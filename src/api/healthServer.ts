@@ -3,7 +3,7 @@ import { type FastifyInstance, fastify } from 'fastify';
 import { type HealthCheck, registerHealth } from './health.ts';
 
 export function createHealthServer(checks: readonly HealthCheck[], draining: () => boolean): FastifyInstance {
-  const app = fastify({ logger: false });
+  const app = fastify({ logger: false, connectionTimeout: 60_000, requestTimeout: 30_000 });
   registerHealth(app, checks, draining);
   return app;
 }

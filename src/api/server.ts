@@ -2,7 +2,10 @@
 import { ApolloServer, type ApolloServerPlugin, HeaderMap } from '@apollo/server';
 import {
   ApolloServerPluginCacheControlDisabled,
+  ApolloServerPluginInlineTraceDisabled,
   ApolloServerPluginLandingPageDisabled,
+  ApolloServerPluginSchemaReportingDisabled,
+  ApolloServerPluginUsageReportingDisabled,
 } from '@apollo/server/plugin/disabled';
 import { type FastifyInstance, fastify } from 'fastify';
 import { GraphQLError, type GraphQLSchema } from 'graphql';
@@ -12,16 +15,24 @@ import { checkLimits, LIMITS } from '../graphql/gate.ts';
 import { newId } from '../lib/id.ts';
 import type { Log } from '../lib/log.ts';
 import { Unavailable } from '../lib/problem.ts';
+import { ARTIFACT_ROUTE } from './artifacts.ts';
 import type { Authenticate } from './authenticate.ts';
 import { type ApiMetrics, askedFor, NOT_UNDERSTOOD } from './metrics.ts';
 
 const MAX_BODY_BYTES = 1024 * 1024;
-/** A megabyte takes no longer, and half a request may not hold a connection for ever. */
+/** A megabyte takes no longer, and half a request may not hold a connection for ever, served or not. */
 const BODY_WITHIN_MS = 30_000;
 /** Streams over WebSocket have pings of their own, and artifacts may take hours: but not a minute of silence. */
 const SILENCE_MS = 60_000;
 /** What is away is mostly back by then: said to clients that are not ours. */
 const RETRY_AFTER_S = 5;
+
+/** Apollo's server would report operations to a GraphOS whose APOLLO_KEY happens to be in the environment. */
+const REPORTS_OFF = [
+  ApolloServerPluginUsageReportingDisabled(),
+  ApolloServerPluginSchemaReportingDisabled(),
+  ApolloServerPluginInlineTraceDisabled(),
+];
 
 export interface HttpOptions {
   schema: GraphQLSchema;
@@ -140,6 +151,17 @@ export async function createHttp(options: HttpOptions): Promise<{ app: FastifyIn
     }
   });
 
+  app.addHook('onRequest', (request, reply, done) => {
+    const hasBody = request.method !== 'GET' && request.method !== 'HEAD';
+    if (!hasBody || request.routeOptions.url === ARTIFACT_ROUTE) return done();
+    const late = setTimeout(() => {
+      const error = `The body of the request has not arrived within ${bodyWithinMs / 1000} s.`;
+      void reply.code(408).header('connection', 'close').send({ error, requestId: request.id });
+    }, bodyWithinMs);
+    for (const end of ['end', 'close'] as const) request.raw.once(end, () => clearTimeout(late));
+    done();
+  });
+
   const apollo = new ApolloServer<Ctx>({
     schema,
     introspection: true,
@@ -150,6 +172,7 @@ export async function createHttp(options: HttpOptions): Promise<{ app: FastifyIn
     plugins: [
       ApolloServerPluginCacheControlDisabled(),
       ApolloServerPluginLandingPageDisabled(),
+      ...REPORTS_OFF,
       ...(metrics ? [measured(metrics)] : []),
       gate(schema),
       legacyStatus,
@@ -165,14 +188,6 @@ export async function createHttp(options: HttpOptions): Promise<{ app: FastifyIn
   app.route({
     method: ['GET', 'POST'],
     url: '/graphql',
-    onRequest: (request, reply, done) => {
-      const late = setTimeout(() => {
-        const error = `The body of the request has not arrived within ${bodyWithinMs / 1000} s.`;
-        void reply.code(408).header('connection', 'close').send({ error, requestId: request.id });
-      }, bodyWithinMs);
-      for (const end of ['end', 'close'] as const) request.raw.once(end, () => clearTimeout(late));
-      done();
-    },
     handler: async (request, reply) => {
       const principal = await authenticate(request.headers.authorization);
       const headers = new HeaderMap();

@@ -3,8 +3,9 @@ import 'reflect-metadata';
 import { connect } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { buildSchema } from 'graphql';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { createHttp } from '../../src/api/server.ts';
+import type { Ctx } from '../../src/graphql/context.ts';
 import { silentLog } from '../../src/lib/log.ts';
 
 let app: FastifyInstance;
@@ -26,11 +27,15 @@ beforeAll(async () => {
   port = (app.server.address() as { port: number }).port;
 });
 afterAll(() => app.close());
+afterEach(() => {
+  vi.unstubAllGlobals();
+  vi.unstubAllEnvs();
+});
 
-test('half a body does not hold a connection', async () => {
+test.each(['/graphql', '/nothing'])('half a body does not hold a connection: %s', async (path) => {
   const began = performance.now();
   const socket = connect(port, '127.0.0.1');
-  const head = 'POST /graphql HTTP/1.1\r\nHost: x\r\ncontent-type: application/json\r\nContent-Length: 100\r\n\r\n{"q';
+  const head = `POST ${path} HTTP/1.1\r\nHost: x\r\ncontent-type: application/json\r\nContent-Length: 100\r\n\r\n{"q`;
   socket.write(head);
   let answer = '';
   for await (const chunk of socket) answer += chunk;
@@ -63,4 +68,26 @@ test('who asks at another place is told where GraphQL is', async () => {
   const answer = await fetch(`http://127.0.0.1:${port}/`);
   expect(answer.status).toBe(404);
   expect(await answer.json()).toEqual({ error: 'Nothing is served at GET /. GraphQL is at /graphql.' });
+});
+
+test('nothing is reported to Apollo, whatever of theirs is in the environment', async () => {
+  const asked: string[] = [];
+  vi.stubGlobal('fetch', async (url: string) => {
+    asked.push(url);
+    return new Response();
+  });
+  vi.stubEnv('APOLLO_KEY', 'service:somebody:secret').stubEnv('APOLLO_GRAPH_REF', 'somebody@current');
+  vi.stubEnv('APOLLO_SCHEMA_REPORTING', 'true');
+  const reporting = await createHttp({
+    schema: buildSchema('type Query { one: Int }'),
+    authenticate: async () => null,
+    context: () => ({ principal: { actorId: 'somebody' } }) as Ctx,
+    corsAllowed: () => false,
+    log: silentLog,
+  });
+  const answer = await reporting.app.inject({ method: 'POST', url: '/graphql', payload: { query: '{ one }' } });
+  expect(answer.json()).toEqual({ data: { one: null } });
+  for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate); // They count a request after its answer,
+  await reporting.apollo.stop(); // and send what they have counted at the end, at the latest.
+  expect(asked).toEqual([]);
 });
