@@ -54,7 +54,7 @@ export async function all(parts: Parts): Promise<unknown> {
   const kubeconfig = local || (joining && config.kubeconfig) ? join(dataDir, 'kubeconfig') : undefined;
   report.table({
     graphql: `${url}/graphql`,
-    token,
+    token: config.production ? undefined : token,
     gateway,
     kubeconfig: kubeconfig ?? config.kubeconfig,
     tokenFile,

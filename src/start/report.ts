@@ -18,7 +18,8 @@ export interface Report {
 
 export interface StartFacts {
   graphql: string;
-  token: string;
+  /** Absent in production: what is printed there ends in logs that others read. */
+  token: string | undefined;
   /** Absent where the cluster is not ours. */
   gateway: string | undefined;
   kubeconfig: string | undefined;
@@ -68,8 +69,8 @@ export function startTable(facts: StartFacts): string {
     '',
     `${pc.bold('CLOps is ready')} ${pc.dim(`(${seconds(tookMs)}). Ctrl-C stops it.`)}`,
     '',
-    ' GraphQL, signed in:',
-    ` ${pc.cyan(`${graphql}#token=${token}`)}`,
+    token === undefined ? ' GraphQL:' : ' GraphQL, signed in:',
+    ` ${pc.cyan(token === undefined ? graphql : `${graphql}#token=${token}`)}`,
     '',
     ...places.map(([label, value]) => ` ${label.padEnd(width)}  ${pc.cyan(value)}`),
     '',

@@ -210,7 +210,7 @@ test('a second start on the database of one that is at work is refused, and begi
   const own = async (name: string) => {
     const ports = await Promise.all([freePort(), freePort(), freePort()]);
     const [http, gateway, cluster] = ports.map(String);
-    const database = postgres.url.replace(/\/\w+$/, '/postgres');
+    const database = Object.assign(new URL(postgres.url), { pathname: '/postgres' }).href;
     return start(
       'all',
       {

@@ -14,7 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { silentLog } from '../../src/lib/log.ts';
 import { findPostmaster } from '../../src/platform/db/embedded/postmaster.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/platform/db/embedded.ts';
@@ -52,6 +52,7 @@ async function query(url: string, text: string): Promise<unknown[]> {
 const dataOf = (dataDir: string): string => join(dataDir, 'postgres', 'data');
 
 afterEach(async () => {
+  vi.unstubAllEnvs();
   for (const postgres of running.splice(0)) await postgres.stop();
   for (const folder of folders.splice(0)) {
     // What the test put outside belongs to it as well.
@@ -71,6 +72,7 @@ test('makes a database in a folder with spaces, behind a password, and keeps it 
   await expect(query(first.url.replace(/:[^:@]+@/, ':wrong@'), 'select 1')).rejects.toThrow(/password/);
   await first.stop();
   expect(findPostmaster(dataOf(folder))).toBeNull();
+  vi.stubEnv('PGSSLMODE', 'require'); // meant for a server of somebody's own
   const second = await start(folder);
   expect(await query(second.url, 'select word from kept')).toEqual(['ÉTÉ']);
 });

@@ -38,4 +38,5 @@ test('the table fits 80 columns, and every address and command stands whole on a
   expect(lines).toContain(' npx clops rollouts watch vad');
   expect(lines).toContain(' Kubeconfig  /home/ada/clops/.clops/kubeconfig');
   expect(startTable({ ...facts, gateway: undefined })).not.toContain('Gateway');
+  expect(startTable({ ...facts, token: undefined })).not.toContain('clops_');
 });

@@ -79,7 +79,8 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
   if (left) log.info({ pid: left.pid, port: left.port }, 'found Postgres running, left by an earlier start');
   const settings = { ...SETTINGS, ...options.settings };
   let running = left ?? (await startOn(place, settings, logFile));
-  const url = `postgres://clops:${password}@127.0.0.1:${running.port}/${DATABASE}`;
+  // It speaks no TLS, whatever PGSSLMODE asks of somebody else's server.
+  const url = `postgres://clops:${password}@127.0.0.1:${running.port}/${DATABASE}?sslmode=disable`;
   const version = await prepareDatabase(url);
   let stopping = false;
   const watch = watchOver(place.data, () => running, revive);
@@ -189,10 +190,8 @@ function lastWords(logFile: string): string | undefined {
 
 /** Creates our database at the first start; answers the server's version. */
 async function prepareDatabase(url: string): Promise<string> {
-  const client = new pg.Client({
-    connectionString: url.replace(/\/\w+$/, '/postgres'),
-    connectionTimeoutMillis: 10_000,
-  });
+  const connectionString = Object.assign(new URL(url), { pathname: '/postgres' }).href;
+  const client = new pg.Client({ connectionString, connectionTimeoutMillis: 10_000 });
   await client.connect();
   try {
     const { rows } = await client.query<{ version: string; present: boolean }>(
