@@ -29,6 +29,7 @@ const EVERYTHING = {
   gateway: { create: true, className: 'any', metricsUrl: 'http://gateway.example:9100/metrics' },
   api: { corsOrigins: ['https://a.example'], podAnnotations: { a: 'b' }, nodeSelector: { a: 'b' } },
   artifacts: { storageClass: 'fast' },
+  extraCA: { configMap: 'ca' },
   relay: { tolerations: [{ key: 'a', operator: 'Exists' }] },
   newCluster: '11111111-2222-3333-4444-555555555555',
   uninstall: { models: 'delete' },

@@ -16,6 +16,7 @@ import { freePort } from '../../src/platform/process/ports.ts';
 import { anObjectStore, KEYS, REGION } from '../contract/artifacts/objectStore.ts';
 import { missingPrograms } from '../kubernetes/build/build.ts';
 import { eventually } from '../support/eventually.ts';
+import { inDatabase } from '../support/postgres.ts';
 import { MAIN } from '../support/program.ts';
 
 const MODEL = join(import.meta.dirname, '..', 'modelserver', 'models', 'add_int64.onnx');
@@ -180,7 +181,7 @@ test('two processes of the API take one upload after the other into a bucket, an
     await client.query('create database bucket');
     await client.end();
     const { urls, deploy, address } = await install('bucket', 2, {
-      DATABASE_URL: postgres.url.replace(/\/\w+$/, '/bucket'),
+      DATABASE_URL: inDatabase(postgres.url, 'bucket'),
       CLOPS_ARTIFACTS: 's3://models/clops',
       AWS_ENDPOINT_URL_S3: store.url,
       AWS_REGION: REGION,
@@ -210,7 +211,7 @@ test('a second start on the database of one that is at work is refused, and begi
   const own = async (name: string) => {
     const ports = await Promise.all([freePort(), freePort(), freePort()]);
     const [http, gateway, cluster] = ports.map(String);
-    const database = Object.assign(new URL(postgres.url), { pathname: '/postgres' }).href;
+    const database = inDatabase(postgres.url, 'postgres');
     return start(
       'all',
       {

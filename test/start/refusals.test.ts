@@ -2,11 +2,13 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as listen, type Server as NetServer } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { silentLog } from '../../src/lib/log.ts';
+import { openPki } from '../../src/local/apiserver/pki.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/platform/db/embedded.ts';
 import { freePort } from '../../src/platform/process/ports.ts';
 import { anObjectStore, KEYS, REGION } from '../contract/artifacts/objectStore.ts';
@@ -19,6 +21,7 @@ let folder: string;
 let postgres: EmbeddedPostgres;
 let notOurs: Server;
 let nobody: number;
+const tlsPostgres: NetServer[] = [];
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'clops refusals '));
@@ -31,6 +34,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await postgres.stop();
   notOurs.close();
+  for (const server of tlsPostgres) server.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -160,6 +164,20 @@ test('addresses with which this machine cannot be nodes of a cluster', async () 
   }
 }, 90_000);
 
+/** As far as a Postgres says yes to TLS, with a certificate of an authority that nobody knows. */
+async function aTlsPostgres(): Promise<AddressInfo> {
+  const { server: pair } = await openPki({ dir: join(folder, 'authority'), bind: '127.0.0.1' });
+  const server = listen((socket) => {
+    socket.on('error', () => {});
+    socket.once('data', () => {
+      socket.write('S', () => new TLSSocket(socket, { isServer: true, ...pair }).on('error', () => {}));
+    });
+  });
+  tlsPostgres.push(server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return server.address() as AddressInfo;
+}
+
 test('a DATABASE_URL with which nothing can be done, without its password', async () => {
   const { port } = notOurs.address() as AddressInfo;
   const at = (where: number) => `postgres://ada:s3cret@127.0.0.1:${where}/x`;
@@ -167,15 +185,16 @@ test('a DATABASE_URL with which nothing can be done, without its password', asyn
     [at(nobody), 'does not answer (ECONNREFUSED)', 1],
     [at(port), 'does not speak as Postgres does', 1],
     [postgres.url.replace(/:[^:@]+@/, ':s3cret@'), 'put right the user and the password', 2],
+    [`${at((await aTlsPostgres()).port)}?sslmode=verify-full`, 'has a certificate that does not prove who it is (', 2],
     [
-      postgres.url.replace(/\/clops$/, '/nope'),
+      postgres.url.replace('/clops?', '/nope?'),
       'names a database that is not there (database "nope" does not exist)',
       2,
     ],
   ] as const) {
     const { code, said } = await refusal({ DATABASE_URL: url });
     expect([said, code]).toEqual([expect.stringContaining(words), expected]);
-    expect(said).toMatch(/^✗ DATABASE_URL=postgres:\/\/\w+:\*\*\*@127\.0\.0\.1:\d+\/\w+ /);
+    expect(said).toMatch(/^✗ DATABASE_URL=postgres:\/\/\w+:\*\*\*@127\.0\.0\.1:\d+\/\w+(\?\S+)? /);
     expect(said).not.toContain('s3cret');
   }
 }, 60_000);

@@ -21,6 +21,10 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{ .Values.secret.existing | default (include "clops.name" .) }}
 {{- end }}
 
+{{- define "clops.extraCA" -}}
+{{ (.Values.extraCA | default dict).configMap }}
+{{- end }}
+
 {{- define "clops.gateway" -}}
 {{ .Values.gateway.namespace | default .Release.Namespace }}/{{ .Values.gateway.name }}
 {{- end }}
@@ -79,6 +83,9 @@ capabilities: {drop: [ALL]}
 {{- end }}
 {{- with .Values.newCluster }}
 - {name: CLOPS_NEW_CLUSTER, value: {{ . | quote }}}
+{{- end }}
+{{- with include "clops.extraCA" . }}
+- {name: NODE_EXTRA_CA_CERTS, value: {{ printf "/etc/clops/ca/%s" ($.Values.extraCA.key | default "ca.crt") | quote }}}
 {{- end }}
 - name: DATABASE_URL
   valueFrom: {secretKeyRef: {name: {{ required "database.existingSecret is required: the name of a Secret with the URL of a Postgres 15 or newer, e.g. kubectl create secret generic clops-database --from-literal=DATABASE_URL=postgres://…" .Values.database.existingSecret }}, key: {{ .Values.database.key }}}}
@@ -158,8 +165,14 @@ spec:
           securityContext: {{- include "clops.security" $ | nindent 12 }}
           {{- with .mounts }}
           volumeMounts: {{- . | nindent 12 }}
+            {{- with include "clops.extraCA" $ }}
+            - {name: extra-ca, mountPath: /etc/clops/ca, readOnly: true}
+            {{- end }}
           {{- end }}
       {{- with .volumes }}
       volumes: {{- . | nindent 8 }}
+        {{- with include "clops.extraCA" $ }}
+        - {name: extra-ca, configMap: {name: {{ . }}}}
+        {{- end }}
       {{- end }}
 {{- end }}

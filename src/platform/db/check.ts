@@ -72,6 +72,11 @@ function troubleOf(error: unknown): Trouble {
     return lasting(`is refused by that Postgres (${message}): put right the user and the password.`);
   }
   if (code === '3D000') return lasting(`names a database that is not there (${message}): create it, or name another.`);
+  if (/CERT|_SIGNATURE$/.test(code)) {
+    return lasting(
+      `has a certificate that does not prove who it is (${message}): name the file of its authority in NODE_EXTRA_CA_CERTS (the chart: extraCA.configMap), and the host as the certificate does.`,
+    );
+  }
   if (/Received unexpected|Connection terminated unexpectedly/.test(message)) {
     return passing('is answered by something that does not speak as Postgres does: check host and port.');
   }
