@@ -66,6 +66,9 @@ export async function install(cluster: ClusterPort, options: InstallOptions): Pr
   });
 }
 
+/** A gateway of somebody else learns later than ours that a pod is ending: Traefik after up to 2 s. */
+const LINGER = '--linger-ms=5000';
+
 function withImage(runtime: KubeObject, given: NonNullable<InstallOptions['runtimes']>): KubeObject {
   const { container, fetch, ...spec } = (runtime as ServingRuntime).spec;
   const { image, pullPolicy, pullSecrets } = given;
@@ -73,7 +76,12 @@ function withImage(runtime: KubeObject, given: NonNullable<InstallOptions['runti
   const secrets = pullSecrets && { imagePullSecrets: pullSecrets.map((name) => ({ name })) };
   return {
     ...runtime,
-    spec: { ...spec, ...secrets, container: { ...container, ...from }, fetch: { ...fetch, ...from } },
+    spec: {
+      ...spec,
+      ...secrets,
+      container: { ...container, ...from, args: [...(container.args ?? []), LINGER] },
+      fetch: { ...fetch, ...from },
+    },
   };
 }
 

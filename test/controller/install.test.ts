@@ -24,6 +24,7 @@ describe('install', () => {
     for (const part of [spec.container, spec.fetch])
       expect(part).toMatchObject({ image: 'registry.example/clops:7', imagePullPolicy: 'Always' });
     expect(spec.imagePullSecrets).toEqual([{ name: 'registry' }]);
+    expect(spec.container.args?.at(-1)).toBe('--linger-ms=5000');
     expect(spec.container.securityContext?.capabilities).toEqual({ drop: ['ALL'] });
     expect((await core.cluster.list(GATEWAYS)).items).toEqual([]);
     await expect(core.cluster.get(NAMESPACES, 'clops-system')).rejects.toSatisfy(isNotFound);

@@ -160,6 +160,10 @@ spec:
             {{- with .env }}{{ . | nindent 12 }}{{ end }}
           ports: [{name: http, containerPort: 4000}{{ if .env }}, {name: metrics, containerPort: 4001}{{ end }}]
           {{- include "clops.probes" $ | nindent 10 }}
+          {{- if eq .role "api" }}
+          # Until whoever routes has taken it out, it answers on: it stops listening as soon as it is asked to end.
+          lifecycle: {preStop: {sleep: {seconds: 5}}}
+          {{- end }}
           terminationMessagePolicy: FallbackToLogsOnError
           resources: {{- toYaml .values.resources | nindent 12 }}
           securityContext: {{- include "clops.security" $ | nindent 12 }}
