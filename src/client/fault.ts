@@ -32,6 +32,8 @@ export const CLIENT_CODES = {
   UNREACHABLE: 'UNREACHABLE',
   /** Something answered that is not this API. */
   NOT_THE_API: 'NOT_THE_API',
+  /** HTTP answers there, WebSocket does not: a proxy in between lets it not through. */
+  NO_WEBSOCKET: 'NO_WEBSOCKET',
   /** The reader of a stream was too far behind; go on after the last cursor. */
   SLOW_READER: 'SLOW_READER',
 } as const;

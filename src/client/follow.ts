@@ -1,19 +1,24 @@
 /**
  * A subscription that outlives its connections. When the socket is cut or goes silent it connects again, with capped
  * back-off and for ever, and goes on behind the last message that came: nothing twice, nothing missing. When the server
- * no longer has what came since, it says RESYNC_REQUIRED, and the caller gets that message like any other.
+ * no longer has what came since, it says RESYNC_REQUIRED, and the caller gets that message like any other. Where no
+ * connection ever stood it gives up: behind a proxy that lets no WebSocket through, commands waited for ever in silence.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from 'graphql-ws';
 import { createBackoff } from '../lib/backoff.ts';
 import { createStream, type Stream } from '../lib/stream.ts';
 import { CLIENT_CODES, ClopsFault, faultOf, type WireError } from './fault.ts';
-import type { Connection, TypedDocument } from './request.ts';
+import { type Connection, request, type TypedDocument } from './request.ts';
 
 /** Messages held for a reader that is busy. */
 const CAPACITY = 10_000;
 const KEEP_ALIVE_MS = 10_000;
 const PONG_WITHIN_MS = 5_000;
+/** An upgrade that a proxy neither refuses nor lets through. */
+const OPEN_WITHIN_MS = 10_000;
+/** Until a connection has stood for the first time; over ten seconds where each is refused at once. */
+const FIRST_TRIES = 6;
 /** graphql-transport-ws closes with it when the token is refused. Anything else may pass. */
 const FORBIDDEN = 4403;
 /** The socket was closed because nobody follows anything any more. */
@@ -37,7 +42,7 @@ export interface Follower {
 export type OnConnection = (connected: boolean) => void;
 
 export function createFollower(connection: Connection, onConnection: OnConnection = () => {}): Follower {
-  let client: Promise<Client> | undefined;
+  let socket: Promise<Socket> | undefined;
   const streams = new Set<Stream<never>>();
 
   return {
@@ -60,8 +65,8 @@ export function createFollower(connection: Connection, onConnection: OnConnectio
       streams.add(stream as Stream<never>);
       signal?.addEventListener('abort', stream.end, { once: true });
       if (signal?.aborted) stream.end();
-      client ??= connect(connection, onConnection, () => streams.size > 0);
-      client.then(
+      socket ??= connect(connection, onConnection, () => streams.size > 0);
+      socket.then(
         (ready) => {
           if (ended) return; // Nobody would end what begins now.
           const begin = Object.fromEntries(Object.entries(variables));
@@ -74,14 +79,14 @@ export function createFollower(connection: Connection, onConnection: OnConnectio
 
     async close() {
       for (const stream of streams) stream.end();
-      await (await client)?.dispose();
+      await (await socket)?.client.dispose();
     },
   };
 }
 
 /** Begins, and begins anew behind the last cursor when the server ends the stream with a fault that passes. */
 function subscribe<Result>(
-  client: Client,
+  { client, neverStood }: Socket,
   query: string,
   variables: Record<string, unknown>,
   stream: Stream<Result>,
@@ -113,6 +118,8 @@ function subscribe<Result>(
         else if (cursor !== undefined) variables['after'] = cursor;
       },
       error(error) {
+        const given = neverStood(error);
+        if (given) return void given.then(stream.fail, stream.fail);
         const fault = streamFault(error);
         if (fault.retryable) again();
         else stream.fail(fault);
@@ -145,7 +152,7 @@ function streamFault(error: unknown): ClopsFault {
   const [first] = Array.isArray(error) ? (error as WireError[]) : [];
   if (first) return faultOf(first);
   if (typeof error === 'object' && error !== null && 'code' in error && 'reason' in error) {
-    if (error.code === FORBIDDEN) return new ClopsFault('UNAUTHENTICATED', 'The API does not accept this token.');
+    if (isForbidden(error)) return new ClopsFault('UNAUTHENTICATED', 'The API does not accept this token.');
     return new ClopsFault(
       CLIENT_CODES.NOT_THE_API,
       `The stream was closed with ${error.code} ${String(error.reason)}.`,
@@ -155,33 +162,49 @@ function streamFault(error: unknown): ClopsFault {
   return new ClopsFault(CLIENT_CODES.NOT_THE_API, `The stream ended: ${String(error)}.`, { cause: error });
 }
 
+interface Socket {
+  client: Client;
+  /** Why streams are given up where no connection has stood; undefined where that is not so. */
+  neverStood(error: unknown): Promise<ClopsFault> | undefined;
+}
+
 /** One socket for all streams of a client; it closes when the last of them ends. */
-async function connect(
-  { url, token }: Connection,
-  onConnection: OnConnection,
-  isWanted: () => boolean,
-): Promise<Client> {
+async function connect(connection: Connection, onConnection: OnConnection, isWanted: () => boolean): Promise<Socket> {
+  const { url, token } = connection;
   const { createClient } = await import('graphql-ws');
   const backoff = createBackoff({ initialMs: 300, maxMs: 15_000 });
   let unanswered: ReturnType<typeof setTimeout> | undefined;
+  let unopened: ReturnType<typeof setTimeout> | undefined;
+  let hasStood = false;
+  let tries = 0;
+  const isGivenUp = (): boolean => !hasStood && tries >= FIRST_TRIES;
   const client = createClient({
     url: `${url.replace(/^http/, 'ws')}/graphql`,
     connectionParams: { ...(token !== undefined && { authorization: `Bearer ${token}` }) },
     connectionAckWaitTimeout: 10_000,
     keepAlive: KEEP_ALIVE_MS,
     retryAttempts: Number.POSITIVE_INFINITY,
-    shouldRetry: (error) => !(typeof error === 'object' && error && 'code' in error && error.code === FORBIDDEN),
+    shouldRetry: (error) => !isForbidden(error) && !isGivenUp(),
     retryWait: () => sleep(backoff.next()),
     on: {
+      connecting: () => {
+        tries++;
+        clearTimeout(unopened);
+        unopened = setTimeout(() => client.terminate(), OPEN_WITHIN_MS);
+      },
+      opened: () => clearTimeout(unopened),
       connected: () => {
+        hasStood = true;
         backoff.reset();
         onConnection(true);
       },
+      error: () => clearTimeout(unopened),
       closed: (event) => {
+        clearTimeout(unopened);
         clearTimeout(unanswered);
         const ours = typeof event === 'object' && event !== null && 'code' in event && event.code === NORMAL;
-        // Nobody follows anything any more: that the socket goes is no loss, however it goes.
-        if (!ours && isWanted()) onConnection(false);
+        // Nobody follows anything any more: that the socket goes is no loss, however it goes. Nor is it one that never was.
+        if (!ours && hasStood && isWanted()) onConnection(false);
       },
       // A socket whose other end vanished looks open for minutes: no answer to a ping ends it.
       ping: (received) => {
@@ -192,5 +215,25 @@ async function connect(
       },
     },
   });
-  return client;
+  return {
+    client,
+    neverStood: (error) => (isGivenUp() && !isForbidden(error) ? noWebSocket(connection, error) : undefined),
+  };
+}
+
+const isForbidden = (error: unknown): boolean =>
+  typeof error === 'object' && error !== null && 'code' in error && error.code === FORBIDDEN;
+
+/** Whether it is the API that is not reached, or only its streams. */
+async function noWebSocket(connection: Connection, error: unknown): Promise<ClopsFault> {
+  try {
+    await request(connection, '{ __typename }', {}, { attempts: 1 });
+  } catch (fault) {
+    if (fault instanceof ClopsFault && fault.code === CLIENT_CODES.UNREACHABLE) return fault;
+  }
+  return new ClopsFault(
+    CLIENT_CODES.NO_WEBSOCKET,
+    `${new URL(connection.url).origin} answers over HTTP, and ${FIRST_TRIES} tries of a WebSocket to /graphql failed: does a proxy in between let WebSockets through?`,
+    { cause: error },
+  );
 }

@@ -31,7 +31,10 @@ export interface ClopsClient {
     variables: Variables,
     options?: RequestOptions,
   ): Promise<Result>;
-  /** The messages of a subscription, across lost connections. The iterator throws ClopsFault. */
+  /**
+   * The messages of a subscription, across lost connections. Where none ever stood it gives up after six tries. The iterator
+   * throws ClopsFault.
+   */
   follow<Result, Variables extends object>(
     document: TypedDocument<Result, Variables>,
     variables: Variables,

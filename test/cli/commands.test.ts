@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { freePort } from '../../src/platform/process/ports.ts';
+import { noUpgrades } from '../client/noUpgrades.ts';
 import { anApi, type TestApi, TOKEN } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
 import { clops, type Ran, start } from './terminal.ts';
@@ -238,6 +239,21 @@ describe('deleting', () => {
     await cli('deploy', 'speech/scale@1', '--name', 'short-lived');
     expect(await cli('deployments', 'delete', 'short-lived')).toMatchObject({ exit: 2, err: /--yes/ });
     expect((await cli('deployments', 'delete', 'short-lived', '--yes')).out).toMatch(/is being deleted/);
+  });
+
+  test('with --wait ends, and deletes nothing, where a proxy lets no WebSocket through', async () => {
+    await cli('deploy', 'speech/scale@1', '--name', 'kept');
+    const proxy = await noUpgrades(api.api.url);
+    const deleting = clops(['deployments', 'delete', 'kept', '--yes', '--wait'], {
+      env: { ...env, CLOPS_URL: proxy.url },
+    });
+    expect(await deleting).toMatchObject({
+      exit: 1,
+      out: '',
+      err: /^error: \S+ answers over HTTP, .*: does a proxy in between let WebSockets through\?\n$/,
+    });
+    await proxy.close();
+    expect((await cli('deployments', 'get', 'kept')).exit).toBe(0);
   });
 });
 

@@ -16,6 +16,7 @@ import { encodeCursor } from '../../src/lib/cursor.ts';
 import { anApi, type TestApi, TOKEN } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
 import { aCuttable, type Cuttable } from './cuttable.ts';
+import { noUpgrades } from './noUpgrades.ts';
 import { aSpoiler } from './spoiler.ts';
 
 const CREATE_TEAM = `mutation CreateTeam($input: CreateTeamInput!) {
@@ -236,6 +237,27 @@ describe('follow', () => {
     const stream = stranger.follow(FollowEventsDocument, {});
     expect(await fault(stream.next())).toMatchObject({ code: 'UNAUTHENTICATED' });
     await stranger.close();
+  });
+
+  test('where a proxy lets no WebSocket through it gives up, and says that; where nobody listens too', async () => {
+    const plain = await noUpgrades(api.api.url);
+    const behind = createClopsClient({
+      url: plain.url,
+      token: TOKEN,
+      onConnection: (connected) => connections.push(connected),
+    });
+    const streams = [behind.follow(FollowEventsDocument, {}), behind.follow(FollowEventsDocument, {})];
+    proxy.accepts = false;
+    const refused = fault(client.follow(FollowEventsDocument, {}).next());
+    for (const one of await Promise.all(streams.map((stream) => fault(stream.next())))) {
+      expect(one).toMatchObject({ code: 'NO_WEBSOCKET', retryable: false });
+      expect(one.message).toMatch(/answers over HTTP, .*: does a proxy in between let WebSockets through\?$/);
+    }
+    expect(plain.upgrades()).toBe(6);
+    expect(connections).toEqual([]);
+    expect(await refused).toMatchObject({ code: 'UNREACHABLE' });
+    await behind.close();
+    await plain.close();
   });
 
   test('when the last stream ends the connection closes, and that is no loss', async () => {
