@@ -43,7 +43,10 @@ export interface Context {
   /** How this program is called here: `clops`, `npx clops`. */
   readonly program: string;
   place(): Promise<Place>;
+  /** What it answers may be written to a terminal, unless the output is JSON or YAML. */
   client(): Promise<ClopsClient>;
+  /** What it answers is as it was sent: for what is asked to be shown raw. */
+  rawClient(): Promise<ClopsClient>;
   /** One document, until the time is up. What the cluster or the metrics could not say is missing, and is noted. */
   ask<Result, Variables>(document: TypedDocument<Result, Variables>, variables: Variables): Promise<Result>;
   show(shown: Shown): Promise<void>;
@@ -70,6 +73,7 @@ export async function createContext(io: Io, flags: GlobalFlags, waits: boolean):
   const color = flags.color && (config.color ?? io.out.isTTY === true);
   const program = calledAs(io.script, config.npmCommand);
   let place: Promise<Place> | undefined;
+  let raw: Promise<ClopsClient> | undefined;
   let client: Promise<ClopsClient> | undefined;
 
   const context: Context = {
@@ -84,13 +88,21 @@ export async function createContext(io: Io, flags: GlobalFlags, waits: boolean):
     program,
     onConnection: () => {},
     place: () => (place ??= findPlace(config)),
-    client() {
-      client ??= (async () => {
+    rawClient() {
+      raw ??= (async () => {
         const [{ createClopsClient }, { url, token }] = await Promise.all([
           import('../client/index.ts'),
           context.place(),
         ]);
         return createClopsClient({ url, token, onConnection: (connected) => context.onConnection(connected) });
+      })();
+      return raw;
+    },
+    client() {
+      if (flags.output === 'json' || flags.output === 'yaml') return context.rawClient();
+      client ??= (async () => {
+        const [{ forPeople }, made] = await Promise.all([import('./forPeople.ts'), context.rawClient()]);
+        return forPeople(made);
       })();
       return client;
     },
@@ -107,7 +119,7 @@ export async function createContext(io: Io, flags: GlobalFlags, waits: boolean):
     print: (line) => void (line !== '' && io.out.write(`${line}\n`)),
     note: (line) => void (context.quiet || io.err.write(`${asTyped(line, program)}\n`)),
     async close() {
-      await (await client?.catch(() => undefined))?.close();
+      await (await raw?.catch(() => undefined))?.close();
     },
   };
   return context;

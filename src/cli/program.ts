@@ -191,7 +191,10 @@ function serving(program: Command, does: Does): void {
     .option('-f, --follow', 'and what they say from now on; Ctrl-C detaches')
     .option('--tail <number>', 'how many of the last lines of each, 0 to 5000', '100')
     .option('--replica <name>', 'only this one')
-    .option('--raw', 'lines as they are; else a JSON record is shown as time, level, message, fields')
+    .option(
+      '--raw',
+      'lines as they are; else control characters are written out, and a JSON record is time, level, message, fields',
+    )
     .action(does(async () => (await import('./commands/logs.ts')).logs, true));
   const list = does(async () => (await import('./commands/deployments.ts')).list);
   const deployments = group(program, 'deployments', 'what is served', list);

@@ -13,6 +13,7 @@ import type { Place } from '../connection.ts';
 import type { Context } from '../context.ts';
 import { EXIT, type Exit } from '../exit.ts';
 import { table } from '../shown/table.ts';
+import { visible } from '../shown/visible.ts';
 import { asTyped } from '../typed.ts';
 
 interface Finding {
@@ -80,7 +81,7 @@ async function readyz(url: string, signal: AbortSignal): Promise<Health | { reas
   const began = Date.now();
   try {
     const response = await fetch(`${url}/readyz?verbose`, { signal });
-    const text = await response.text();
+    const text = visible(await response.text());
     const took = Date.now() - began;
     if (!text.includes('readyz check')) return { reason: `${url} is not this API: it answered ${response.status}` };
     const date = Date.parse(response.headers.get('date') ?? '');

@@ -9,7 +9,7 @@ import {
   ReplicaLogsDocument,
   type ReplicaLogsSubscription,
 } from '../../client/generated/graphql.ts';
-import { ClopsFault } from '../../client/index.ts';
+import { type ClopsClient, ClopsFault } from '../../client/index.ts';
 import type { Context } from '../context.ts';
 import { full, type Named } from '../names.ts';
 
@@ -45,12 +45,12 @@ interface Followed {
 
 export async function followLogs(
   context: Context,
+  client: ClopsClient,
   deployment: Named,
   first: readonly Replica[],
   { tailLines, only, print }: Options,
 ): Promise<undefined> {
   const { signal } = context;
-  const client = await context.client();
   const known = new Map<string, Followed>();
   let failure: { error: unknown } | undefined;
   context.onConnection = (connected) => {

@@ -5,6 +5,7 @@ import { loginWithOwn, OWN_TOKEN, ofFault } from '../answers.ts';
 import { findLocal, forgetCredentials, keepCredentials } from '../connection.ts';
 import type { Context } from '../context.ts';
 import { CliError, EXIT, type Exit } from '../exit.ts';
+import { forPeople } from '../forPeople.ts';
 import { ask, readAll } from '../io.ts';
 
 const MAX_TOKEN = 4096;
@@ -18,7 +19,7 @@ export async function login(context: Context, [given]: string[], flags: { token?
     flags.token ??
     (io.in.isTTY ? await ask(io, `Token for ${url}: `, { secret: true }) : await readAll(io.in, MAX_TOKEN)).trim();
   if (token === '') throw new CliError(EXIT.usage, 'There was no token.', loginWithOwn(url));
-  const client = createClopsClient({ url, token });
+  const client = forPeople(createClopsClient({ url, token }));
   const { viewer } = await client.request(ViewerDocument, {}, { signal: context.signal }).catch((error: unknown) => {
     if (!(error instanceof ClopsFault)) throw error;
     if (error.code !== 'UNAUTHENTICATED') throw ofFault(error);

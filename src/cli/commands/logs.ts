@@ -30,9 +30,10 @@ export async function logs(context: Context, [ref = '']: string[], flags: Flags)
   const replicas = await replicasOf(context, deployment, flags.replica);
   const label = full(deployment);
   const print = printer(context, flags.raw === true);
+  const client = await (flags.raw ? context.rawClient() : context.client());
   const read = flags.follow
-    ? await followLogs(context, deployment, replicas, { tailLines: tail, only: flags.replica, print })
-    : await tails(context, await context.client(), replicas, tail, print);
+    ? await followLogs(context, client, deployment, replicas, { tailLines: tail, only: flags.replica, print })
+    : await tails(context, client, replicas, tail, print);
   if (io.interrupt.aborted) throw new CliError(EXIT.interrupted, 'Detached.');
   if (signal.aborted) throw new CliError(EXIT.timeout, 'The time is up.', `clops logs ${label} --follow`);
   if (read && !read.includes(true))

@@ -8,6 +8,7 @@ import { CliError, EXIT, type Exit } from '../exit.ts';
 import { readAll } from '../io.ts';
 import { findDeployment, full } from '../names.ts';
 import { table } from '../shown/table.ts';
+import { visible, visibleIn } from '../shown/visible.ts';
 import { inputsOf, type RequestTensor, sizesOf, type Tensor } from '../tensors.ts';
 import { gone } from './deployments.ts';
 
@@ -42,7 +43,7 @@ export async function predict(context: Context, [ref = '']: string[], flags: Fla
   const tookMs = performance.now() - began;
   await context.show({
     data: answer,
-    table: () => answerTable(context, label, answer, tookMs),
+    table: () => answerTable(context, label, visibleIn(answer), tookMs),
     names: answer.outputs?.map(({ name }) => name) ?? [],
   });
   return EXIT.ok;
@@ -122,7 +123,7 @@ async function infer(
   const ofInput = madeUp || response.status < 500;
   throw new CliError(
     EXIT.failure,
-    `${label} answered ${response.status}: ${why}${ofInput ? howToWrite(model) : ''}`,
+    `${label} answered ${response.status}: ${visible(why)}${ofInput ? howToWrite(model) : ''}`,
     ofInput ? `clops predict ${label} --input ${exampleOf(model) ?? 'request.json'}` : `clops deployments get ${label}`,
   );
 }

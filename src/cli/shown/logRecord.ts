@@ -1,8 +1,9 @@
 /**
  * A line of a log as a person reads it: of a JSON record its time, level, message and fields, as pino-pretty shows them;
- * what is no record of a log stays as it is. Pure: the same line makes the same words.
+ * what is no record of a log stays as it is, but for what a terminal would carry out. Pure: the same line makes the same words.
  */
 import type { Paint } from './paint.ts';
+import { oneLine, visible } from './visible.ts';
 
 /** As pino, structlog, zap and Python's JSON formatters call them. */
 const TIMES = ['time', 'timestamp', '@timestamp', 'ts', 'asctime'];
@@ -34,24 +35,24 @@ const TONES: Readonly<Record<string, 'red' | 'yellow' | 'dim'>> = {
 export function logLines(paint: Paint, line: string, at: string): string[] {
   const record = recordOf(line);
   const message = record && take(record, MESSAGES, (value) => typeof value === 'string');
-  if (!record || message === undefined) return [line];
+  if (!record || message === undefined) return [visible(line)];
   const time = clock(take(record, TIMES, isMoment) ?? at);
   const level = levelOf(take(record, LEVELS, (value) => typeof value === 'string' || typeof value === 'number'));
   const [first = '', ...below] = String(message).split('\n');
   const fields: string[] = [];
   for (const [key, value] of Object.entries(record)) {
     const [text, ...more] = fieldOf(value);
-    if (text !== undefined) fields.push(`${shown(key)}=${text}`);
-    below.push(...(text === undefined ? [`${key}:`] : []), ...more);
+    if (text !== undefined) fields.push(`${oneLine(key)}=${visible(text)}`);
+    below.push(...(text === undefined ? [oneLine(`${key}:`)] : []), ...more);
   }
   const head = [
     paint.dim(time),
-    ...(level ? [paint[TONES[level] ?? 'reset'](shown(level).padEnd(5))] : []),
-    shown(first),
+    ...(level ? [paint[TONES[level] ?? 'reset'](oneLine(level).padEnd(5))] : []),
+    visible(first),
   ];
   return [
     `${head.join(' ')}${fields.length > 0 ? `  ${paint.dim(fields.join(' '))}` : ''}`,
-    ...below.map((one) => `  ${shown(one)}`),
+    ...below.map((one) => `  ${visible(one)}`),
   ];
 }
 
@@ -100,8 +101,4 @@ function fieldOf(value: unknown): [text: string | undefined, ...below: string[]]
 
 /** Quoted where spaces or quotes would make it two. */
 const plain = (value: unknown): string =>
-  typeof value === 'string' && !/^[^\s"=]+$/.test(value) ? JSON.stringify(value) : shown(String(value));
-
-/** What was written out in the record is written out here: an escape that is carried out could draw over the terminal. */
-const shown = (text: string): string =>
-  text.replace(/(?!\t)\p{Cc}/gu, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  typeof value === 'string' && !/^[^\s"=]+$/.test(value) ? JSON.stringify(value) : visible(String(value));
