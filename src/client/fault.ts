@@ -34,6 +34,8 @@ export const CLIENT_CODES = {
   NOT_THE_API: 'NOT_THE_API',
   /** HTTP answers there, WebSocket does not: a proxy in between lets it not through. */
   NO_WEBSOCKET: 'NO_WEBSOCKET',
+  /** An upload met other bytes than those that it began with. */
+  FILE_CHANGED: 'FILE_CHANGED',
   /** The reader of a stream was too far behind; go on after the last cursor. */
   SLOW_READER: 'SLOW_READER',
 } as const;

@@ -41,13 +41,15 @@ export async function uploadArtifact(
   file: string,
   { onProgress = () => {}, signal }: UploadOptions = {},
 ): Promise<Uploaded> {
-  const { size: totalBytes } = await stat(file);
+  const before = await stat(file);
+  const { size: totalBytes } = before;
   const tell = (phase: UploadProgress['phase']) => (doneBytes: number) => onProgress({ phase, doneBytes, totalBytes });
   const digest = await digestOf(file, tell('hashing'), signal);
   const target = { ...connection, file, digest, totalBytes, onBytes: tell('sending'), signal };
   const backoff = createBackoff({ initialMs: 300, maxMs: 5_000 });
   let failures = 0;
   let furthest = 0;
+  let wasTaken = false;
   for (let first = true; ; first = false) {
     try {
       const there = await head(target);
@@ -56,15 +58,37 @@ export async function uploadArtifact(
         furthest = there;
         failures = 0;
         backoff.reset();
+      } else if (wasTaken) {
+        wasTaken = false;
+        throw noProgress(there, totalBytes);
       }
       await put(target, there);
+      wasTaken = true;
     } catch (error) {
       signal?.throwIfAborted();
+      const now = await stat(file);
+      if (now.size !== before.size || now.mtimeMs !== before.mtimeMs) throw changed(file, error);
       if (!(error instanceof ClopsFault) || !error.retryable || ++failures >= ATTEMPTS) throw error;
       await sleep(backoff.next(), undefined, signal && { signal });
     }
   }
 }
+
+/** It says yes to each part and has no more than before: asked without a pause, that went on for ever. */
+const noProgress = (there: number, totalBytes: number): ClopsFault =>
+  new ClopsFault(
+    'STORE_UNAVAILABLE',
+    `The artifact store has ${there} of ${totalBytes} bytes, and no more after what was sent to it.`,
+    { retryable: true },
+  );
+
+/** Whatever the store says then: the bytes that were hashed are no longer there to be sent. */
+const changed = (file: string, cause: unknown): ClopsFault =>
+  new ClopsFault(
+    CLIENT_CODES.FILE_CHANGED,
+    `${file} changed while it was sent. Send it again when nothing writes to it any more.`,
+    { cause },
+  );
 
 async function digestOf(file: string, onBytes: (done: number) => void, signal?: AbortSignal): Promise<string> {
   const hash = createHash('sha256');

@@ -1,6 +1,8 @@
 /** The client against the real API: what it repeats, what it does not, and what a broken connection costs. */
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -309,6 +311,45 @@ describe('uploadArtifact', () => {
   test('an empty file is an artifact too', async () => {
     const { file, digest } = aFile(new Uint8Array());
     expect(await client.uploadArtifact(file)).toEqual({ digest, sizeBytes: 0, alreadyThere: false });
+  });
+
+  test('a file that shrinks on its way is said to have changed', async () => {
+    const size = 8 * 1024 * 1024;
+    const { file } = aFile(randomBytes(size));
+    const uploading = client.uploadArtifact(file, {
+      onProgress: ({ phase, doneBytes }) => {
+        if (phase === 'hashing' && doneBytes === size) truncateSync(file, size / 2);
+      },
+    });
+    const { code, message } = await fault(uploading);
+    expect({ code, message }).toEqual({ code: 'FILE_CHANGED', message: expect.stringContaining(`${file} changed`) });
+  });
+
+  test('so is one of the same size, when the store refuses its bytes', async () => {
+    const { file } = aFile(randomBytes(1024));
+    const uploading = client.uploadArtifact(file, {
+      onProgress: ({ phase }) => {
+        if (phase === 'sending') return;
+        writeFileSync(file, randomBytes(1024));
+        utimesSync(file, 1, 1);
+      },
+    });
+    expect(await fault(uploading)).toMatchObject({ code: 'FILE_CHANGED' });
+  });
+
+  test('a store that takes everything and keeps nothing is given up', async () => {
+    let puts = 0;
+    const store = createServer((request, response) => {
+      if (request.method === 'PUT') puts++;
+      request.resume().on('end', () => response.writeHead(request.method === 'PUT' ? 202 : 404).end());
+    });
+    await new Promise<void>((resolve) => store.listen(0, '127.0.0.1', resolve));
+    const other = createClopsClient({ url: `http://127.0.0.1:${(store.address() as AddressInfo).port}`, token: TOKEN });
+    const { code, message } = await fault(other.uploadArtifact(aFile(randomBytes(1024)).file));
+    expect({ code, message }).toEqual({ code: 'STORE_UNAVAILABLE', message: expect.stringContaining('0 of 1024') });
+    expect(puts).toBe(6);
+    store.closeAllConnections();
+    await new Promise((resolve) => store.close(resolve));
   });
 
   test('without a valid token nothing is sent', async () => {
