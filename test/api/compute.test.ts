@@ -241,6 +241,16 @@ describe('with a cluster', () => {
     });
   });
 
+  test('a product among more than may be named is refused', async () => {
+    const where = { product: { in: Array.from({ length: 101 }, (_, n) => `gpu-${n}`) } };
+    const { errors } = await t.send('query ($where: GpuNodeWhere) { gpuNodes(where: $where) { totalCount } }', {
+      where,
+    });
+    expect(errors).toMatchObject([
+      { message: expect.stringContaining('at most 100'), extensions: { code: 'BAD_USER_INPUT' } },
+    ]);
+  });
+
   test.each([
     ['all', {}, 'abcdef'],
     ['with a free GPU', { hasFreeGpu: true }, 'bde'],

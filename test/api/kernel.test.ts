@@ -224,6 +224,27 @@ test.each([
   expect((await t.send(query)).errors?.[0]?.extensions['code']).toBe('LIMIT_EXCEEDED');
 });
 
+test.each([
+  ['models', { name: { in: Array.from({ length: 101 }, (_, n) => `m-${n}`) } }],
+  ['deployments', { name: { in: Array.from({ length: 101 }, (_, n) => `m-${n}`) } }],
+  ['experiments', { name: { in: Array.from({ length: 101 }, (_, n) => `m-${n}`) } }],
+])('%s among more names than may be named are refused, and not found among the first of them', async (list, where) => {
+  const ask = (given: object) =>
+    t.send(
+      `query ($where: ${list[0]?.toUpperCase()}${list.slice(1, -1)}Where) { ${list}(where: $where) { nodes { id } } }`,
+      {
+        where: given,
+      },
+    );
+  expect((await ask(where)).errors).toMatchObject([
+    {
+      message: 'in takes at most 100 texts, and has 101. Ask in several parts.',
+      extensions: { code: 'BAD_USER_INPUT' },
+    },
+  ]);
+  expect((await ask({ name: { in: where.name.in.slice(1) } })).errors).toBeUndefined();
+});
+
 test('GraphQL over HTTP: every audit of graphql-http passes', async () => {
   const results = await auditServer({
     url: `${t.api.url}/graphql`,

@@ -418,7 +418,7 @@ export type StringFilter = {
   contains?: string | null | undefined;
   /** Is exactly this. */
   eq?: string | null | undefined;
-  /** Is one of these. */
+  /** Is one of these, at most 100. */
   in?: Array<string> | null | undefined;
   /** Begins with this. */
   startsWith?: string | null | undefined;

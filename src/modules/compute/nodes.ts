@@ -5,7 +5,7 @@ import type { BatchReader } from '../../graphql/batch.ts';
 import { conditionValue } from '../../graphql/condition.ts';
 import { type Connection, connection, type PageArgs, pageOf } from '../../graphql/connection.ts';
 import type { Ctx } from '../../graphql/context.ts';
-import { matchesString, matchesTag, type StringFilter, type TagFilter } from '../../graphql/filters.ts';
+import { matchesTag, type StringFilter, stringMatcher, type TagFilter } from '../../graphql/filters.ts';
 import { namedId, partsOfId } from '../../lib/id.ts';
 import { Unavailable } from '../../lib/problem.ts';
 import { type Amounts, amountsOf, podRequests, sumOf } from '../../platform/cluster/requests.ts';
@@ -140,10 +140,11 @@ export function nodeByName(ctx: Ctx, name: string): NodeValue | null {
 export function nodesPage(ctx: Ctx, filter: NodeFilter, args: PageArgs): Connection<NodeValue> {
   const page = pageOf('gpuNodes', args);
   requireNodes(ctx);
+  const ofProduct = stringMatcher(filter.product);
   const all = ctx.cluster.nodes
     .list()
     .map(nodeValue)
-    .filter((node) => fits(ctx, node, filter))
+    .filter((node) => ofProduct(node.product) && fits(ctx, node, filter))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
   const [after] = page.after ?? [];
   const rest = typeof after === 'string' ? all.filter(({ name }) => name > after) : all;
@@ -156,9 +157,8 @@ export function nodesPage(ctx: Ctx, filter: NodeFilter, args: PageArgs): Connect
   );
 }
 
-function fits(ctx: Ctx, node: NodeValue, { product, ready, hasFreeGpu, label }: NodeFilter): boolean {
+function fits(ctx: Ctx, node: NodeValue, { ready, hasFreeGpu, label }: NodeFilter): boolean {
   return (
-    matchesString(product, node.product) &&
     matchesTag(label, node.labels) &&
     (ready ?? node.ready) === node.ready &&
     ((hasFreeGpu ?? null) === null || hasFreeGpu === node.allocatable.gpus > allocatedOn(ctx, node.name).gpus)
