@@ -178,6 +178,16 @@ test('a team that is not there is a fault with its name in every list and stream
   await socket.dispose();
 });
 
+test('before the pods are known a replica is not missing: that passes, and clients try again', async () => {
+  const passes = [{ extensions: { code: 'CLUSTER_UNAVAILABLE', retryable: true } }];
+  const id = 'rep_speech/vad-1';
+  const socket = t.socket();
+  const stream = socket.iterate({ query: `subscription { replicaLogs(replica: "${id}") { line } }` });
+  await expect(stream.next()).rejects.toMatchObject(passes);
+  await socket.dispose();
+  expect(await t.send(`{ node(id: "${id}") { id } }`)).toMatchObject({ data: { node: null }, errors: passes });
+});
+
 test.each([
   ['too many aliases', `{ ${Array.from({ length: 31 }, (_, i) => `a${i}: serverInfo { version }`).join(' ')} }`],
   ['too many tokens', `{ ${'serverInfo { version } '.repeat(600)} }`],

@@ -80,6 +80,16 @@ test('a JSON record is taken apart for people, and left as it is where it is ask
   pods.say(second, 'two 1');
 });
 
+test('a line that the node says of its own has no time, and is one all the same', async () => {
+  pods.mutter(second, 'unable to retrieve container logs for containerd://4f2c');
+  pods.say(second, 'two 1');
+  const { exit, out } = await cli('logs', 'vad', '--replica', second, '--tail', '2');
+  expect({ exit, out }).toEqual({
+    exit: 0,
+    out: `[${second}] unable to retrieve container logs for containerd://4f2c\n[${second}] two 1\n`,
+  });
+});
+
 test('followed over a connection that breaks: nothing twice, and those that end are said', async () => {
   const following = start(['logs', 'vad', '--follow', '--tail', '1'], { env });
   await eventually(() => expect(lines(following.out())).toHaveLength(2));

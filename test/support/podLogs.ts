@@ -5,6 +5,8 @@ import { ApiError, type ClusterPort } from '../../src/platform/cluster/port.ts';
 export interface PodLogs {
   log: ClusterPort['log'];
   say(pod: string, line: string): void;
+  /** What the node says of its own, in place of the container: without a time. */
+  mutter(pod: string, line: string): void;
   /** Its container ends, and with it the streams of those who follow it. */
   end(pod: string): void;
   /** How many streams are open. */
@@ -15,6 +17,10 @@ export function somePodLogs(): PodLogs {
   const lines = new Map<string, string[]>();
   const pods = new EventEmitter();
   let open = 0;
+  const add = (pod: string, text: string): void => {
+    lines.set(pod, [...(lines.get(pod) ?? []), text]);
+    pods.emit(`line ${pod}`, text);
+  };
   return {
     async *log(pod, _namespace, { tailLines = 0, signal } = {}) {
       const there = lines.get(pod);
@@ -38,11 +44,8 @@ export function somePodLogs(): PodLogs {
         open--;
       }
     },
-    say(pod, line) {
-      const stamped = `${new Date().toISOString()} ${line}\n`;
-      lines.set(pod, [...(lines.get(pod) ?? []), stamped]);
-      pods.emit(`line ${pod}`, stamped);
-    },
+    say: (pod, line) => add(pod, `${new Date().toISOString()} ${line}\n`),
+    mutter: (pod, line) => add(pod, `${line}\n`),
     end: (pod) => pods.emit(`end ${pod}`),
     open: () => open,
   };

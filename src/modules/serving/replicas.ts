@@ -99,10 +99,13 @@ function lastWords(containers: readonly ContainerStatus[]): string | null {
 const unscheduled = (pod: Pod): string | null =>
   pod.status?.conditions?.find(({ type, status }) => type === 'PodScheduled' && status === 'False')?.message ?? null;
 
-export const replicasById: BatchReader<string, ReplicaValue | null> = async (ctx, ids) =>
-  Promise.all(
+/** Before the pods are known none is missing: who connects again to an API that has just started would be told so, and give up. */
+export const replicasById: BatchReader<string, ReplicaValue | null> = async (ctx, ids) => {
+  requirePods(ctx);
+  return Promise.all(
     ids.map(async (id) => {
       const pod = ctx.cluster.pods.get(partsOfId(id).join('/'));
       return pod ? asReplica(ctx, pod) : null;
     }),
   );
+};

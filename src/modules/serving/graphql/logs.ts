@@ -11,7 +11,9 @@ import { Replica } from './types/replica.ts';
 
 @ObjectType({ simpleResolvers: true, description: 'One line of a log.' })
 export class LogLine {
-  @Field(() => DateTime, { description: 'When the node received it. Since: 0.1' })
+  @Field(() => DateTime, {
+    description: 'When the node received it; of a line of the node’s own, when it was read. Since: 0.1',
+  })
   at!: string;
   @Field(() => String, { description: 'The line, without its end; cut at 16 KiB. Since: 0.1' })
   line!: string;
@@ -21,6 +23,8 @@ export class LogLine {
 
 const MAX_LINE = 16 * 1024;
 const MAX_TAIL = 5_000;
+/** A line of the node's own has none, as "unable to retrieve container logs for …": it is from when it was read. */
+const STAMP = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
 
 @Resolver()
 export class LogSubscriptions {
@@ -65,7 +69,9 @@ async function* follow(ctx: Ctx, id: string, tailLines: number, signal: AbortSig
   try {
     for await (const text of linesOf(bytes)) {
       const [at = '', ...words] = text.split(' ');
-      yield { at, line: words.join(' '), replica };
+      yield STAMP.test(at)
+        ? { at, line: words.join(' '), replica }
+        : { at: new Date(ctx.clock.now()).toISOString(), line: text, replica };
     }
   } catch (error) {
     // The cluster's own words: the container has not started yet, or the pod is gone.
