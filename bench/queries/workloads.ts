@@ -31,9 +31,9 @@ export const WORKLOADS: readonly Workload[] = [
   },
   {
     name: 'Q3',
-    what: '20 models → 5 versions → deployments → replicas',
+    what: '20 models → 5 versions → a deployment of each → its replicas',
     query:
-      '{ models(first: 20) { nodes { name versions(first: 5) { nodes { number deployments(first: 5) { nodes { name phase currentReplicas { name ready version { number } } } } } } } } }',
+      '{ models(first: 20) { nodes { name versions(first: 5) { nodes { number deployments(first: 1) { nodes { name phase currentReplicas { name ready version { number } } } } } } } } }',
     sql: null,
   },
   {

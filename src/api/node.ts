@@ -3,6 +3,7 @@ import { Arg, Ctx as Context, ID, Query, Resolver } from 'type-graphql';
 import { type BatchReader, load } from '../graphql/batch.ts';
 import type { Ctx } from '../graphql/context.ts';
 import { Node } from '../graphql/node.ts';
+import { sized } from '../graphql/size.ts';
 import { Fault } from '../lib/fault.ts';
 import { type NodeType, typeOfId } from '../lib/id.ts';
 import { auditNodes } from '../modules/audit/index.ts';
@@ -11,6 +12,8 @@ import { experimentNodes } from '../modules/experiments/index.ts';
 import { identityNodes } from '../modules/identity/index.ts';
 import { registryNodes } from '../modules/registry/index.ts';
 import { runtimesById, servingNodes } from '../modules/serving/index.ts';
+
+const MOST = 100;
 
 const readers: Partial<Record<NodeType, BatchReader<string, object | null>>> = {
   ...identityNodes,
@@ -41,15 +44,16 @@ export class NodeResolver {
     return find(ctx, id);
   }
 
+  @sized(MOST, 'ids')
   @Query(() => [Node], {
     nullable: 'items',
-    description: 'Several things by their ids, at most 100, in that order. Requires: READ. Since: 0.1',
+    description: `Several things by their ids, at most ${MOST}, in that order. Requires: READ. Since: 0.1`,
   })
   async nodes(
     @Context() ctx: Ctx,
     @Arg('ids', () => [ID], { description: 'Ids of any types.' }) ids: string[],
   ): Promise<(object | null)[]> {
-    if (ids.length > 100) throw new Fault('BAD_USER_INPUT', 'ids takes at most 100 ids.');
+    if (ids.length > MOST) throw new Fault('BAD_USER_INPUT', `ids takes at most ${MOST} ids.`);
     return Promise.all(ids.map((id) => find(ctx, id)));
   }
 }

@@ -15,7 +15,8 @@ class Limits {
   @Field(() => Int, { description: 'Aliases in an operation.' })
   maxAliases!: number;
   @Field(() => Int, {
-    description: 'Objects an operation may ask for, lists counted as `first` times what is in them.',
+    description:
+      'Objects an operation may ask for, a list counted as `first`, or the size that such lists have, times what is in it.',
   })
   maxCost!: number;
   @Field(() => Int, { description: 'Largest `first`.' })

@@ -7,6 +7,7 @@ import {
   type FieldNode,
   type FragmentDefinitionNode,
   GraphQLError,
+  type GraphQLField,
   type GraphQLNamedType,
   type GraphQLSchema,
   getNamedType,
@@ -21,6 +22,7 @@ import {
   type ValueNode,
 } from 'graphql';
 import { DEFAULT_PAGE } from './connection.ts';
+import type { Size } from './size.ts';
 
 export const LIMITS = {
   maxTokens: 2_000,
@@ -42,7 +44,7 @@ interface Measured {
   cost: number;
 }
 
-/** How many entries a list without pages is taken to have. */
+/** How many entries a list without pages is taken to have, unless its field says another `size`. */
 const PLAIN_LIST = 10;
 const ENOUGH = 1e12;
 
@@ -67,7 +69,11 @@ export function checkLimits(
     beyond(m.aliases, LIMITS.maxAliases, 'aliases'),
     beyond(m.directives, LIMITS.maxDirectives, 'directives'),
     beyond(m.rootFields, LIMITS.maxRootFields, 'root fields'),
-    beyond(m.cost, LIMITS.maxCost, 'objects at most (lists count `first` times what is in them)'),
+    beyond(
+      m.cost,
+      LIMITS.maxCost,
+      'objects at most (a list counts `first` times what is in it, or the size that such lists have)',
+    ),
   ].filter((text) => text !== null);
   return over.map(
     (text) => new GraphQLError(`The operation is too large: ${text}.`, { extensions: { code: 'LIMIT_EXCEEDED' } }),
@@ -131,21 +137,26 @@ function measure(
       aliases: own.aliases + inner.aliases,
       directives: inner.directives,
       rootFields: 1,
-      cost: Math.min(ENOUGH, sizeOf(node, parent, field?.type && getNullableType(field.type), type) * (1 + inner.cost)),
+      cost: Math.min(ENOUGH, sizeOf(node, parent, field, type) * (1 + inner.cost)),
     };
   }
 
   function sizeOf(
     node: FieldNode,
     parent: GraphQLNamedType | undefined,
-    type: unknown,
+    field: GraphQLField<unknown, unknown> | undefined,
     named: GraphQLNamedType | undefined,
   ): number {
     if (parent?.name.endsWith('Connection')) return 1; // its entries were counted with `first`
-    const first = node.arguments?.find((a) => a.name.value === 'first' || a.name.value === 'last');
-    if (first) return Math.max(1, numberOf(first.value, variables, defaults));
+    const given = (...names: (string | undefined)[]) =>
+      node.arguments?.find((a) => names.includes(a.name.value))?.value;
+    const first = given('first', 'last');
+    if (first) return Math.max(1, numberOf(first, variables, defaults, DEFAULT_PAGE));
     if (named?.name.endsWith('Connection')) return DEFAULT_PAGE;
-    return isListType(type) ? PLAIN_LIST : 1;
+    const size = field?.extensions['size'] as Size | undefined;
+    const argument = size && given(size.argument);
+    if (argument) return Math.max(1, numberOf(argument, variables, defaults, size.entries));
+    return size?.entries ?? (field && isListType(getNullableType(field.type)) ? PLAIN_LIST : 1);
   }
 
   return ofSet(operation.selectionSet, schema.getRootType(operation.operation) ?? undefined);
@@ -160,15 +171,19 @@ function add(sum: Measured, part: Measured): void {
   sum.cost = Math.min(ENOUGH, sum.cost + part.cost);
 }
 
+/** A number, or the length of a list; `otherwise` of what says neither. */
 function numberOf(
   value: ValueNode,
   variables: Record<string, unknown>,
   defaults: ReadonlyMap<string, ValueNode | undefined>,
+  otherwise: number,
 ): number {
   if (value.kind === Kind.INT) return Number(value.value);
-  if (value.kind !== Kind.VARIABLE) return DEFAULT_PAGE;
+  if (value.kind === Kind.LIST) return value.values.length;
+  if (value.kind !== Kind.VARIABLE) return otherwise;
   const given = variables[value.name.value];
   if (typeof given === 'number') return given;
+  if (Array.isArray(given)) return given.length;
   const fallback = given === undefined ? defaults.get(value.name.value) : undefined;
-  return fallback?.kind === Kind.INT ? Number(fallback.value) : DEFAULT_PAGE;
+  return fallback && fallback.kind !== Kind.VARIABLE ? numberOf(fallback, variables, defaults, otherwise) : otherwise;
 }

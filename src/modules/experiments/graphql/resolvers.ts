@@ -3,6 +3,7 @@ import { load } from '../../../graphql/batch.ts';
 import type { Connection } from '../../../graphql/connection.ts';
 import type { Ctx } from '../../../graphql/context.ts';
 import { answer, payloadOf } from '../../../graphql/payload.ts';
+import { sized } from '../../../graphql/size.ts';
 import { Fault } from '../../../lib/fault.ts';
 import { Actor, actorsById, ListArgs, Team, type TeamRow, teamInWhere, teamsById } from '../../identity/index.ts';
 import { createExperiment, createRun, finishRun, logRun } from '../commands.ts';
@@ -106,6 +107,7 @@ export class RunResolver {
     return load(ctx, actorsById, run.createdBy);
   }
 
+  @sized(100)
   @FieldResolver(() => [RunMetric], {
     description: 'The value at the highest step of each metric, by name. Since: 0.1',
   })
@@ -124,6 +126,7 @@ export class RunResolver {
     const maxPoints = asked ?? 500;
     if (maxPoints < 2 || maxPoints > MAX_POINTS)
       throw new Fault('BAD_USER_INPUT', `maxPoints must be between 2 and ${MAX_POINTS}.`);
+    // How many points an operation asks for in all the reader limits: a chart of a few runs wants thousands.
     return load(ctx, metricSeries, { runId: run.id, key, maxPoints });
   }
 

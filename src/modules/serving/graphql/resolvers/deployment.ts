@@ -5,6 +5,7 @@ import { load } from '../../../../graphql/batch.ts';
 import { Condition, conditionValue } from '../../../../graphql/condition.ts';
 import type { Connection } from '../../../../graphql/connection.ts';
 import type { Ctx } from '../../../../graphql/context.ts';
+import { REPLICAS, sized } from '../../../../graphql/size.ts';
 import { EventConnection, eventsAbout } from '../../../audit/index.ts';
 import { Actor, actorsById, ListArgs, Team, teamInWhere, teamsById } from '../../../identity/index.ts';
 import {
@@ -166,6 +167,7 @@ export class DeploymentResolver {
     return revisionsByDeployment(ctx, { parentId: row.id, page: args, ordering: 'NUMBER_DESC', filter: {} });
   }
 
+  @sized(REPLICAS)
   @FieldResolver(() => [Replica], {
     nullable: true,
     description: 'Its pods, by name; null with CLUSTER_UNAVAILABLE while the cluster cannot be read. Since: 0.1',

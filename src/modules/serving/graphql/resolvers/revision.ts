@@ -2,6 +2,7 @@
 import { Ctx as Context, FieldResolver, Resolver, Root } from 'type-graphql';
 import { load } from '../../../../graphql/batch.ts';
 import type { Ctx } from '../../../../graphql/context.ts';
+import { REPLICAS, sized } from '../../../../graphql/size.ts';
 import { Actor, actorsById } from '../../../identity/index.ts';
 import { ModelVersion, type VersionRow, versionsById } from '../../../registry/index.ts';
 import { deploymentsById, wereStable } from '../../queries.ts';
@@ -40,6 +41,7 @@ export class RevisionResolver {
     return load(ctx, actorsById, row.createdBy);
   }
 
+  @sized(REPLICAS)
   @FieldResolver(() => [Replica], { nullable: true, description: 'Its pods at this moment. Since: 0.1' })
   replicas(@Context() ctx: Ctx, @Root() row: RevisionRow): Promise<ReplicaValue[]> {
     return replicasOfRevision(ctx, row);
