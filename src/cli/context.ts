@@ -5,7 +5,7 @@ import { findPlace, type Place } from './connection.ts';
 import type { Io } from './io.ts';
 import { missingLines } from './missing.ts';
 import { createPaint, type Paint } from './shown/paint.ts';
-import { durationMs } from './shown/text.ts';
+import { durationMs, LONGEST_TIMER_MS } from './shown/text.ts';
 import { asTyped, calledAs } from './typed.ts';
 
 export type Format = 'table' | 'json' | 'yaml' | 'name';
@@ -67,7 +67,7 @@ export async function createContext(io: Io, flags: GlobalFlags, waits: boolean):
   // Not at the head of the file: it would cost `clops --help` as much again as all the rest.
   const { readClientConfig } = await import('../config.ts');
   const config = readClientConfig(io.env);
-  const timeoutMs = flags.timeout === undefined ? undefined : durationMs(flags.timeout, '--timeout');
+  const timeoutMs = flags.timeout === undefined ? undefined : durationMs(flags.timeout, '--timeout', LONGEST_TIMER_MS);
   const limit = timeoutMs ?? (waits ? undefined : ASKING_MS);
   const signal = limit === undefined ? io.interrupt : AbortSignal.any([io.interrupt, AbortSignal.timeout(limit)]);
   const color = flags.color && (config.color ?? io.out.isTTY === true);

@@ -43,7 +43,7 @@ export function createProgram(name: string, version: string, begin: Begin, outco
         .default('table'),
     )
     .option('--team <name>', 'team; default: the only one there is')
-    .option('--timeout <duration>', 'how long the command may take: 30s, 5m')
+    .option('--timeout <duration>', 'how long the command may take: 30s, 5m; 24d at most')
     .option('--no-color', 'no colours (also NO_COLOR=1)')
     .option('-q, --quiet', 'no progress and no advice on stderr')
     .addHelpText('after', EPILOGUE);
@@ -105,7 +105,10 @@ function account(program: Command, does: Does): void {
     .command('login')
     .description('keep address and token of an API for later commands')
     .argument('[url]', 'address of the API; default: CLOPS_URL, else this machine')
-    .option('--token <token>', 'the token; without it, it is asked for, or read from stdin')
+    .option(
+      '--token <token>',
+      'the token, which `ps` shows to everybody and the shell keeps: better leave it out, then it is asked for, or read from stdin',
+    )
     .action(does(async () => (await import('./commands/login.ts')).login, true));
   program
     .command('logout')

@@ -16,6 +16,8 @@ export interface TypedDocument<Result, Variables> {
 export interface RequestOptions {
   /** Ends the request and its repetitions. */
   signal?: AbortSignal;
+  /** How long each try may take, in milliseconds. Default 30,000. */
+  timeoutMs?: number;
   /** How often in all, 1 or more. Default 4, over about five seconds. A mutation without a key is sent once. */
   attempts?: number;
   /**
@@ -32,6 +34,8 @@ export interface Connection {
 }
 
 const ATTEMPTS = 4;
+/** The API answers within a second; who takes a request and never does would be waited for without an end. */
+const TIMEOUT_MS = 30_000;
 /** Of an answer that is no answer of the API, a message wants no more. */
 const WORDS = 200;
 
@@ -66,6 +70,8 @@ export async function request<Result, Variables>(
 
 async function once<Result>(connection: Connection, body: string, options: RequestOptions): Promise<Result> {
   const { url, token } = connection;
+  const { signal, timeoutMs = TIMEOUT_MS } = options;
+  const late = AbortSignal.timeout(timeoutMs);
   let response: Response;
   let text: string;
   try {
@@ -77,12 +83,12 @@ async function once<Result>(connection: Connection, body: string, options: Reque
         ...(token !== undefined && { authorization: `Bearer ${token}` }),
       },
       body,
-      ...(options.signal && { signal: options.signal }),
+      signal: signal ? AbortSignal.any([signal, late]) : late,
     });
     text = await response.text();
   } catch (error) {
-    options.signal?.throwIfAborted();
-    throw unreachable(url, error);
+    signal?.throwIfAborted();
+    throw unreachable(url, late.aborted ? new Error(`no answer within ${timeoutMs / 1000} s`) : error);
   }
   const { data, errors = [] } = answerIn<Result>(text, response.status, url);
   const faults = errors.map(faultOf);

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { freePort } from '../../src/platform/process/ports.ts';
-import { noUpgrades } from '../client/noUpgrades.ts';
+import { anHttpProxy } from '../client/httpProxy.ts';
 import { anApi, type TestApi, TOKEN } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
 import { clops, type Ran, start } from './terminal.ts';
@@ -132,6 +132,11 @@ describe('exit codes', () => {
     expect((await cli('models', 'push', join(home, 'request.json'))).err).toMatch(/Only ONNX can be served today/);
     expect((await cli('deploy', 'scale@1', '--canary', '10', '--rolling')).err).toMatch(/contradict/);
     expect((await cli('status', 'scale', '--timeout', 'soon')).exit).toBe(2);
+    expect(await cli('status', 'scale', '--timeout', '25d')).toMatchObject({
+      exit: 2,
+      err: /--timeout is at most 24d/,
+    });
+    expect((await cli('login', '--help')).out).toMatch(/`ps` shows to\s+everybody.*stdin/s);
     expect((await cli('models', 'push', join(home, 'none.onnx'))).exit).toBe(2);
     expect((await cli('deploy', 'scale@1', '--canary', '50,10')).exit).toBe(2);
   });
@@ -243,7 +248,7 @@ describe('deleting', () => {
 
   test('with --wait ends, and deletes nothing, where a proxy lets no WebSocket through', async () => {
     await cli('deploy', 'speech/scale@1', '--name', 'kept');
-    const proxy = await noUpgrades(api.api.url);
+    const proxy = await anHttpProxy(api.api.url);
     const deleting = clops(['deployments', 'delete', 'kept', '--yes', '--wait'], {
       env: { ...env, CLOPS_URL: proxy.url },
     });

@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventLine } from '../../src/cli/shown/event.ts';
 import { createPaint } from '../../src/cli/shown/paint.ts';
+import { anHttpProxy } from '../client/httpProxy.ts';
 import { anApi, type TestApi, TOKEN } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
-import { clops } from './terminal.ts';
+import { clops, start } from './terminal.ts';
 
 const CLI = join(import.meta.dirname, '..', '..', 'src', 'cli', 'index.ts');
 
@@ -51,6 +52,42 @@ test('the place to go on from is shown, and is the place', async () => {
     expect(later.out.trim().split('\n')).toHaveLength(1);
     expect(later.out).toContain('later');
   });
+});
+
+test('what happens between an empty past and the stream is not lost', async () => {
+  let made = 0;
+  const proxy = await anHttpProxy(api.api.url, async () => {
+    await api.ask(
+      `mutation { createModel(input: { team: "speech", name: "between-${made++}" }) { errors { message } } }`,
+    );
+    await api.database.sequenced();
+  });
+  const words = ['events', '--follow', '--type', 'model.created', '-o', 'json'];
+  const following = start(words, { env: { ...env, CLOPS_URL: proxy.url } });
+  await eventually(() => expect(following.out()).toContain('between-0'));
+  await api.ask('mutation { createModel(input: { team: "speech", name: "behind" }) { errors { message } } }');
+  await eventually(() => expect(following.out()).toContain('behind'));
+  following.interrupt();
+  const { out } = await following.done;
+  const told = out
+    .trim()
+    .split('\n')
+    .map((line) => String(JSON.parse(line).message));
+  expect(new Set(told).size).toBe(told.length);
+  await proxy.close();
+});
+
+test('where nothing has happened, and does not in between, what comes is told', async () => {
+  const following = start(['events', '--follow', '--type', 'experiment.created'], { env });
+  let made = 0;
+  await eventually(async () => {
+    await api.ask(
+      `mutation { createExperiment(input: { team: "speech", name: "e-${made++}" }) { errors { message } } }`,
+    );
+    expect(following.out()).toContain('experiment.created');
+  });
+  following.interrupt();
+  expect((await following.done).err).toMatch(/clops events --follow --after \S+/);
 });
 
 test('a reader that has read enough is an end and no error', async () => {

@@ -6,7 +6,7 @@ import { EXAMPLES } from '../../src/cli/examples.ts';
 import { createProgram } from '../../src/cli/program.ts';
 import { logLines } from '../../src/cli/shown/logRecord.ts';
 import { createPaint } from '../../src/cli/shown/paint.ts';
-import { durationMs, percent, span } from '../../src/cli/shown/text.ts';
+import { durationMs, LONGEST_TIMER_MS, percent, span } from '../../src/cli/shown/text.ts';
 import { similar } from '../../src/cli/similar.ts';
 import { stepsOf } from '../../src/cli/strategy.ts';
 import { inputsOf } from '../../src/cli/tensors.ts';
@@ -50,6 +50,12 @@ test.each([
   ['5m', 300_000],
   ['1h', 3_600_000],
 ])('%s is %d ms', (text, ms) => expect(durationMs(text, 'It')).toBe(ms));
+
+test('a duration that a timer cannot hold is refused, where there is a timer', () => {
+  expect(() => durationMs('25d', '--timeout', LONGEST_TIMER_MS)).toThrow('--timeout is at most 24d, and is "25d".');
+  expect(durationMs('24d', '--timeout', LONGEST_TIMER_MS)).toBeLessThan(2 ** 31);
+  expect(stepsOf('10,pause:30d')).toContainEqual({ pause: { seconds: 30 * 86_400 } });
+});
 
 test('spans and shares', () => {
   expect([span(30), span(3725), span(0), span(172_800)]).toEqual(['30s', '1h 2m', '0s', '2d']);

@@ -18,7 +18,7 @@ import { encodeCursor } from '../../src/lib/cursor.ts';
 import { anApi, type TestApi, TOKEN } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
 import { aCuttable, type Cuttable } from './cuttable.ts';
-import { noUpgrades } from './noUpgrades.ts';
+import { anHttpProxy } from './httpProxy.ts';
 import { aSpoiler } from './spoiler.ts';
 
 const CREATE_TEAM = `mutation CreateTeam($input: CreateTeamInput!) {
@@ -138,6 +138,19 @@ describe('request', () => {
     expect(proxy.taken()).toBe(2);
   });
 
+  test('one that is taken and never answered has a limit', async () => {
+    const silent = createServer(() => {});
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const asking = createClopsClient({ url: `http://127.0.0.1:${(silent.address() as AddressInfo).port}` });
+    const { code, message } = await fault(asking.request(TeamsDocument, {}, { timeoutMs: 200, attempts: 2 }));
+    expect({ code, message }).toEqual({
+      code: 'UNREACHABLE',
+      message: expect.stringContaining('no answer within 0.2 s'),
+    });
+    silent.closeAllConnections();
+    await new Promise((resolve) => silent.close(resolve));
+  });
+
   test('a signal ends it, also between two tries', async () => {
     proxy.accepts = false;
     const end = new AbortController();
@@ -242,7 +255,7 @@ describe('follow', () => {
   });
 
   test('where a proxy lets no WebSocket through it gives up, and says that; where nobody listens too', async () => {
-    const plain = await noUpgrades(api.api.url);
+    const plain = await anHttpProxy(api.api.url);
     const behind = createClopsClient({
       url: plain.url,
       token: TOKEN,

@@ -4,6 +4,7 @@ import {
   EventsDocument,
   type EventsQuery,
   FollowEventsDocument,
+  type FollowEventsSubscription,
 } from '../../client/generated/graphql.ts';
 import type { Context } from '../context.ts';
 import { CliError, EXIT, type Exit } from '../exit.ts';
@@ -34,6 +35,7 @@ export async function events(context: Context, _args: string[], flags: Flags): P
   // A stream that begins after a cursor brings what came since by itself.
   if (flags.follow && flags.after !== undefined) return follow(context, where, flags.after, shown);
   const past = await read(context, where, flags.after, count, shown);
+  if (flags.follow && past.end === undefined) return followFromNothing(context, where, count, shown);
   if (flags.follow) {
     for (const event of past.nodes) printEvent(context, event);
     return follow(context, where, past.end, shown);
@@ -91,22 +93,40 @@ async function read(
   return past;
 }
 
+/** Without a past there is no place to go on from: what happened before the stream began is looked for again. */
+async function followFromNothing(
+  context: Context,
+  where: object,
+  count: number,
+  shown: (event: EventLineFragment) => boolean,
+): Promise<Exit> {
+  const { signal } = context;
+  const stream = (await context.client()).follow(FollowEventsDocument, { where }, { signal });
+  const first = await stream.next();
+  const past = await read(context, where, undefined, count, shown);
+  const head: string | undefined = first.value?.events.cursor;
+  if (past.end === undefined) return follow(context, where, head, shown, stream);
+  await stream.return?.();
+  for (const event of past.nodes) printEvent(context, event);
+  return follow(context, where, past.end, shown);
+}
+
+/** `begun`: a stream that goes on behind `after`. */
 async function follow(
   context: Context,
   where: object,
   after: string | undefined,
   shown: (event: EventLineFragment) => boolean,
+  begun?: AsyncIterable<FollowEventsSubscription>,
 ): Promise<Exit> {
   const { signal, io } = context;
   const client = await context.client();
   let cursor = after;
   context.onConnection = (connected) =>
     !connected && !signal.aborted && context.note('connection lost, connecting again …');
-  for await (const { events: message } of client.follow(
-    FollowEventsDocument,
-    { where, ...(after !== undefined && { after }) },
-    { signal },
-  )) {
+  const stream =
+    begun ?? client.follow(FollowEventsDocument, { where, ...(after !== undefined && { after }) }, { signal });
+  for await (const { events: message } of stream) {
     cursor = message.cursor;
     if (message.kind === 'RESYNC_REQUIRED')
       context.note('! Events in between are no longer kept: what follows begins behind a gap.');

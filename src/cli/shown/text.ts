@@ -30,13 +30,19 @@ export function bytes(count: number): string {
 
 const DURATION = /^(\d{1,9})(ms|s|m|h|d)?$/;
 
-/** `30s`, `5m`, `2h`; a bare number is seconds. In milliseconds. */
-export function durationMs(text: string, what: string): number {
+/** What a timer of Node holds: of anything longer it makes a millisecond. */
+export const LONGEST_TIMER_MS = 24 * 86_400_000;
+
+/** `30s`, `5m`, `2h`; a bare number is seconds. In milliseconds, `mostMs` at most. */
+export function durationMs(text: string, what: string, mostMs = Number.POSITIVE_INFINITY): number {
   const [, count, unit = 's'] = DURATION.exec(text.trim()) ?? [];
   if (count === undefined)
     throw new CliError(EXIT.usage, `${what} must be a duration such as 30s, 5m or 1h, and is ${JSON.stringify(text)}.`);
   const size = unit === 'ms' ? 1 : (UNITS.find(([name]) => name === unit)?.[1] ?? 1000);
-  return Number(count) * size;
+  const ms = Number(count) * size;
+  if (ms > mostMs)
+    throw new CliError(EXIT.usage, `${what} is at most ${span(mostMs / 1000)}, and is ${JSON.stringify(text)}.`);
+  return ms;
 }
 
 export function wholeNumber(text: string, what: string): number {
