@@ -79,7 +79,7 @@ export function createFollower(connection: Connection, onConnection: OnConnectio
 
     async close() {
       for (const stream of streams) stream.end();
-      await (await socket)?.client.dispose();
+      await (await socket)?.close();
     },
   };
 }
@@ -164,6 +164,7 @@ function streamFault(error: unknown): ClopsFault {
 
 interface Socket {
   client: Client;
+  close(): Promise<void>;
   /** Why streams are given up where no connection has stood; undefined where that is not so. */
   neverStood(error: unknown): Promise<ClopsFault> | undefined;
 }
@@ -175,6 +176,7 @@ async function connect(connection: Connection, onConnection: OnConnection, isWan
   const backoff = createBackoff({ initialMs: 300, maxMs: 15_000 });
   let unanswered: ReturnType<typeof setTimeout> | undefined;
   let unopened: ReturnType<typeof setTimeout> | undefined;
+  const closing = new AbortController();
   let hasStood = false;
   let tries = 0;
   const isGivenUp = (): boolean => !hasStood && tries >= FIRST_TRIES;
@@ -185,7 +187,7 @@ async function connect(connection: Connection, onConnection: OnConnection, isWan
     keepAlive: KEEP_ALIVE_MS,
     retryAttempts: Number.POSITIVE_INFINITY,
     shouldRetry: (error) => !isForbidden(error) && !isGivenUp(),
-    retryWait: () => sleep(backoff.next()),
+    retryWait: () => sleep(backoff.next(), undefined, { signal: closing.signal }).catch(() => undefined),
     on: {
       connecting: () => {
         tries++;
@@ -217,6 +219,12 @@ async function connect(connection: Connection, onConnection: OnConnection, isWan
   });
   return {
     client,
+    async close() {
+      closing.abort();
+      if (!hasStood) client.terminate();
+      // It waits for a connection that is being made, and throws what became of that.
+      await Promise.resolve(client.dispose()).catch(() => undefined);
+    },
     neverStood: (error) => (isGivenUp() && !isForbidden(error) ? noWebSocket(connection, error) : undefined),
   };
 }

@@ -275,6 +275,22 @@ describe('follow', () => {
     await plain.close();
   });
 
+  test('one that is closed while its upgrade is held back, or between two tries, ends', async () => {
+    const held = await anHttpProxy(api.api.url, () => new Promise(() => {}));
+    proxy.accepts = false;
+    for (const [url, taken] of [
+      [held.url, held.upgrades],
+      [proxy.url, proxy.taken],
+    ] as const) {
+      const behind = createClopsClient({ url, token: TOKEN });
+      const next = behind.follow(FollowEventsDocument, {}).next();
+      await eventually(() => expect(taken()).toBeGreaterThan(0));
+      await behind.close();
+      expect(await next).toMatchObject({ done: true });
+    }
+    await held.close();
+  });
+
   test('when the last stream ends the connection closes, and that is no loss', async () => {
     const stream = client.follow(FollowEventsDocument, {});
     await stream.next();

@@ -1,6 +1,7 @@
 /** An HTTP proxy as companies have them: requests pass; an upgrade to WebSocket is refused, or let through late. */
 import http from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
+import type { Duplex } from 'node:stream';
 
 export interface HttpProxy {
   url: string;
@@ -12,6 +13,7 @@ export interface HttpProxy {
 /** `before`: what happens before an upgrade is let through; without it none is. */
 export async function anHttpProxy(target: string, before?: () => Promise<unknown>): Promise<HttpProxy> {
   let count = 0;
+  const upgraded = new Set<Duplex>();
   const server = http.createServer((near, answer) => {
     const far = http.request(
       new URL(near.url ?? '', target),
@@ -27,6 +29,8 @@ export async function anHttpProxy(target: string, before?: () => Promise<unknown
   server.on('upgrade', async ({ url, rawHeaders }, near, head) => {
     count++;
     if (!before) return void near.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+    upgraded.add(near);
+    near.on('error', () => near.destroy());
     await before();
     const far = connect(Number(new URL(target).port), new URL(target).hostname);
     near.on('error', () => far.destroy()).on('close', () => far.destroy());
@@ -42,6 +46,7 @@ export async function anHttpProxy(target: string, before?: () => Promise<unknown
     upgrades: () => count,
     async close() {
       server.closeAllConnections();
+      for (const socket of upgraded) socket.destroy();
       await new Promise((resolve) => server.close(resolve));
     },
   };
