@@ -148,7 +148,7 @@ function check({ input, decision }: { input: RolloutInput; decision: Decision })
     const hash = observed.selectors[role];
     if (!before || !hash || observed.selectors.stable === observed.selectors.canary) continue;
     const kept = decision.deployments.find((one) => one.hash === hash)?.replicas ?? 0;
-    const needed = Math.ceil((replicasOf(spec) * before[role]) / 100) - strategyOf(spec).unavailable;
+    const needed = Math.ceil(((replicasOf(spec) - strategyOf(spec).unavailable) * (before[role] - 1)) / 100);
     expect(kept).toBeGreaterThanOrEqual(Math.min(needed, observed.sides.get(hash)?.replicas ?? 0));
   }
   for (const hash of decision.remove) {

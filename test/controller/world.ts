@@ -22,6 +22,9 @@ export interface World {
   revisions: Map<string, number>;
   firstRevisions: Map<string, number>;
   deployments: Map<string, number>;
+  /** Pods that the cluster has room for, and those that have a place; the others wait for one. */
+  capacity: number;
+  placed: Map<string, number>;
   /** Ready pods by hash, the others are on their way; and what the ready ones say of their model. */
   ready: Map<string, number>;
   said: Map<string, 'Verified' | 'Refuted' | 'Pending'>;
@@ -47,6 +50,8 @@ export const aWorld = (spec: ModelDeploymentSpec): World => ({
   revisions: new Map(),
   firstRevisions: new Map(),
   deployments: new Map(),
+  capacity: Number.POSITIVE_INFINITY,
+  placed: new Map(),
   ready: new Map(),
   said: new Map(),
   selectors: {},
@@ -58,10 +63,23 @@ export const aWorld = (spec: ModelDeploymentSpec): World => ({
   now: Date.parse('2026-01-01T00:00:00Z'),
 });
 
+/** A scheduler: whoever has a place keeps it, and the rest goes to those that wait, the older Deployment first. */
+function place({ deployments, placed, capacity }: World): void {
+  for (const [hash, pods] of placed) placed.set(hash, Math.min(pods, deployments.get(hash) ?? 0));
+  let left = capacity - [...placed.values()].reduce((sum, pods) => sum + pods, 0);
+  for (const [hash, replicas] of deployments) {
+    const pods = placed.get(hash) ?? 0;
+    const more = Math.max(0, Math.min(replicas - pods, left));
+    placed.set(hash, pods + more);
+    left -= more;
+  }
+}
+
 export function inputOf(world: World): RolloutInput {
+  place(world);
   const sides = new Map<string, Side>();
   for (const [hash, replicas] of world.deployments) {
-    const ready = Math.min(replicas, world.ready.get(hash) ?? 0);
+    const ready = Math.min(world.placed.get(hash) ?? 0, world.ready.get(hash) ?? 0);
     const said = world.said.get(hash) ?? 'Verified';
     const verified = said === 'Verified' ? ready : 0;
     const refuted = said === 'Refuted' ? ready : 0;

@@ -4,6 +4,7 @@
  */
 import { type FilledStrategy, replicasOf } from '../../contract/strategy.ts';
 import { shareOf } from './routing.ts';
+import { podsFor } from './steps.ts';
 import type { Decision, Plan, RolloutInput, Run } from './types.ts';
 
 export interface Scale {
@@ -58,7 +59,5 @@ function receives({ observed }: RolloutInput, hash: string): boolean {
 function floorOf(input: RolloutInput, { unavailable }: FilledStrategy, hash: string): number {
   const { observed, spec } = input;
   const share = shareOf(hash, observed.selectors, observed.route.weights);
-  if (share === 0) return 0;
-  const needed = Math.max(0, Math.ceil((replicasOf(spec) * share) / 100) - unavailable);
-  return Math.min(needed, observed.sides.get(hash)?.replicas ?? 0);
+  return Math.min(podsFor(share, replicasOf(spec) - unavailable), observed.sides.get(hash)?.replicas ?? 0);
 }

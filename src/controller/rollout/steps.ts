@@ -16,6 +16,13 @@ export function weightAt(steps: readonly StepSpec[], index: number): number {
 export const podsAt = (replicas: number, weight: number): number =>
   replicas === 0 || weight === 0 ? 0 : Math.max(1, Math.ceil((replicas * weight) / 100));
 
+/**
+ * Pods that carry a share where `least` carry all of it. A share of pods is rounded to whole percents, by less than one: two
+ * of three pods are 67 %, and three were once kept for them, which held every rolling update of three pods for ever.
+ */
+export const podsFor = (share: number, least: number): number =>
+  share === 0 || least <= 0 ? 0 : Math.max(1, Math.ceil((least * (share - 1)) / 100));
+
 /** Changed steps begin the walk again. */
 export const stepHashOf = (steps: readonly StepSpec[]): string =>
   createHash('sha256')
