@@ -73,13 +73,16 @@ export function decide(input: RolloutInput): Decision {
 }
 
 function planOf(input: RolloutInput, strategy: FilledStrategy, run: Run): Plan {
-  const { route } = input.observed;
+  const { route, sides } = input.observed;
+  const known = [run.stable?.hash, run.canary?.hash];
+  const others = [...sides].filter(([hash]) => !known.includes(hash));
   return planFor({
     spec: input.spec,
     strategy,
     run,
     stable: sideOf(input, run.stable?.hash),
     canary: sideOf(input, run.canary?.hash),
+    others: others.reduce((sum, [, { replicas }]) => sum + replicas, 0),
     weight: heldWeight(input, run),
     programmed: route.state === 'Programmed' ? route.weights?.canary : undefined,
   });

@@ -57,7 +57,7 @@ export function words(
     case 'Aborted':
       return `${abortWords(run)} ${run.stable ? `Version ${run.stable.version} has all traffic. ` : ''}Retry begins again.`;
     case 'Aborting':
-      return `${abortWords(run)} The traffic goes back to version ${run.stable?.version}.`;
+      return `${abortWords(run)} The traffic goes back to version ${run.stable?.version}.${waitWords(input, run, plan)}`;
     case 'Paused':
       return pauseWords(input, strategy, run);
     case 'Degraded': {
@@ -70,12 +70,20 @@ export function words(
   }
   if (rollout.hash === run.stable?.hash) {
     const ends = run.canary ? `Ends the rollout to version ${run.canary.version}: goes` : 'Goes';
-    return `${ends} back to version ${run.stable.version}.`;
+    return `${ends} back to version ${run.stable.version}.${waitWords(input, run, plan)}`;
   }
   if (canary.failure && !plan.hasCapacity) return `${canary.failure.reason}: ${canary.failure.message}`;
   const asking = alive(canary) > 0 && canary.verified < canary.available ? ', the others are being asked' : '';
   if (!plan.hasCapacity) return `${pods}${asking}; ${place}.`;
   return `${capital(place)}: ${traffic.charAt(0).toLowerCase()}${traffic.slice(1)}`;
+}
+
+/** What the way back waits for: nothing when stable has the pods for all of it. */
+function waitWords(input: RolloutInput, { stable }: Run, { hasCapacity, needed }: Plan): string {
+  if (hasCapacity) return '';
+  const side = sideOf(input, stable?.hash);
+  const why = side.failure ? ` ${side.failure.reason}: ${side.failure.message}` : '';
+  return ` ${alive(side)} of ${needed} pods of version ${stable?.version} serve it.${why}`;
 }
 
 const capital = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}`;

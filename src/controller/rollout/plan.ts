@@ -16,6 +16,8 @@ export interface PlanInput {
   run: Run;
   stable: Side;
   canary: Side;
+  /** Pods of all other revisions, which go soon. */
+  others: number;
   /** The canary's share as it was last decided. */
   weight: number;
   /** The canary's share as the route says, when it is programmed. */
@@ -26,15 +28,14 @@ export interface PlanInput {
 export const alive = ({ available, refuted }: Side): number => available - refuted;
 
 export function planFor(input: PlanInput): Plan {
-  const { spec, run } = input;
+  const { spec, run, strategy } = input;
   const { rollout } = run;
   const replicas = replicasOf(spec);
-  if (!run.canary) return { stable: replicas, canary: 0, weight: 0, hasCapacity: true, needed: 0 };
+  if (!run.canary) return { stable: stableIn(input, replicas, 0), canary: 0, weight: 0, hasCapacity: true, needed: 0 };
   const goesBack = rollout.abort !== undefined || rollout.hash === run.stable?.hash;
   if (goesBack) return planBack(input, replicas);
   if (!run.stable) return planFirst(input, replicas);
-  const isRolling = input.strategy.kind === 'rolling' && !rollout.fast;
-  return isRolling ? planRolling(input, replicas) : planCanary(input, replicas);
+  return strategy.kind === 'rolling' ? planRolling(input, replicas) : planCanary(input, replicas);
 }
 
 function planFirst({ spec, canary }: PlanInput, replicas: number): Plan {
@@ -56,22 +57,18 @@ function planCanary({ spec, strategy, run, canary, weight }: PlanInput, replicas
  * Kubernetes' rolling update over two Deployments: never more than replicas + surge pods, never fewer than
  * replicas - unavailable that serve, and the share follows the pods. Stable shrinks only after its share has.
  */
-function planRolling({ spec, strategy, stable, canary, weight, programmed }: PlanInput, replicas: number): Plan {
+function planRolling(input: PlanInput, replicas: number): Plan {
+  const { spec, strategy, stable, canary, others, weight, programmed } = input;
   const needed = replicas;
   const hasCapacity = canary.verified >= replicas;
   if (spec.paused) {
     const share = alive(canary) === 0 ? 0 : weight;
     return { stable: stable.replicas, canary: canary.replicas, weight: share, hasCapacity, needed };
   }
-  const most = replicas + strategy.surge;
-  const least = replicas - strategy.unavailable;
-  const pods = Math.max(canary.replicas, Math.min(replicas, most - stable.replicas));
-  const mayGo = stable.replicas + canary.replicas - least - (canary.replicas - canary.verified);
-  const serving = stable.available + canary.verified - least;
-  const broken = stable.replicas - stable.available;
-  const gone = Math.max(0, Math.min(mayGo, Math.max(0, serving) + broken, stable.replicas));
-  const left = hasCapacity ? stable.replicas : stable.replicas - gone;
-  const share = rollingShare(hasCapacity, alive(canary), canary.verified, Math.min(left, stable.available));
+  const room = replicas + strategy.surge - stable.replicas - others;
+  const pods = Math.max(canary.replicas, Math.min(replicas, room));
+  const left = hasCapacity ? stable.replicas : leftOf(stable, canary.verified, replicas - strategy.unavailable);
+  const share = shareBy(canary.verified, hasCapacity ? 0 : Math.min(left, stable.available));
   const hasMoved = programmed !== undefined && programmed >= share;
   return {
     stable: hasMoved ? left : stable.replicas,
@@ -82,18 +79,47 @@ function planRolling({ spec, strategy, stable, canary, weight, programmed }: Pla
   };
 }
 
-function rollingShare(isComplete: boolean, living: number, verified: number, stableLeft: number): number {
-  if (living === 0 || verified === 0) return 0;
-  if (isComplete || stableLeft <= 0) return 100;
-  return Math.min(99, Math.max(1, Math.floor((100 * verified) / (verified + stableLeft))));
+/** Pods that the side which goes still keeps, so that with `serving` ones of the other side `least` of them serve. */
+const leftOf = ({ replicas }: Side, serving: number, least: number): number =>
+  Math.min(replicas, Math.max(0, least - serving));
+
+/** Percent for the side that comes. Whole percents: neither side is without any while it has pods. */
+function shareBy(serving: number, left: number): number {
+  if (serving <= 0) return 0;
+  if (left <= 0) return 100;
+  return Math.min(99, Math.max(1, Math.floor((100 * serving) / (serving + left))));
 }
 
-/** Back to stable: all of it at once where stable has the pods, else as much as it can take. */
-function planBack({ strategy, stable, canary, weight }: PlanInput, replicas: number): Plan {
+function planBack(input: PlanInput, replicas: number): Plan {
+  const { stable, from, weight, isEnough } = goBack(input, replicas, input.canary);
+  return { stable, canary: from, weight, hasCapacity: isEnough, needed: replicas };
+}
+
+/**
+ * Back to stable: all of it at once where stable has the pods, else as much as it can take. The same rolling update, from the
+ * other end: what gave its share away gives its pods away, too, since on a full cluster stable's wait for their place. The
+ * last ones stay until no request can be on its way to them.
+ */
+function goBack(
+  input: PlanInput,
+  replicas: number,
+  from: Side,
+): { stable: number; from: number; weight: number; isEnough: boolean } {
+  const { strategy, stable, weight, programmed } = input;
+  const least = replicas - strategy.unavailable;
   const serving = alive(stable);
-  const isEnough = serving > 0 && serving >= Math.max(1, replicas - strategy.unavailable);
-  let share = weight;
-  if (alive(canary) === 0 || isEnough || replicas === 0) share = 0;
-  else if (serving > 0) share = Math.min(weight, 100 - Math.floor((100 * serving) / replicas));
-  return { stable: replicas, canary: canary.replicas, weight: share, hasCapacity: isEnough, needed: replicas };
+  const isEnough = serving >= Math.max(1, least);
+  const pods = stableIn(input, replicas, from.replicas);
+  if (alive(from) === 0 || isEnough || replicas === 0)
+    return { stable: pods, from: from.replicas, weight: 0, isEnough };
+  const left = leftOf(from, serving, least);
+  const share = Math.min(weight, 100 - shareBy(serving, Math.min(left, alive(from))));
+  const hasMoved = programmed !== undefined && programmed <= share;
+  return { stable: pods, from: hasMoved ? left : from.replicas, weight: share, isEnough };
+}
+
+/** All pods of stable; in a rolling update as far as those of others, which go, leave room for them. */
+function stableIn({ strategy, stable, others }: PlanInput, replicas: number, leaving: number): number {
+  if (strategy.kind !== 'rolling') return replicas;
+  return Math.min(replicas, Math.max(stable.replicas, replicas + strategy.surge - leaving - others));
 }
