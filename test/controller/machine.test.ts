@@ -1,160 +1,11 @@
 /** The engine alone: what it must never do, whatever happens and whenever it dies. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { StepSpec } from '../../src/contract/modeldeployment.ts';
 import { hashOf } from '../../src/contract/revision.ts';
-import { replicasOf, strategyOf } from '../../src/contract/strategy.ts';
 import { decide } from '../../src/controller/rollout/machine.ts';
-import { alive } from '../../src/controller/rollout/plan.ts';
-import { podsAt } from '../../src/controller/rollout/steps.ts';
-import { type Decision, NO_SIDE, type RolloutInput } from '../../src/controller/rollout/types.ts';
+import { check } from './invariants.ts';
+import { move, play, STEPS, specOfSteps } from './moves.ts';
 import { aCommand, aWorld, inputOf, pass, settle, specOf, type World } from './world.ts';
-
-const STEPS: StepSpec[] = [{ setWeight: 10 }, { pause: { seconds: 5 } }, { setWeight: 50 }, { pause: {} }];
-
-type Move =
-  | { kind: 'pods'; version: number; ready: number; said: 'Verified' | 'Refuted' | 'Pending' }
-  | { kind: 'well'; passes: number }
-  | { kind: 'programmed' }
-  | { kind: 'drift'; on: boolean }
-  | { kind: 'time'; seconds: number }
-  | { kind: 'deploy'; version: number }
-  | { kind: 'scale'; replicas: number }
-  | { kind: 'pause'; on: boolean }
-  | { kind: 'steps'; weight: number }
-  | { kind: 'rolling'; surge: number }
-  | { kind: 'command'; verb: 'Promote' | 'SkipStep' | 'Abort' | 'Retry' | 'Restart'; to?: 'NextStep' | 'End' | 'Full' }
-  | { kind: 'pass'; writes?: number };
-
-const version = fc.integer({ min: 1, max: 3 });
-const move: fc.Arbitrary<Move> = fc.oneof(
-  {
-    weight: 4,
-    arbitrary: fc.record({
-      kind: fc.constant('pods' as const),
-      version,
-      ready: fc.integer({ min: 0, max: 6 }),
-      said: fc.constantFrom('Verified' as const, 'Verified' as const, 'Refuted' as const, 'Pending' as const),
-    }),
-  },
-  { weight: 4, arbitrary: fc.constant({ kind: 'programmed' as const }) },
-  { weight: 4, arbitrary: fc.record({ kind: fc.constant('well' as const), passes: fc.integer({ min: 1, max: 4 }) }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('drift' as const), on: fc.boolean() }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('time' as const), seconds: fc.integer({ min: 1, max: 90 }) }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('deploy' as const), version }) },
-  {
-    weight: 1,
-    arbitrary: fc.record({ kind: fc.constant('scale' as const), replicas: fc.integer({ min: 0, max: 6 }) }),
-  },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('pause' as const), on: fc.boolean() }) },
-  {
-    weight: 1,
-    arbitrary: fc.record({ kind: fc.constant('rolling' as const), surge: fc.integer({ min: 0, max: 2 }) }),
-  },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('steps' as const), weight: fc.integer({ min: 1, max: 50 }) }) },
-  {
-    weight: 2,
-    arbitrary: fc.record({
-      kind: fc.constant('command' as const),
-      verb: fc.constantFrom('Promote', 'SkipStep', 'Abort', 'Retry', 'Restart'),
-      to: fc.constantFrom('NextStep', 'End', 'Full'),
-    }),
-  },
-  { weight: 8, arbitrary: fc.constant({ kind: 'pass' as const }) },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant('pass' as const), writes: fc.integer({ min: 0, max: 8 }) }) },
-);
-
-function play(world: World, step: Move): { input: RolloutInput; decision: Decision } | undefined {
-  switch (step.kind) {
-    case 'pods':
-      world.ready.set(hashOf(specOf(step.version, [])), step.ready);
-      world.said.set(hashOf(specOf(step.version, [])), step.said);
-      return undefined;
-    case 'well':
-      settle(world, step.passes);
-      return undefined;
-    case 'programmed':
-      world.isProgrammed = world.weights !== undefined;
-      return undefined;
-    case 'drift':
-      world.isDrifting = step.on;
-      return undefined;
-    case 'time':
-      world.now += step.seconds * 1000;
-      return undefined;
-    case 'deploy':
-      world.spec = { ...world.spec, model: specOf(step.version, []).model };
-      return undefined;
-    case 'scale':
-      world.spec = { ...world.spec, replicas: step.replicas };
-      return undefined;
-    case 'pause':
-      world.spec = { ...world.spec, paused: step.on };
-      return undefined;
-    case 'steps':
-      world.spec = specOfSteps(world, [{ setWeight: step.weight }, ...STEPS.slice(1)]);
-      return undefined;
-    case 'rolling':
-      world.spec = { ...world.spec, strategy: { rolling: { maxSurge: step.surge, maxUnavailable: 1 } } };
-      return undefined;
-    case 'command':
-      if (world.status.rollout)
-        world.commands.push(aCommand(world, step.verb, step.verb === 'Promote' ? step.to : undefined));
-      return undefined;
-    case 'pass':
-      return pass(world, step.writes);
-  }
-}
-
-const specOfSteps = (world: World, steps: StepSpec[]): World['spec'] => {
-  const canary = world.spec.strategy?.canary;
-  return { ...world.spec, strategy: { canary: { scaleDownDelaySeconds: 1, ...canary, steps } } };
-};
-
-/** What must hold of every single decision. */
-function check({ input, decision }: { input: RolloutInput; decision: Decision }): void {
-  const { observed, status, spec } = input;
-  const { run, weights, answer } = decision;
-  const before = observed.route.weights;
-  if (weights) {
-    expect(weights.stable + weights.canary).toBe(100);
-    const hash = decision.services.canary;
-    const side = observed.sides.get(hash) ?? NO_SIDE;
-    const isMoving = run.canary?.hash === hash && run.stable !== undefined;
-    if (isMoving && weights.canary > 0) expect(alive(side)).toBeGreaterThan(0);
-    if (isMoving && weights.canary > (before?.canary ?? 0)) {
-      expect(side.verified).toBeGreaterThan(0);
-      if (spec.strategy?.canary) expect(side.verified).toBeGreaterThanOrEqual(podsAt(replicasOf(spec), weights.canary));
-      expect(run.rollout.abort).toBeUndefined();
-      expect(spec.paused ?? false).toBe(false);
-    }
-  }
-  // A Service that receives requests does not move to other pods, unless those have all requests already.
-  if (observed.selectors.canary && observed.selectors.canary !== decision.services.canary && run.stable) {
-    expect(observed.route.state === 'Absent' || before?.canary === 0).toBe(true);
-  }
-  const was = status.rollout;
-  if (was?.number === run.rollout.number && answer?.state !== 'Done') {
-    const moved = run.rollout.stepIndex - was.stepIndex;
-    const isReset = run.rollout.stepHash !== was.stepHash;
-    if (!isReset) expect(moved === 0 || moved === 1).toBe(true);
-  }
-  if (spec.paused && was?.number === run.rollout.number && answer === undefined && was.outcome === undefined) {
-    expect(run.rollout.phase).not.toBe('Degraded');
-    if (run.rollout.stepHash === was.stepHash) expect(run.rollout.stepIndex).toBe(was.stepIndex);
-  }
-  // What receives requests keeps the pods they need.
-  for (const role of ['stable', 'canary'] as const) {
-    const hash = observed.selectors[role];
-    if (!before || !hash || observed.selectors.stable === observed.selectors.canary) continue;
-    const kept = decision.deployments.find((one) => one.hash === hash)?.replicas ?? 0;
-    const needed = Math.ceil(((replicasOf(spec) - strategyOf(spec).unavailable) * (before[role] - 1)) / 100);
-    expect(kept).toBeGreaterThanOrEqual(Math.min(needed, observed.sides.get(hash)?.replicas ?? 0));
-  }
-  for (const hash of decision.remove) {
-    expect([run.stable?.hash, decision.services.stable]).not.toContain(hash);
-  }
-}
 
 /** Nothing yet, a stable revision, or the middle of a canary. */
 const start = fc.constantFrom<'nothing' | 'stable' | 'canary'>('nothing', 'stable', 'canary');
@@ -188,8 +39,7 @@ describe('whatever happens', () => {
       fc.property(start, fc.array(move, { maxLength: 60 }), (at, moves) => {
         const world = worldAt(at);
         for (const step of moves) {
-          const made = play(world, step);
-          if (made) check(made);
+          play(world, step, check);
         }
       }),
       { numRuns: 600 },
@@ -202,7 +52,7 @@ describe('whatever happens', () => {
         const world = worldAt(at);
         let number = world.status.rollout?.number ?? 0;
         for (const step of moves) {
-          play(world, step);
+          play(world, step, check);
           const { rollout, history = [] } = world.status;
           if (!rollout) continue;
           expect(rollout.number === number || rollout.number === number + 1 || step.kind === 'well').toBe(true);
@@ -224,7 +74,7 @@ describe('whatever happens', () => {
     fc.assert(
       fc.property(start, fc.array(move, { maxLength: 30 }), (at, moves) => {
         const world = worldAt(at);
-        for (const step of moves) play(world, step);
+        for (const step of moves) play(world, step, check);
         world.commands = [];
         settle(world, 120); // longer than any delay
         const rest = ({ status, deployments, selectors, weights, revisions }: World): unknown =>
@@ -250,7 +100,7 @@ describe('whatever happens', () => {
         pass(world);
         let share = world.weights?.canary ?? 0;
         for (const step of moves) {
-          play(world, step);
+          play(world, step, check);
           expect(world.weights?.canary ?? 0).toBeLessThanOrEqual(share);
           share = world.weights?.canary ?? 0;
         }
@@ -266,7 +116,7 @@ describe('whatever happens', () => {
     fc.assert(
       fc.property(fc.array(move, { maxLength: 40 }), (moves) => {
         const world = aWorld(specOf(1, STEPS));
-        for (const step of moves) play(world, step);
+        for (const step of moves) play(world, step, check);
         const input = inputOf(world);
         expect(decide(structuredClone(input))).toEqual(decide(input));
       }),
@@ -278,7 +128,7 @@ describe('whatever happens', () => {
     fc.assert(
       fc.property(start, fc.array(move, { maxLength: 40 }), (at, moves) => {
         const world = worldAt(at);
-        for (const step of moves) play(world, step);
+        for (const step of moves) play(world, step, check);
         world.spec = { ...specOfSteps(world, [{ setWeight: 10 }, { setWeight: 50 }]), paused: false, replicas: 4 };
         world.commands = [];
         settle(world);

@@ -1,7 +1,11 @@
 /** Rolling updates in the engine alone: how many pods there are on the way, forward and back, and what they carry. */
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ModelDeploymentSpec, RollingSpec } from '../../src/contract/modeldeployment.ts';
 import { hashOf } from '../../src/contract/revision.ts';
+import { strategyOf } from '../../src/contract/strategy.ts';
+import { check } from './invariants.ts';
+import { type Move, move, play, STEPS } from './moves.ts';
 import { aCommand, aWorld, pass, settle, specOf, type World } from './world.ts';
 
 const rollingSpec = (version: number, replicas: number, rolling: RollingSpec = {}): ModelDeploymentSpec => ({
@@ -28,6 +32,152 @@ describe('forward', () => {
         });
       }
     }
+  });
+});
+
+/** Version 1 has no pods left, and three of version 2's four have all requests: the fourth never comes. */
+const nearlyThere = (): World => {
+  const world = stableAt(1, 4);
+  world.spec = rollingSpec(2, 4);
+  for (let i = 0; i < 30; i++) {
+    for (const [of, replicas] of world.deployments) world.ready.set(of, Math.min(of === hash(2) ? 3 : 4, replicas));
+    world.isProgrammed = true;
+    world.now += 500;
+    pass(world);
+  }
+  expect(world.weights).toEqual({ stable: 0, canary: 100 });
+  expect(world.deployments.get(hash(1))).toBe(0);
+  return world;
+};
+
+describe('when what is wanted changes on the way', () => {
+  it('a third version takes nothing from the second before stable has its pods again, and says what it waits for', () => {
+    const world = nearlyThere();
+    world.spec = rollingSpec(3, 4);
+    world.ready.set(hash(1), 0);
+    for (let i = 0; i < 5; i++) check(pass(world));
+    expect(world.weights).toEqual({ stable: 0, canary: 100 });
+    expect(world.status.rollout?.message).toBe(
+      'Version 1 takes back first what an earlier rollout gave away. 0 of 4 pods of version 1 serve it.',
+    );
+    settle(world, 200, check);
+    expect(world.status).toMatchObject({ phase: 'Healthy', stable: { hash: hash(3), readyReplicas: 4, weight: 100 } });
+    expect([...world.deployments.keys()]).toEqual([hash(3)]);
+    expect(world.status.history?.slice(0, 2)).toMatchObject([{ outcome: 'Promoted' }, { outcome: 'Superseded' }]);
+  });
+
+  it('neither does a canary with steps made of it', () => {
+    const world = nearlyThere();
+    world.spec = { ...world.spec, strategy: { canary: { steps: STEPS } } };
+    world.ready.set(hash(1), 0);
+    for (let i = 0; i < 5; i++) check(pass(world));
+    expect(world.weights).toEqual({ stable: 0, canary: 100 });
+    expect(world.status.rollout?.stepIndex).toBe(0);
+    settle(world, 60, check);
+    expect(world.weights).toEqual({ stable: 50, canary: 50 });
+    expect(world.status.rollout).toMatchObject({ phase: 'Paused', stepIndex: 3 });
+  });
+
+  it('nor a fast way back to one before the stable one', () => {
+    const world = stableAt(1, 4);
+    for (const version of [2, 3]) {
+      world.spec = rollingSpec(version, 4);
+      if (version === 2) settle(world, 100);
+    }
+    for (let i = 0; i < 30; i++) {
+      for (const [of, replicas] of world.deployments) world.ready.set(of, Math.min(of === hash(3) ? 3 : 4, replicas));
+      world.isProgrammed = true;
+      pass(world);
+    }
+    expect(world.weights).toEqual({ stable: 0, canary: 100 });
+    world.spec = rollingSpec(1, 4);
+    world.ready.set(hash(2), 0);
+    for (let i = 0; i < 5; i++) check(pass(world));
+    expect(world.weights).toEqual({ stable: 0, canary: 100 });
+    settle(world, 200, check);
+    expect(world.status).toMatchObject({ phase: 'Healthy', rollout: { outcome: 'FastRolledBack', hash: hash(1) } });
+  });
+
+  it('a deploy in the moment after a promotion waits for the Service of stable', () => {
+    const world = aWorld(specOf(1, [{ setWeight: 50 }]));
+    settle(world);
+    world.spec = { ...world.spec, model: specOf(2, []).model };
+    while (world.status.stable?.hash !== hash(2)) settle(world, 1);
+    expect([world.selectors.stable, world.weights?.canary]).toEqual([hash(1), 100]);
+    world.spec = { ...world.spec, model: specOf(3, []).model };
+    check(pass(world));
+    expect([world.selectors.stable, world.weights?.canary]).toEqual([hash(2), 100]);
+    settle(world, 1, check);
+    expect(world.weights?.canary).toBe(0);
+    settle(world, 60, check);
+    expect(world.status.stable?.hash).toBe(hash(3));
+  });
+});
+
+const numbers = fc.record({
+  replicas: fc.integer({ min: 1, max: 7 }),
+  maxSurge: fc.integer({ min: 0, max: 3 }),
+  maxUnavailable: fc.integer({ min: 0, max: 3 }),
+  isTight: fc.boolean(),
+});
+const lasting: readonly Move['kind'][] = ['scale', 'steps', 'rolling'];
+
+describe('whatever happens to a rolling update on a cluster without room', () => {
+  it('every decision keeps the invariants, and the way back ends with all pods of stable', () => {
+    fc.assert(
+      fc.property(
+        numbers,
+        fc.array(
+          move.filter(({ kind }) => !lasting.includes(kind)),
+          { maxLength: 60 },
+        ),
+        fc.boolean(),
+        ({ replicas, isTight, ...rolling }, moves, isAborted) => {
+          const { surge, unavailable } = strategyOf(rollingSpec(1, replicas, rolling));
+          const world = stableAt(1, replicas, rolling);
+          world.capacity = replicas + (isTight && unavailable > 0 ? 0 : surge);
+          world.spec = rollingSpec(2, replicas, rolling);
+          for (const step of moves) play(world, step, check);
+          world.commands = [];
+          check(pass(world)); // a controller that died may not have said yet which rollout this is
+          const { stable } = world.status;
+          world.commands = isAborted ? [aCommand(world, 'Abort')] : [];
+          if (!isAborted) world.spec = { ...world.spec, model: specOf(stable?.version ?? 1, []).model };
+          settle(world, 250, check);
+          expect(world.status.stable?.readyReplicas).toBe(replicas);
+          expect(world.weights).toEqual({ stable: 100, canary: 0 });
+          if (isAborted) return;
+          expect(world.status.stable?.hash).toBe(stable?.hash);
+          expect(world.status.phase).toBe(world.spec.paused ? 'Paused' : 'Healthy');
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  it('the way forward ends, too', () => {
+    fc.assert(
+      fc.property(
+        numbers,
+        fc.array(
+          move.filter(({ kind }) => !lasting.includes(kind)),
+          { maxLength: 40 },
+        ),
+        ({ replicas, isTight, ...rolling }, moves) => {
+          const { surge, unavailable } = strategyOf(rollingSpec(1, replicas, rolling));
+          const world = stableAt(1, replicas, rolling);
+          world.capacity = replicas + (isTight && unavailable > 0 ? 0 : surge);
+          world.spec = rollingSpec(2, replicas, rolling);
+          for (const step of moves) play(world, step, check);
+          world.spec = { ...world.spec, paused: false };
+          world.commands = [];
+          settle(world, 300, check);
+          if (world.status.rollout?.outcome === 'Aborted') return;
+          expect(world.status).toMatchObject({ phase: 'Healthy', stable: { hash: hashOf(world.spec) } });
+        },
+      ),
+      { numRuns: 60 },
+    );
   });
 });
 

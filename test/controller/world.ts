@@ -147,8 +147,13 @@ function carryOut(world: World, input: RolloutInput, decision: Decision, writes 
   for (const write of all.slice(0, writes)) write();
 }
 
+export interface Made {
+  input: RolloutInput;
+  decision: Decision;
+}
+
 /** One pass: look, decide, do. */
-export function pass(world: World, writes?: number): { input: RolloutInput; decision: Decision } {
+export function pass(world: World, writes?: number): Made {
   const input = inputOf(world);
   const decision = decide(input);
   carryOut(world, input, decision, writes);
@@ -163,13 +168,13 @@ export function aCommand(world: World, verb: CommandVerb, to?: PromoteTo): Rollo
 }
 
 /** Everything goes well from here on: pods come, routes are programmed, time passes. */
-export function settle(world: World, passes = 40): void {
+export function settle(world: World, passes = 40, look: (made: Made) => void = () => {}): void {
   world.isDrifting = false;
   for (let i = 0; i < passes; i++) {
     world.said.clear();
     for (const [hash, replicas] of world.deployments) world.ready.set(hash, replicas);
     world.isProgrammed = world.weights !== undefined;
     world.now += 500;
-    pass(world);
+    look(pass(world));
   }
 }

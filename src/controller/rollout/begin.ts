@@ -2,7 +2,7 @@
  * Which rollout is meant: the one that runs, or a new one because the spec asks for another revision.
  *
  * - A revision that was asked for and is not the rollout's begins a new rollout; the old one, if it still ran, is
- *   Superseded. Only stable and the newest count: what was half-way is dropped.
+ *   Superseded. Only stable and the newest count: what was half-way is dropped, as soon as stable can carry what it received.
  * - Asking for the stable revision again during a rollout goes straight back to it.
  * - A revision that was stable a short while ago and is older than the stable one skips the steps: going back must not
  *   take as long as going forward did. Forward always walks, also to one that was stable before a rollback.

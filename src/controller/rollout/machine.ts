@@ -29,11 +29,11 @@ import { isActive, outcomeWords } from '../../contract/verbs.ts';
 import { currentRun, iso, leadsBack, withEntry } from './begin.ts';
 import { deadlineInMs, isOverdue, isPaused, phaseOf, sideOf, time, words } from './phase.ts';
 import { planFor } from './plan.ts';
-import { placeServices, shareOf, weightsFor } from './routing.ts';
+import { droppedBy, placeServices, shareOf, weightsFor } from './routing.ts';
 import { deploymentsFor } from './scale.ts';
 import { COUNT_AGAIN_MS, judgeTraffic } from './share.ts';
 import { describeStep } from './steps.ts';
-import type { Decision, Happening, Plan, RolloutInput, Run } from './types.ts';
+import { type Decision, type Happening, NO_SIDE, type Plan, type RolloutInput, type Run } from './types.ts';
 import { answerCommand } from './verbs.ts';
 
 export function decide(input: RolloutInput): Decision {
@@ -74,7 +74,9 @@ export function decide(input: RolloutInput): Decision {
 
 function planOf(input: RolloutInput, strategy: FilledStrategy, run: Run): Plan {
   const { route, sides } = input.observed;
-  const known = [run.stable?.hash, run.canary?.hash];
+  const dropped = droppedBy(input, run);
+  const known = [run.stable?.hash, run.canary?.hash, dropped];
+  const routed = route.weights?.canary ?? 0;
   const others = [...sides].filter(([hash]) => !known.includes(hash));
   return planFor({
     spec: input.spec,
@@ -82,8 +84,10 @@ function planOf(input: RolloutInput, strategy: FilledStrategy, run: Run): Plan {
     run,
     stable: sideOf(input, run.stable?.hash),
     canary: sideOf(input, run.canary?.hash),
+    ...(dropped !== undefined && { dropped: dropped === run.stable?.hash ? NO_SIDE : sideOf(input, dropped) }),
     others: others.reduce((sum, [, { replicas }]) => sum + replicas, 0),
-    weight: heldWeight(input, run),
+    weight: dropped === undefined ? heldWeight(input, run) : routed,
+    routed,
     programmed: route.state === 'Programmed' ? route.weights?.canary : undefined,
   });
 }
@@ -98,17 +102,18 @@ function heldBack({ observed }: RolloutInput, wanted: Decision['weights'], hasMo
  * The share that may be kept without new proof: the last decided and the programmed one, whichever is less. A controller
  * that died after it took a share away and before it said so must not give it back.
  */
-function heldWeight({ status, observed }: RolloutInput, run: Run): number {
-  const { canary } = status;
-  if (!canary || canary.hash !== run.canary?.hash) return 0;
-  return Math.min(canary.weight, observed.route.weights?.canary ?? 0);
+function heldWeight({ status, observed }: RolloutInput, { canary }: Run): number {
+  const routed = canary && observed.selectors.canary === canary.hash ? (observed.route.weights?.canary ?? 0) : 0;
+  // Another was the canary meanwhile, and this one is it again before it has lost its share.
+  return canary && status.canary?.hash === canary.hash ? Math.min(status.canary.weight, routed) : routed;
 }
 
-/** A pod more that is ready is progress. */
+/** A pod more that is ready is progress, of stable while the canary waits for its pods. */
 function markProgress(input: RolloutInput, run: Run): Run {
-  const before = input.status.canary;
-  if (!isActive(run.rollout) || before?.hash !== run.canary?.hash) return run;
-  if (sideOf(input, run.canary?.hash).ready <= (before?.readyReplicas ?? 0)) return run;
+  const role = droppedBy(input, run) === undefined ? 'canary' : 'stable';
+  const before = input.status[role];
+  if (!isActive(run.rollout) || before?.hash !== run[role]?.hash) return run;
+  if (sideOf(input, run[role]?.hash).ready <= (before?.readyReplicas ?? 0)) return run;
   return { ...run, rollout: { ...run.rollout, progressedAt: iso(input.now) } };
 }
 

@@ -50,6 +50,8 @@ export function words(
   const place = placeOf(strategy, run);
   const canary = sideOf(input, run.canary?.hash);
   const version = `version ${run.canary?.version ?? run.stable?.version}`;
+  if (plan.dropped !== undefined && phase === 'Progressing')
+    return `Version ${run.stable?.version} takes back first what an earlier rollout gave away.${waitWords(input, run, plan)}`;
   const pods = `${canary.verified} of ${plan.needed} pods of ${version} serve it`;
   switch (phase) {
     case 'Healthy':
@@ -61,6 +63,8 @@ export function words(
     case 'Paused':
       return pauseWords(input, strategy, run);
     case 'Degraded': {
+      if (plan.dropped !== undefined || rollout.hash === run.stable?.hash)
+        return `No progress for ${strategy.progressDeadlineSeconds} s.${waitWords(input, run, plan)} It keeps trying.`;
       const why = canary.failure ? `${canary.failure.reason}: ${canary.failure.message}` : `${pods}.`;
       const advice = run.stable ? ' It keeps trying; abort gives the traffic back.' : ' It keeps trying.';
       return `No progress for ${strategy.progressDeadlineSeconds} s, ${place}. ${why}${advice}`;
@@ -78,7 +82,7 @@ export function words(
   return `${capital(place)}: ${traffic.charAt(0).toLowerCase()}${traffic.slice(1)}`;
 }
 
-/** What the way back waits for: nothing when stable has the pods for all of it. */
+/** What a way back waits for: nothing when stable has the pods for all of it. */
 function waitWords(input: RolloutInput, { stable }: Run, { hasCapacity, needed }: Plan): string {
   if (hasCapacity) return '';
   const side = sideOf(input, stable?.hash);

@@ -16,11 +16,18 @@ export interface PlanInput {
   run: Run;
   stable: Side;
   canary: Side;
+  /**
+   * What the canary Service selects when that is not the canary: what was half-way when a newer revision came, and still
+   * receives requests. NO_SIDE where stable itself was promoted a moment ago and receives them by this Service yet.
+   */
+  dropped?: Side;
   /** Pods of all other revisions, which go soon. */
   others: number;
-  /** The canary's share as it was last decided. */
+  /** The share of the canary, or of what was dropped, as it was last decided. */
   weight: number;
-  /** The canary's share as the route says, when it is programmed. */
+  /** The same as the route says now. */
+  routed: number;
+  /** And when it is programmed. */
   programmed: number | undefined;
 }
 
@@ -32,10 +39,21 @@ export function planFor(input: PlanInput): Plan {
   const { rollout } = run;
   const replicas = replicasOf(spec);
   if (!run.canary) return { stable: stableIn(input, replicas, 0), canary: 0, weight: 0, hasCapacity: true, needed: 0 };
+  if (input.dropped) return planDropped(input, replicas, input.dropped);
   const goesBack = rollout.abort !== undefined || rollout.hash === run.stable?.hash;
   if (goesBack) return planBack(input, replicas);
   if (!run.stable) return planFirst(input, replicas);
-  return strategy.kind === 'rolling' ? planRolling(input, replicas) : planCanary(input, replicas);
+  const plan = strategy.kind === 'rolling' ? planRolling(input, replicas) : planCanary(input, replicas);
+  return withoutHaste(input, replicas, plan);
+}
+
+/** A share that is to fall, as with a strategy that was changed on the way, falls no faster than stable gets its pods. */
+function withoutHaste(input: PlanInput, replicas: number, plan: Plan): Plan {
+  const { canary, routed } = input;
+  if (plan.weight >= routed || alive(canary) === 0) return plan;
+  const { from, weight } = goBack({ ...input, weight: routed }, replicas, canary);
+  if (weight <= plan.weight) return plan;
+  return { ...plan, canary: Math.max(plan.canary, from), weight, hasCapacity: false };
 }
 
 function planFirst({ spec, canary }: PlanInput, replicas: number): Plan {
@@ -51,6 +69,16 @@ function planCanary({ spec, strategy, run, canary, weight }: PlanInput, replicas
   const mayRise = hasCapacity && !spec.paused;
   const share = alive(canary) === 0 ? 0 : mayRise ? target : Math.min(target, weight);
   return { stable: replicas, canary: pods, weight: share, hasCapacity, needed };
+}
+
+/**
+ * First stable takes back what an earlier rollout gave away, and the canary gets pods when it has: stable may have none by
+ * then. A rolling update to a third version once took an endpoint away like that, with three good pods of the second beside.
+ */
+function planDropped(input: PlanInput, replicas: number, dropped: Side): Plan {
+  const { stable, from, weight, isEnough } = goBack(input, replicas, dropped);
+  const canary = isEnough ? input.canary.replicas : 0;
+  return { stable, canary, dropped: from, weight, hasCapacity: false, needed: replicas };
 }
 
 /**

@@ -3,6 +3,7 @@
  * goes through it: the share falls first, then the selector moves, then the share rises again.
  */
 import { replicasOf } from '../../contract/strategy.ts';
+import { alive } from './plan.ts';
 import { type Decision, NO_SIDE, type Plan, type RolloutInput, type Run, type Weights } from './types.ts';
 
 type Services = Decision['services'];
@@ -16,19 +17,24 @@ export function placeServices({ observed }: RolloutInput, run: Run): Services {
   return { stable, canary: mayMove ? canary : (selectors.canary ?? canary) };
 }
 
+/** What the canary Service still selects though the canary is another one by now: it has requests until the share is 0. */
+export function droppedBy(input: RolloutInput, run: Run): string | undefined {
+  if (!run.stable || !run.canary) return undefined;
+  const { canary } = placeServices(input, run);
+  return canary === run.canary.hash ? undefined : canary;
+}
+
 /** Undefined leaves the route as it is; without a route none is made. */
 export function weightsFor(input: RolloutInput, run: Run, plan: Plan, services: Services): Weights | undefined {
   const { observed } = input;
   const { endpoints, route } = observed;
   if (!run.stable) return firstWeights(input, services);
-  if (!run.canary) {
-    // Just promoted: `canary` selects the new stable's pods and has everything. Wait until `stable` has them as well.
-    const isThere = serves(endpoints.stable, run.stable.hash) || replicasOf(input.spec) === 0;
-    if (isThere || !route.weights || route.weights.canary === 0) return { stable: 100, canary: 0 };
-    return route.weights;
-  }
-  const canReceive = services.canary === run.canary.hash && serves(endpoints.canary, run.canary.hash);
+  const canReceive = serves(endpoints.canary, services.canary) && replicasOf(input.spec) > 0;
   const weight = canReceive ? plan.weight : 0;
+  // Nothing is taken from pods that serve for a Service that has none yet: just promoted, stable has them by the other one.
+  const isGood = canReceive && alive(observed.sides.get(services.canary) ?? NO_SIDE) > 0;
+  const isThere = serves(endpoints.stable, run.stable.hash);
+  if (route.weights && weight < route.weights.canary && isGood && !isThere) return route.weights;
   return { stable: 100 - weight, canary: weight };
 }
 

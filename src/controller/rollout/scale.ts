@@ -33,6 +33,7 @@ export function deploymentsFor(
   const wanted = new Map<string, number>();
   if (run.canary && !isAborted) wanted.set(run.canary.hash, plan.canary);
   if (run.stable) wanted.set(run.stable.hash, plan.stable);
+  if (plan.dropped !== undefined && !wanted.has(services.canary)) wanted.set(services.canary, plan.dropped);
   for (const [hash, replicas] of wanted)
     keep.push({ hash, replicas: Math.max(replicas, floorOf(input, strategy, hash)) });
 

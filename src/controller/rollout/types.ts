@@ -130,7 +130,9 @@ export interface Run {
 export interface Plan {
   stable: number;
   canary: number;
-  /** Percent of the requests for the canary. */
+  /** Pods of what the canary Service selects when that is not the canary; see PlanInput. */
+  dropped?: number;
+  /** Percent of the requests for what the canary Service selects. */
   weight: number;
   /** The canary has the pods that its next weight needs. */
   hasCapacity: boolean;
