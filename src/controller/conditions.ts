@@ -66,31 +66,45 @@ function stamp(
   };
 }
 
-/** The revision that serves: stable, or, in the first rollout, the one that is to become it. */
-function servingSide({ input, decision }: ConditionsInput): Side {
-  const hash = decision?.run.stable?.hash ?? input.status.stable?.hash ?? decision?.run.canary?.hash;
-  return (hash === undefined ? undefined : input.observed.sides.get(hash)) ?? NO_SIDE;
+/**
+ * What serves: stable, or, in the first rollout, what is to become it. In a rolling update stable gives its pods away as the
+ * others come, so that those that have requests count with it.
+ */
+function servingSides({ input, decision }: ConditionsInput): Side[] {
+  const { observed, spec, status } = input;
+  const hash = decision?.run.stable?.hash ?? status.stable?.hash ?? decision?.run.canary?.hash;
+  const hashes = new Set(hash === undefined ? [] : [hash]);
+  const weights = decision?.weights ?? observed.route.weights;
+  if (decision && weights && strategyOf(spec).kind === 'rolling')
+    for (const role of ['stable', 'canary'] as const) if (weights[role] > 0) hashes.add(decision.services[role]);
+  return [...hashes].map((one) => observed.sides.get(one) ?? NO_SIDE);
 }
+
+const aliveIn = (sides: readonly Side[]): number => sides.reduce((sum, side) => sum + alive(side), 0);
+const failureIn = (sides: readonly Side[]): Failure | undefined => sides.find(({ failure }) => failure)?.failure;
 
 function isAvailable(given: ConditionsInput): Verdict {
   const { spec } = given.input;
   const replicas = replicasOf(spec);
   if (replicas === 0) return verdict('False', 'Stopped', 'replicas is 0.');
-  const side = servingSide(given);
+  const sides = servingSides(given);
   const needed = Math.max(1, replicas - strategyOf(spec).unavailable);
-  if (alive(side) >= needed) return verdict('True', 'MinimumReplicasAvailable', `${there(side, replicas)}.`);
-  return verdict('False', 'MinimumReplicasUnavailable', `${there(side, replicas)}, ${needed} are needed.${why(side)}`);
+  if (aliveIn(sides) >= needed) return verdict('True', 'MinimumReplicasAvailable', `${there(sides, replicas)}.`);
+  const words = `${there(sides, replicas)}, ${needed} are needed.${why(sides)}`;
+  return verdict('False', 'MinimumReplicasUnavailable', words);
 }
 
-const there = (side: Side, replicas: number): string =>
-  `${alive(side)} of ${replicas} pods of the serving revision are available`;
-const why = ({ failure }: Side): string => (failure ? ` ${failure.reason}: ${failure.message}` : '');
+const there = (sides: readonly Side[], replicas: number): string =>
+  `${aliveIn(sides)} of ${replicas} pods of the serving revision${sides.length > 1 ? 's' : ''} are available`;
+function why(sides: readonly Side[]): string {
+  const failure = failureIn(sides);
+  return failure ? ` ${failure.reason}: ${failure.message}` : '';
+}
 
 function isReady(given: ConditionsInput, available: Verdict, route: Verdict, traffic: Verdict): Verdict {
-  const side = servingSide(given);
   if (available.status !== 'True') return available;
   if (route.status !== 'True') return route;
-  if (side.verified === 0)
+  if (servingSides(given).every(({ verified }) => verified === 0))
     return verdict('Unknown', 'NotAskedYet', 'The pods have not said yet which version they serve.');
   if (traffic.status === 'False') return traffic;
   const isStable = (given.decision?.run.stable ?? given.input.status.stable) !== undefined;
@@ -109,9 +123,9 @@ function isProgressing(given: ConditionsInput): Verdict {
   const canary = decision?.run.canary && input.observed.sides.get(decision.run.canary.hash);
   switch (rollout.phase) {
     case 'Healthy': {
-      const [side, replicas] = [servingSide(given), replicasOf(input.spec)];
-      if (alive(side) >= replicas) return verdict('True', 'NewRevisionAvailable', message);
-      return verdict('True', side.failure?.reason ?? 'WaitingForPods', `${there(side, replicas)}.${why(side)}`);
+      const [sides, replicas] = [servingSides(given), replicasOf(input.spec)];
+      if (aliveIn(sides) >= replicas) return verdict('True', 'NewRevisionAvailable', message);
+      return verdict('True', failureIn(sides)?.reason ?? 'WaitingForPods', `${there(sides, replicas)}.${why(sides)}`);
     }
     case 'Paused':
       return verdict('Unknown', 'RolloutPaused', message);

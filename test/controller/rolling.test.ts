@@ -35,6 +35,35 @@ describe('forward', () => {
   });
 });
 
+describe('on its way', () => {
+  const condition = ({ status }: World, of: string) => status.conditions?.find(({ type }) => type === of);
+
+  it('is ready and available all the time: what has requests counts, of whichever version', () => {
+    for (let replicas = 1; replicas <= 6; replicas++) {
+      const world = stableAt(1, replicas);
+      world.spec = rollingSpec(2, replicas);
+      settle(world, 60, () => {
+        for (const type of ['Ready', 'Available']) expect(condition(world, type)).toMatchObject({ status: 'True' });
+      });
+      expect(world.status).toMatchObject({ phase: 'Healthy', stable: { hash: hash(2) } });
+    }
+  });
+
+  it('is not when pods of either version are lost, and says how many are there', () => {
+    const world = stableAt(1, 4);
+    world.spec = rollingSpec(2, 4);
+    settle(world, 4);
+    expect(world.weights?.canary).toBeGreaterThan(0);
+    expect(condition(world, 'Available')).toMatchObject({ status: 'True' });
+    world.ready.set(hash(1), 0);
+    pass(world);
+    const message = expect.stringMatching(/^\d of 4 pods of the serving revisions are available, 3 are needed\.$/);
+    expect(condition(world, 'Available')).toMatchObject({ status: 'False', message });
+    settle(world, 60);
+    expect(condition(world, 'Available')?.status).toBe('True');
+  });
+});
+
 /** Version 1 has no pods left, and three of version 2's four have all requests: the fourth never comes. */
 const nearlyThere = (): World => {
   const world = stableAt(1, 4);

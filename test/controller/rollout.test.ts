@@ -383,7 +383,13 @@ describe('rolling', () => {
     await lab.deploy(1, rolling);
     await healthy(1);
     await lab.deploy(2, rolling);
-    await healthy(2);
+    const said = new Set<string>();
+    await lab.until((status) => {
+      for (const { type, status: value } of status.conditions ?? []) said.add(`${type} ${value}`);
+      expect(status).toMatchObject({ phase: 'Healthy', stable: { version: 2, weight: 100 } });
+    });
+    expect(said).toContain('Available True');
+    for (const never of ['Available False', 'Available Unknown', 'Ready False']) expect(said).not.toContain(never);
     const shares = lab.weights.map(({ canary }) => canary);
     expect(shares.at(0)).toBe(0);
     expect(shares.slice(0, -1)).toEqual([...shares.slice(0, -1)].sort((a, b) => a - b));
