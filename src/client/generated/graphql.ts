@@ -16,7 +16,7 @@ export type ArtifactInput = {
 export type CanaryInput = {
   /** Abort when the deadline is passed, instead of only showing it. Default false. */
   abortOnDeadline?: boolean | null | undefined;
-  /** Pods beyond the wanted number. Default 25%. */
+  /** Pods beyond the wanted number while they are restarted. Those of the new version come on top: half as many again at 50 %, twice as many at the end. Default 25%. */
   maxSurge?: number | string | null | undefined;
   /** Pods below the wanted number. Default 25%. */
   maxUnavailable?: number | string | null | undefined;

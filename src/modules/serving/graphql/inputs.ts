@@ -57,7 +57,11 @@ export class RollingInput {
 export class CanaryInput {
   @Field(() => [StepInput], { description: 'At least one, at most 50.' })
   steps!: StepInput[];
-  @Field(() => IntOrPercent, { nullable: true, description: 'Pods beyond the wanted number. Default 25%.' })
+  @Field(() => IntOrPercent, {
+    nullable: true,
+    description:
+      'Pods beyond the wanted number while they are restarted. Those of the new version come on top: half as many again at 50 %, twice as many at the end. Default 25%.',
+  })
   maxSurge?: number | string | null;
   @Field(() => IntOrPercent, { nullable: true, description: 'Pods below the wanted number. Default 25%.' })
   maxUnavailable?: number | string | null;

@@ -31,7 +31,10 @@ export class RollingStrategy {
 export class CanaryStrategy {
   @Field(() => [StepSpec], { description: 'In this order. Since: 0.1' })
   steps!: StepSpec[];
-  @Field(() => IntOrPercent, { description: 'Pods beyond the wanted number. Since: 0.1' })
+  @Field(() => IntOrPercent, {
+    description:
+      'Pods beyond the wanted number while they are restarted. Those of the new version come on top: half as many again at 50 %, twice as many at the end. Since: 0.1',
+  })
   maxSurge!: number | string;
   @Field(() => IntOrPercent, { description: 'Pods below the wanted number. Since: 0.1' })
   maxUnavailable!: number | string;
