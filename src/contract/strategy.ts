@@ -20,6 +20,12 @@ export interface FilledStrategy {
   scaleDownDelaySeconds: number;
 }
 
+/**
+ * The pods of a rolling update go as the others come. Its last ones stay until routers have forgotten them, and no longer:
+ * the next update, or stable after an abort, has no room for its pods before.
+ */
+const ROLLING_DELAY_SECONDS = 5;
+
 export const replicasOf = (spec: ModelDeploymentSpec): number => spec.replicas ?? 1;
 
 export function strategyOf(spec: ModelDeploymentSpec): FilledStrategy {
@@ -35,7 +41,9 @@ export function strategyOf(spec: ModelDeploymentSpec): FilledStrategy {
     unavailable: surge === 0 && unavailable === 0 ? 1 : unavailable,
     progressDeadlineSeconds: given.progressDeadlineSeconds ?? STRATEGY_DEFAULTS.progressDeadlineSeconds,
     abortOnDeadline: given.abortOnDeadline ?? STRATEGY_DEFAULTS.abortOnDeadline,
-    scaleDownDelaySeconds: given.scaleDownDelaySeconds ?? STRATEGY_DEFAULTS.scaleDownDelaySeconds,
+    scaleDownDelaySeconds: canary
+      ? (canary.scaleDownDelaySeconds ?? STRATEGY_DEFAULTS.scaleDownDelaySeconds)
+      : ROLLING_DELAY_SECONDS,
   };
 }
 

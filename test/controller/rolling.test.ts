@@ -35,6 +35,18 @@ describe('forward', () => {
   });
 });
 
+describe('one after the other', () => {
+  it('the next one waits for the place of the last pods of the one before, for some seconds', () => {
+    const world = stableAt(1, 2);
+    world.capacity = 3;
+    for (let version = 2; version <= 4; version++) {
+      world.spec = rollingSpec(version, 2);
+      settle(world, 24, check);
+      expect(world.status).toMatchObject({ phase: 'Healthy', stable: { hash: hash(version), readyReplicas: 2 } });
+    }
+  });
+});
+
 describe('on its way', () => {
   const condition = ({ status }: World, of: string) => status.conditions?.find(({ type }) => type === of);
 
