@@ -19,6 +19,17 @@ const stableAt = (version: number, replicas: number, rolling: RollingSpec = {}):
   return world;
 };
 
+/** All goes well, except that only so many pods of one version ever come. */
+function goOn(world: World, version: number, pods: number): void {
+  for (let i = 0; i < 30; i++) {
+    for (const [of, replicas] of world.deployments)
+      world.ready.set(of, of === hash(version) ? Math.min(pods, replicas) : replicas);
+    world.isProgrammed = true;
+    world.now += 500;
+    pass(world);
+  }
+}
+
 describe('forward', () => {
   it('ends, whatever the numbers: shares are whole percents, and two of three pods are 67 of them', () => {
     for (const rolling of [{}, { maxSurge: 1, maxUnavailable: 0 }, { maxSurge: 0, maxUnavailable: 1 }]) {
@@ -80,12 +91,7 @@ describe('on its way', () => {
 const nearlyThere = (): World => {
   const world = stableAt(1, 4);
   world.spec = rollingSpec(2, 4);
-  for (let i = 0; i < 30; i++) {
-    for (const [of, replicas] of world.deployments) world.ready.set(of, Math.min(of === hash(2) ? 3 : 4, replicas));
-    world.isProgrammed = true;
-    world.now += 500;
-    pass(world);
-  }
+  goOn(world, 2, 3);
   expect(world.weights).toEqual({ stable: 0, canary: 100 });
   expect(world.deployments.get(hash(1))).toBe(0);
   return world;
@@ -107,6 +113,22 @@ describe('when what is wanted changes on the way', () => {
     expect(world.status.history?.slice(0, 2)).toMatchObject([{ outcome: 'Promoted' }, { outcome: 'Superseded' }]);
   });
 
+  it('where stable cannot come back, what was half-way can be asked for again', () => {
+    const world = nearlyThere();
+    world.spec = rollingSpec(3, 4);
+    world.ready.set(hash(1), 0);
+    for (let i = 0; i < 5; i++) check(pass(world));
+    world.spec = rollingSpec(2, 4);
+    for (let i = 0; i < 40; i++) {
+      world.ready.set(hash(2), 4);
+      world.isProgrammed = true;
+      world.now += 500;
+      check(pass(world));
+      if (world.status.stable?.hash !== hash(2)) expect(world.weights?.canary).toBe(100);
+    }
+    expect(world.status).toMatchObject({ phase: 'Healthy', stable: { hash: hash(2), readyReplicas: 4, weight: 100 } });
+  });
+
   it('neither does a canary with steps made of it', () => {
     const world = nearlyThere();
     world.spec = { ...world.spec, strategy: { canary: { steps: STEPS } } };
@@ -125,11 +147,7 @@ describe('when what is wanted changes on the way', () => {
       world.spec = rollingSpec(version, 4);
       if (version === 2) settle(world, 100);
     }
-    for (let i = 0; i < 30; i++) {
-      for (const [of, replicas] of world.deployments) world.ready.set(of, Math.min(of === hash(3) ? 3 : 4, replicas));
-      world.isProgrammed = true;
-      pass(world);
-    }
+    goOn(world, 3, 3);
     expect(world.weights).toEqual({ stable: 0, canary: 100 });
     world.spec = rollingSpec(1, 4);
     world.ready.set(hash(2), 0);
@@ -233,13 +251,7 @@ describe('on a full cluster', () => {
     const world = stableAt(1, 4, rolling);
     world.capacity = capacity;
     world.spec = rollingSpec(2, 4, rolling);
-    for (let i = 0; i < 30; i++) {
-      for (const [of, replicas] of world.deployments)
-        world.ready.set(of, of === hash(2) ? Math.min(2, replicas) : replicas);
-      world.isProgrammed = true;
-      world.now += 500;
-      pass(world);
-    }
+    goOn(world, 2, 2);
     expect(world.deployments.get(hash(1))).toBeLessThanOrEqual(2);
     expect(world.weights?.canary).toBeGreaterThanOrEqual(50);
     return world;
