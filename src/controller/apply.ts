@@ -5,6 +5,7 @@
  * no other: the way back must not wait for a pod that may not be made. What is refused is tried again, ever less often.
  */
 import { CONTROLLER_MANAGER, LABELS } from '../contract/names.ts';
+import { hashOf } from '../contract/revision.ts';
 import { type Backoff, createBackoff } from '../lib/backoff.ts';
 import { canonical } from '../lib/canonical.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -99,7 +100,9 @@ export function createApplier(
     const { md, runtime, revisions, observed } = context;
     const { hash, revision } = observed.desired;
     const present = revisions.find((one) => hashLabel(one) === hash);
-    const snapshot = present?.data ?? (runtime && snapshotOf(md.spec, runtime));
+    // While the spec has an obstacle it is another revision that is looked at, and the spec says nothing of that one.
+    const isOwn = hash === hashOf(md.spec);
+    const snapshot = present?.data ?? (runtime && isOwn ? snapshotOf(md.spec, runtime) : undefined);
     if (!snapshot) return {};
     const numbers = { revision, first: present ? firstNumber(present) : revision };
     const refused = await apply(context, CONTROLLERREVISIONS, desiredRevision(md, hash, numbers, snapshot), present);

@@ -21,7 +21,7 @@ const MAX_MESSAGE = 2000;
 
 export interface ConditionsInput {
   input: RolloutInput;
-  /** Absent when an obstacle kept anything from being decided. */
+  /** Absent when an obstacle kept anything from being begun. */
   decision?: Decision;
   obstacle?: Failure;
   /** A child that the cluster does not take. */
@@ -188,9 +188,10 @@ function trafficVerdict({ input, decision }: ConditionsInput, before: Condition 
   return verdict(found.status, found.reason, found.message);
 }
 
-function isPaused({ input, decision }: ConditionsInput): Verdict {
+function isPaused({ input, decision, obstacle }: ConditionsInput): Verdict {
+  const isHeld = decision?.run.rollout.phase === 'Paused';
+  if (obstacle && isHeld) return verdict('True', obstacle.reason, obstacle.message);
   if (input.spec.paused) return verdict('True', 'PausedBySpec', 'spec.paused is true: nothing advances.');
-  const rollout = decision?.run.rollout;
-  if (rollout?.phase === 'Paused') return verdict('True', 'PauseStep', rollout.message ?? '');
+  if (isHeld) return verdict('True', 'PauseStep', decision.run.rollout.message ?? '');
   return verdict('False', 'NotPaused', 'Nothing holds it.');
 }

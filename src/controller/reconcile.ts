@@ -11,6 +11,7 @@ import type { Caches } from './caches.ts';
 import { firstObstacle } from './checks.ts';
 import type { Commands } from './commands.ts';
 import { type GatewayRef, parentRefsOf, withGateway } from './desired/routing.ts';
+import { inSpite } from './inSpite.ts';
 import { type Context, NO_TRAFFIC, observe } from './observe.ts';
 import type { Prober } from './prober.ts';
 import type { Recorder } from './recorder.ts';
@@ -20,7 +21,6 @@ import type { Decision, RolloutInput } from './rollout/types.ts';
 import { urlOf } from './route.ts';
 import { mayWait, mergeDiff, statusFor } from './status.ts';
 import { type Counting, gatewayOf, type TrafficWatch } from './traffic.ts';
-import { wayBack } from './wayBack.ts';
 
 export interface Parts {
   cluster: ClusterPort;
@@ -64,19 +64,20 @@ export function createReconciler(parts: Parts): (key: string) => Promise<Outcome
     const obstacle = firstObstacle(context);
     const open = commands.open(context);
     const input = inputOf(context, open.unanswered);
-    const back = obstacle && wayBack(context, input);
-    if (obstacle && !back) {
+    const inSpiteOfIt = obstacle && inSpite(context, input, obstacle);
+    if (obstacle && !inSpiteOfIt) {
       const status = statusFor({ md, input, obstacle, handledCommands: open.handled, ...urlFor(md) });
       const waits = await report(context, status);
       await commands.refuse(context, obstacle.message);
       return waits === undefined ? undefined : after(waits);
     }
-    const look = back ?? { context, input };
+    const look = inSpiteOfIt ?? { context, input };
     const decision = decide(look.input);
     const refused = await applier.children(look.context, decision);
     const isDone = decision.answer?.state === 'Done' && decision.answer.name;
     const handledCommands = isDone ? [...open.handled, isDone] : open.handled;
-    const done = { md, input: look.input, decision, ...(obstacle && { obstacle }), ...(refused && { refused }) };
+    const seen = { ...look.input, spec: md.spec }; // as it is, and not as it was held
+    const done = { md, input: seen, decision, ...(obstacle && { obstacle }), ...(refused && { refused }) };
     const waits = await report(context, statusFor({ ...done, handledCommands, ...urlFor(md) }));
     await recorder.record(md, decision.events);
     await commands.mark(context, decision);

@@ -79,7 +79,7 @@ function phaseOf({ md, input, obstacle }: StatusInput, status: ModelDeploymentSt
   const has = (type: string, value: string): boolean =>
     status.conditions?.some((condition) => condition.type === type && condition.status === value) ?? false;
   if (md.metadata.deletionTimestamp !== undefined) return 'Deleting';
-  if (obstacle) return status.stable ? 'Degraded' : 'Pending';
+  if (obstacle) return status.stable || (status.canary?.weight ?? 0) > 0 ? 'Degraded' : 'Pending';
   if (replicasOf(md.spec) === 0 && pods === 0) return 'Stopped';
   const phase = status.rollout?.phase;
   if (phase === 'Aborted' || phase === 'Degraded' || phase === 'Aborting') return 'Degraded';

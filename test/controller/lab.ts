@@ -30,7 +30,15 @@ import { eventually } from '../support/eventually.ts';
 const NAMESPACE = 'speech';
 
 /** What becomes of the pods of a version. */
-export type Fate = 'ready' | 'pending' | 'crashing' | 'unschedulable' | 'lying' | 'badArtifact';
+export type Fate =
+  | 'ready'
+  | 'pending'
+  | 'crashing'
+  | 'unschedulable'
+  | 'lying'
+  | 'silent'
+  | 'unreachable'
+  | 'badArtifact';
 
 interface Pod extends KubeObject {
   status?: { phase?: string };
@@ -249,13 +257,15 @@ function mortalCluster(cluster: ClusterPort): { cluster: ClusterPort; left: numb
   });
 }
 
-/** One server for all versions: the port says which. A lying one answers for version 999. */
+/** One server for all versions: the port says which. A lying one answers for version 999, an unreachable one hangs up. */
 export async function startModels(fates: Map<number, Fate>) {
   const servers = new Map<number, http.Server>();
   const ports = async (version: number): Promise<number> => {
     let server = servers.get(version);
     if (!server) {
       server = http.createServer((request, response) => {
+        if (fates.get(version) === 'silent') return;
+        if (fates.get(version) === 'unreachable') return void request.socket.destroy();
         const [, name, asked] = /^\/v2\/models\/([^/]+)\/versions\/(\d+)/.exec(request.url ?? '') ?? [];
         response.statusCode = fates.get(version) !== 'lying' && asked === String(version) ? 200 : 404;
         response.end(JSON.stringify({ name, versions: [String(version)], platform: 'onnx', inputs: [], outputs: [] }));
@@ -293,7 +303,7 @@ export function startKubelet(
     }
     const annotations = { 'clops.dev/ports': JSON.stringify({ http: await portOf(version) }) };
     if (!pod.metadata.annotations) await cluster.patch(PODS, name, namespace, 'merge', { metadata: { annotations } });
-    const status = statusOf(fates.get(version) ?? 'ready');
+    const status = podStatus(fates.get(version) ?? 'ready');
     if (JSON.stringify(status) === JSON.stringify(pod.status)) return;
     await cluster.patch(PODS, name, namespace, 'merge', { status }, { subresource: 'status' });
   }
@@ -321,8 +331,8 @@ export function startKubelet(
   };
 }
 
-function statusOf(fate: Fate): object {
-  const ready = fate === 'ready' || fate === 'lying';
+export function podStatus(fate: Fate): object {
+  const ready = ['ready', 'lying', 'silent', 'unreachable'].includes(fate);
   const at = '2026-01-01T00:00:00Z';
   const conditions = [{ type: 'Ready', status: ready ? 'True' : 'False', lastTransitionTime: at }];
   const fetched = { name: 'fetch', restartCount: 0, state: { terminated: { exitCode: 0 } } };

@@ -217,9 +217,11 @@ function withPause(input: RolloutInput, strategy: FilledStrategy, run: Run, even
   if (paused === (rollout.pausedAt !== undefined)) return run;
   const at = iso(input.now);
   if (paused) {
-    const why = input.spec.paused
-      ? 'on request (spec.paused)'
-      : `at step ${rollout.stepIndex + 1} of ${strategy.steps.length}`;
+    const why = input.obstacle
+      ? `as its spec cannot be acted on (${input.obstacle.reason})`
+      : input.spec.paused
+        ? 'on request (spec.paused)'
+        : `at step ${rollout.stepIndex + 1} of ${strategy.steps.length}`;
     events.push({ type: 'Normal', reason: 'RolloutPaused', message: `Rollout ${rollout.number} is paused ${why}.` });
     return { ...run, rollout: { ...rollout, pausedAt: at } };
   }

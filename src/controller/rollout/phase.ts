@@ -55,7 +55,7 @@ export function words(
   const pods = `${canary.verified} of ${plan.needed} pods of ${version} serve it`;
   switch (phase) {
     case 'Healthy':
-      return `Version ${run.stable?.version} is stable and has all traffic.${input.spec.paused ? HELD_NEXT : ''}`;
+      return `Version ${run.stable?.version} is stable and has all traffic.${input.spec.paused && !input.obstacle ? HELD_NEXT : ''}`;
     case 'Aborted':
       return `${abortWords(run)} ${run.stable ? `Version ${run.stable.version} has all traffic. ` : ''}Retry begins again.`;
     case 'Aborting':
@@ -107,6 +107,7 @@ function abortWords({ rollout: { abort } }: Run): string {
 }
 
 function pauseWords(input: RolloutInput, strategy: FilledStrategy, run: Run): string {
+  if (input.obstacle) return input.obstacle.message;
   const place = placeOf(strategy, run);
   if (input.spec.paused) return `Held on request (spec.paused), ${place}: resume lets it go on.`;
   const { stepIndex } = run.rollout;

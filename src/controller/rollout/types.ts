@@ -92,6 +92,8 @@ export interface Observed {
 
 export interface RolloutInput {
   spec: ModelDeploymentSpec;
+  /** What holds the rollout, when that is not spec.paused itself but what is wrong with the spec. */
+  obstacle?: Failure;
   status: ModelDeploymentStatus;
   /** Annotation `clops.dev/rollout`. */
   rolloutId?: string;

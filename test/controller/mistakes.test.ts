@@ -1,0 +1,105 @@
+/** What people and clusters get wrong while a rollout runs, and that what serves is watched all the same. */
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { ModelDeploymentStatus } from '../../src/contract/modeldeployment.ts';
+import { PODS } from '../../src/platform/cluster/resources.ts';
+import { type Lab, podStatus, startLab } from './lab.ts';
+
+let lab: Lab;
+beforeEach(async () => {
+  lab = await startLab();
+});
+afterEach(() => lab.close());
+
+const healthy = (version: number) =>
+  lab.until((status) => expect(status).toMatchObject({ phase: 'Healthy', stable: { version, weight: 100 } }));
+const pausedAt = (stepIndex: number) =>
+  lab.until((status) => expect(status.rollout).toMatchObject({ phase: 'Paused', stepIndex }));
+const condition = (status: ModelDeploymentStatus, type: string) => status.conditions?.find((one) => one.type === type);
+
+async function halfWay(): Promise<void> {
+  await lab.deploy(1);
+  await healthy(1);
+  await lab.deploy(2);
+  await pausedAt(1);
+  await lab.command('Promote');
+  await pausedAt(3);
+}
+
+describe('a spec that cannot be acted on', () => {
+  const words = /^There is no ServingRuntime nothing/;
+
+  it('in the middle of a canary: its share is taken away when its pods die, and it is told what stops it', async () => {
+    await halfWay();
+    await lab.deploy(3, { runtime: 'nothing' });
+    const held = await lab.until((status) => {
+      expect(status).toMatchObject({ phase: 'Degraded', canary: { version: 2, weight: 50 } });
+      expect(status.rollout).toMatchObject({ number: 2, phase: 'Paused', stepIndex: 3 });
+      expect(status.rollout?.message).toMatch(words);
+    });
+    expect(condition(held, 'Paused')).toMatchObject({ status: 'True', reason: 'RuntimeNotFound' });
+    expect(condition(held, 'Ready')?.status).toBe('True');
+    lab.fates.set(2, 'crashing');
+    await lab.touch();
+    await lab.until((status) =>
+      expect(status).toMatchObject({
+        phase: 'Degraded',
+        stable: { version: 1, weight: 100, readyReplicas: 2 },
+        canary: { version: 2, weight: 0, readyReplicas: 0 },
+        rollout: { number: 2, stepIndex: 3 },
+      }),
+    );
+    expect(lab.weights.map(({ canary }) => canary)).toEqual([0, 10, 50, 0]);
+  });
+
+  it('and is put right: the same rollout goes on from where it stood', async () => {
+    await halfWay();
+    await lab.deploy(2, { runtime: 'nothing' });
+    await lab.until((status) => expect(status.rollout?.message).toMatch(words));
+    await lab.deploy(2);
+    const status = await lab.until(({ rollout, phase }) => {
+      expect(phase).toBe('Paused');
+      expect(rollout?.message).toBe('Step 4 of 4 pauses it until somebody promotes it.');
+    });
+    expect(status).toMatchObject({ canary: { weight: 50 }, rollout: { number: 2, stepIndex: 3 } });
+    expect(status.history).toHaveLength(1);
+  });
+
+  it('when nothing is rolled out: stable scales, and goes on', async () => {
+    await lab.deploy(1);
+    await healthy(1);
+    await lab.deploy(1, { runtime: 'nothing', replicas: 3 });
+    const status = await lab.until((now) =>
+      expect(now).toMatchObject({ phase: 'Degraded', stable: { version: 1, readyReplicas: 3, weight: 100 } }),
+    );
+    expect(status.rollout).toMatchObject({ number: 1, phase: 'Healthy', outcome: 'Promoted' });
+    expect(status.rollout?.message).toBe('Version 1 is stable and has all traffic.');
+    expect(condition(status, 'Paused')?.status).toBe('False');
+  });
+
+  it('in the first rollout: pods that serve are told of', async () => {
+    lab.fates.set(1, 'pending');
+    await lab.deploy(1, { replicas: 4 });
+    await lab.until(async () => expect(await lab.pods()).toHaveLength(4));
+    for (const { metadata } of (await lab.pods()).slice(1)) {
+      const patch = { status: podStatus('ready') };
+      await lab.cluster.patch(PODS, metadata.name, 'speech', 'merge', patch, { subresource: 'status' });
+    }
+    await lab.until(({ canary, stable }) => {
+      expect(stable).toBeUndefined();
+      expect(canary).toMatchObject({ readyReplicas: 3, weight: 100 });
+    });
+    await lab.deploy(1, { replicas: 4, runtime: 'nothing' });
+    const status = await lab.until((now) => expect(condition(now, 'Progressing')?.reason).toBe('RuntimeNotFound'));
+    expect(condition(status, 'Available')).toMatchObject({ status: 'True' });
+    expect(condition(status, 'Ready')?.reason).toBe('FirstServing');
+    expect(status.phase).toBe('Degraded');
+  });
+
+  it('from the beginning: waits for what is missing', async () => {
+    await lab.deploy(1, { runtime: 'nothing' });
+    await lab.until((status) => {
+      expect(status.phase).toBe('Pending');
+      expect(condition(status, 'Progressing')?.message).toMatch(words);
+    });
+  });
+});
