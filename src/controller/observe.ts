@@ -24,7 +24,7 @@ export interface Context {
   services: Partial<Record<Role, Service>>;
   route?: HttpRoute;
   pods: Pod[];
-  /** Some pod is available and has not answered yet. */
+  /** Some pod was asked and has not answered yet. */
   isAsking: boolean;
   observed: Omit<Observed, 'traffic'>;
 }
@@ -122,7 +122,7 @@ function sidesOf(
           reason: 'ModelNotServed',
           message: `Pod ${pod.metadata.name} is ready but does not serve the version.`,
         };
-      } else isAsking = true;
+      } else if (verdict === 'Asking') isAsking = true;
     }
     sides.set(hash, side);
   }
@@ -130,13 +130,14 @@ function sidesOf(
   return { sides, isAsking };
 }
 
+/** Unasked: nobody knows what to ask it, or where, so there is no answer to wait for. */
 function verdictOf(key: string, pod: Pod, snapshot: Snapshot | undefined, prober: Prober, ids: Set<string>) {
-  if (!snapshot) return 'Pending';
+  if (!snapshot) return 'Unasked';
   if (!snapshot.runtime.capabilities?.includes('ModelMetadata')) return 'Verified';
   const { podIP } = pod.status ?? {};
   const restarts = pod.status?.containerStatuses?.reduce((sum, { restartCount = 0 }) => sum + restartCount, 0) ?? 0;
   const port = portOf(pod);
-  if (!podIP || port === undefined) return 'Pending';
+  if (!podIP || port === undefined) return 'Unasked';
   const id = `${pod.metadata.uid}/${restarts}`;
   ids.add(id);
   const host = podIP.includes(':') ? `[${podIP}]` : podIP;

@@ -6,7 +6,7 @@
 import { request } from 'undici';
 import { type Clock, systemClock } from '../lib/clock.ts';
 
-type ProbeVerdict = 'Pending' | 'Verified' | 'Refuted';
+type ProbeVerdict = 'Asking' | 'Verified' | 'Refuted';
 
 interface ProbeTarget {
   /** Pod uid and restart count: another life, another answer. */
@@ -37,7 +37,7 @@ export function createProber(options: { probe?: Probe; enqueue: (key: string) =>
   let isClosed = false;
 
   async function ask(target: ProbeTarget): Promise<void> {
-    const entry = known.get(target.id) ?? { key: target.key, verdict: 'Pending' as ProbeVerdict, asking: false, at: 0 };
+    const entry = known.get(target.id) ?? { key: target.key, verdict: 'Asking' as ProbeVerdict, asking: false, at: 0 };
     entry.asking = true;
     known.set(target.id, entry);
     const isRight = await probe(target).catch(() => false);
@@ -58,7 +58,7 @@ export function createProber(options: { probe?: Probe; enqueue: (key: string) =>
       const entry = known.get(target.id);
       const isDue = !entry || (entry.verdict === 'Refuted' && clock.monotonic() - entry.at >= AGAIN_MS);
       if (isDue && !entry?.asking && !isClosed) void ask(target);
-      return entry?.verdict ?? 'Pending';
+      return entry?.verdict ?? 'Asking';
     },
     retain(key, ids) {
       for (const [id, entry] of known) if (entry.key === key && !ids.has(id)) known.delete(id);

@@ -1,8 +1,9 @@
 /** What people and clusters get wrong while a rollout runs, and that what serves is watched all the same. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ModelDeploymentStatus } from '../../src/contract/modeldeployment.ts';
-import { PODS } from '../../src/platform/cluster/resources.ts';
-import { type Lab, podStatus, startLab } from './lab.ts';
+import { hashOf } from '../../src/contract/revision.ts';
+import { CONTROLLERREVISIONS, PODS } from '../../src/platform/cluster/resources.ts';
+import { aModelDeployment, type Lab, podStatus, startLab } from './lab.ts';
 
 let lab: Lab;
 beforeEach(async () => {
@@ -102,4 +103,16 @@ describe('a spec that cannot be acted on', () => {
       expect(condition(status, 'Progressing')?.message).toMatch(words);
     });
   });
+});
+
+it('the revision of stable is deleted by hand: another leader does not wait for pods that nobody can ask', async () => {
+  await lab.deploy(1);
+  await healthy(1);
+  await lab.deploy(2);
+  await pausedAt(1);
+  const stable = `vad-${hashOf(aModelDeployment(1).spec)}`;
+  await lab.cluster.delete(CONTROLLERREVISIONS, stable, 'speech');
+  await lab.restart();
+  await lab.command('Promote');
+  await pausedAt(3);
 });
