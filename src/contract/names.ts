@@ -48,6 +48,8 @@ export const ANNOTATIONS = {
   restartedAt: 'clops.dev/restarted-at',
   /** On a ControllerRevision: the number it was first given. Its own number rises each time it is returned to. */
   firstRevision: 'clops.dev/first-revision',
+  /** On a ControllerRevision: where its artifact is by now, `{"uri": …}` or `{"secretName": …}`. */
+  artifact: 'clops.dev/artifact',
 } as const;
 
 export const CONDITIONS = {

@@ -13,7 +13,7 @@ import { type ClusterPort, isNotFound, type KubeObject, type Resource } from '..
 import { CONTROLLERREVISIONS, DEPLOYMENTS, HTTPROUTES, SERVICES } from '../platform/cluster/resources.ts';
 import type { Caches } from './caches.ts';
 import { desiredDeployment } from './desired/deployment.ts';
-import { desiredRevision, firstNumber, snapshotOf } from './desired/revision.ts';
+import { desiredRevision, firstNumber, snapshotIn, snapshotOf, withPlace } from './desired/revision.ts';
 import { desiredRoute, desiredService, type Role } from './desired/routing.ts';
 import type { ControllerRevision, Snapshot } from './kinds.ts';
 import type { Context } from './observe.ts';
@@ -101,12 +101,12 @@ export function createApplier(
     const { hash, revision } = observed.desired;
     const present = revisions.find((one) => hashLabel(one) === hash);
     // While the spec has an obstacle it is another revision that is looked at, and the spec says nothing of that one.
-    const isOwn = hash === hashOf(md.spec);
-    const snapshot = present?.data ?? (runtime && isOwn ? snapshotOf(md.spec, runtime) : undefined);
-    if (!snapshot) return {};
+    if (hash !== hashOf(md.spec)) return {};
+    const data = present?.data ?? (runtime && snapshotOf(md.spec, runtime));
+    if (!data) return {};
     const numbers = { revision, first: present ? firstNumber(present) : revision };
-    const refused = await apply(context, CONTROLLERREVISIONS, desiredRevision(md, hash, numbers, snapshot), present);
-    return { snapshot, refused };
+    const refused = await apply(context, CONTROLLERREVISIONS, desiredRevision(md, hash, numbers, data), present);
+    return { snapshot: withPlace(data, md.spec.model.artifact), refused };
   }
 
   return {
@@ -115,8 +115,11 @@ export function createApplier(
       const { snapshot: newest, refused } = await applyRevision(context);
       if (refused) return refused; // pods of a revision that nobody keeps could not be gone back to
       const all: (Refusal | undefined)[] = [];
-      const snapshotFor = (hash: string): Snapshot | undefined =>
-        revisions.find((one) => hashLabel(one) === hash)?.data ?? (hash === observed.desired.hash ? newest : undefined);
+      const snapshotFor = (hash: string): Snapshot | undefined => {
+        if (newest && hash === observed.desired.hash) return newest;
+        const kept = revisions.find((one) => hashLabel(one) === hash);
+        return kept && snapshotIn(kept);
+      };
       const deploymentOf = (hash: string) => deployments.find((one) => hashLabel(one) === hash);
 
       for (const { hash, replicas } of decision.deployments) {

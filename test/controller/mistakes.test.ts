@@ -1,9 +1,11 @@
 /** What people and clusters get wrong while a rollout runs, and that what serves is watched all the same. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ModelDeploymentStatus } from '../../src/contract/modeldeployment.ts';
+import { LABELS } from '../../src/contract/names.ts';
 import { hashOf } from '../../src/contract/revision.ts';
-import { CONTROLLERREVISIONS, PODS } from '../../src/platform/cluster/resources.ts';
-import { aModelDeployment, type Lab, podStatus, startLab } from './lab.ts';
+import type { KubeObject } from '../../src/platform/cluster/port.ts';
+import { CONTROLLERREVISIONS, DEPLOYMENTS, PODS } from '../../src/platform/cluster/resources.ts';
+import { aModelDeployment, digestOf, type Lab, podStatus, startLab } from './lab.ts';
 
 let lab: Lab;
 beforeEach(async () => {
@@ -115,4 +117,50 @@ it('the revision of stable is deleted by hand: another leader does not wait for 
   await lab.restart();
   await lab.command('Promote');
   await pausedAt(3);
+});
+
+describe('an artifact that is not where the spec said', () => {
+  const modelAt = (version: number, uri: string) => ({
+    model: { name: 'vad', version, format: 'ONNX', artifact: { uri, digest: digestOf(version) } },
+  });
+  interface Deployment extends KubeObject {
+    spec: { template: { spec: { initContainers: { args: string[] }[] } } };
+  }
+  async function urls(): Promise<(string | undefined)[]> {
+    const { items } = await lab.cluster.list<Deployment>(DEPLOYMENTS, {
+      namespace: 'speech',
+      labelSelector: `${LABELS.deployment}=vad`,
+    });
+    return items.map(({ spec }) => spec.template.spec.initContainers[0]?.args.find((one) => one.startsWith('--url')));
+  }
+
+  it('is fetched from the place that the spec says now, also when the next version has come', async () => {
+    lab.fates.set(1, 'badArtifact');
+    await lab.deploy(1, modelAt(1, 'http://127.0.0.1:1/wrong'));
+    await lab.until((status) => expect(condition(status, 'Progressing')?.reason).toBe('CrashLoopBackOff'));
+    lab.fates.set(1, 'ready');
+    await lab.deploy(1, modelAt(1, 'http://127.0.0.1:1/right'));
+    const status = await healthy(1);
+    expect(status.rollout).toMatchObject({ number: 1, outcome: 'Promoted' });
+    expect(await urls()).toEqual(['--url=http://127.0.0.1:1/right']);
+    await lab.restart();
+    await lab.deploy(2);
+    await pausedAt(1);
+    expect(await urls()).toContain('--url=http://127.0.0.1:1/right');
+  });
+
+  it('behind a Secret another place in the spec changes no pod', async () => {
+    const withSecret = (uri: string) => {
+      const { model } = modelAt(1, uri);
+      return { model: { ...model, artifact: { ...model.artifact, secretName: 'vad-artifact' } } };
+    };
+    await lab.deploy(1, withSecret('http://127.0.0.1:1/one'));
+    await healthy(1);
+    const names = async () => (await lab.pods()).map(({ metadata }) => metadata.name).sort();
+    const before = await names();
+    await lab.deploy(1, withSecret('http://127.0.0.1:1/two'));
+    await lab.until(({ observedGeneration }) => expect(observedGeneration).toBe(2));
+    expect(await names()).toEqual(before);
+    expect(await urls()).toEqual(['--url-file=/var/run/clops/artifact/url']);
+  });
 });

@@ -2,7 +2,7 @@
  * A revision: its hash, and the ControllerRevision that keeps it whole. The runtime is copied into it, so that an edit of
  * a ServingRuntime never replaces the pods of what runs behind everybody's back; the next revision takes the new one.
  */
-import type { ModelDeployment, ModelDeploymentSpec } from '../../contract/modeldeployment.ts';
+import type { ArtifactRef, ModelDeployment, ModelDeploymentSpec } from '../../contract/modeldeployment.ts';
 import { ANNOTATIONS } from '../../contract/names.ts';
 import type { ServingRuntime } from '../../contract/servingruntime.ts';
 import type { KubeObject } from '../../platform/cluster/port.ts';
@@ -39,9 +39,35 @@ export function desiredRevision(
   data: Snapshot,
 ): KubeObject {
   const child = childOf(owner, 'apps/v1', 'ControllerRevision', `${owner.metadata.name}-${hash}`, { hash });
-  const annotations = { [ANNOTATIONS.firstRevision]: String(first) };
+  const annotations = {
+    [ANNOTATIONS.firstRevision]: String(first),
+    [ANNOTATIONS.artifact]: JSON.stringify(placeOf(owner.spec.model.artifact)),
+  };
   return { ...child, metadata: { ...child.metadata, annotations }, data, revision };
 }
+
+/** A ControllerRevision's data cannot be changed, and the place of an artifact is no part of a revision: it is kept beside them. */
+export function snapshotIn({ metadata, data }: ControllerRevision): Snapshot | undefined {
+  const kept = metadata.annotations?.[ANNOTATIONS.artifact];
+  if (!data || kept === undefined) return data;
+  try {
+    return withPlace(data, JSON.parse(kept) as Place);
+  } catch {
+    return data;
+  }
+}
+
+/** With its artifact there: a typing error in the address was once kept for ever. */
+export function withPlace(data: Snapshot, { uri, secretName }: Place): Snapshot {
+  const { secretName: _before, ...artifact } = data.model.artifact;
+  const place = { ...(uri !== undefined && { uri }), ...(secretName !== undefined && { secretName }) };
+  return { ...data, model: { ...data.model, artifact: { ...artifact, ...place } } };
+}
+
+type Place = Partial<Pick<ArtifactRef, 'uri' | 'secretName'>>;
+
+/** Behind a Secret the uri is nothing that a pod sees. */
+const placeOf = ({ uri, secretName }: ArtifactRef): Place => (secretName ? { secretName } : { uri });
 
 /** One that was made without the annotation has not said more than its present number. */
 export const firstNumber = ({ metadata, revision }: ControllerRevision): number =>
