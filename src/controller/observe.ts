@@ -10,8 +10,8 @@ import { firstNumber } from './desired/revision.ts';
 import { type Role, serviceName } from './desired/routing.ts';
 import { artifactOf, failureOf, podsRefused } from './failure.ts';
 import type { ControllerRevision, Deployment, HttpRoute, Pod, Service, Snapshot } from './kinds.ts';
-import type { Prober } from './prober.ts';
-import { NO_SIDE, type Observed, type Ref, type Side, type TrafficState } from './rollout/types.ts';
+import type { Prober, ProbeTarget } from './prober.ts';
+import { type Failure, NO_SIDE, type Observed, type Ref, type Side, type TrafficState } from './rollout/types.ts';
 import { routeState } from './route.ts';
 
 export interface Context {
@@ -114,14 +114,13 @@ function sidesOf(
       if (!isReady(pod)) continue;
       side.ready++;
       side.available++;
-      const verdict = verdictOf(key, pod, snapshots.get(hash), prober, ids);
+      const target = targetOf(key, pod, snapshots.get(hash));
+      if (target) ids.add(target.id);
+      const { verdict, why } = target ? prober.verdict(target) : unasked(snapshots.get(hash));
       if (verdict === 'Verified') side.verified++;
       else if (verdict === 'Refuted') {
         side.refuted++;
-        side.failure ??= {
-          reason: 'ModelNotServed',
-          message: `Pod ${pod.metadata.name} is ready but does not serve the version.`,
-        };
+        side.failure ??= notServing(pod, target?.url, why);
       } else if (verdict === 'Asking') isAsking = true;
     }
     sides.set(hash, side);
@@ -130,19 +129,30 @@ function sidesOf(
   return { sides, isAsking };
 }
 
-/** Unasked: nobody knows what to ask it, or where, so there is no answer to wait for. */
-function verdictOf(key: string, pod: Pod, snapshot: Snapshot | undefined, prober: Prober, ids: Set<string>) {
-  if (!snapshot) return 'Unasked';
-  if (!snapshot.runtime.capabilities?.includes('ModelMetadata')) return 'Verified';
+/** What to ask the pod, and where. Undefined when nobody knows that, or needs to: then there is no answer to wait for. */
+function targetOf(key: string, pod: Pod, snapshot: Snapshot | undefined): ProbeTarget | undefined {
+  if (!snapshot || !saysItsModel(snapshot)) return undefined;
   const { podIP } = pod.status ?? {};
   const restarts = pod.status?.containerStatuses?.reduce((sum, { restartCount = 0 }) => sum + restartCount, 0) ?? 0;
   const port = portOf(pod);
-  if (!podIP || port === undefined) return 'Unasked';
-  const id = `${pod.metadata.uid}/${restarts}`;
-  ids.add(id);
+  if (!podIP || port === undefined) return undefined;
   const host = podIP.includes(':') ? `[${podIP}]` : podIP;
   const { name, version } = snapshot.model;
-  return prober.verdict({ id, key, url: `http://${host}:${port}`, model: name, version });
+  return { id: `${pod.metadata.uid}/${restarts}`, key, url: `http://${host}:${port}`, model: name, version };
+}
+
+const saysItsModel = ({ runtime }: Snapshot): boolean => runtime.capabilities?.includes('ModelMetadata') ?? false;
+
+/** A runtime that cannot say which model it serves is believed. */
+const unasked = (snapshot: Snapshot | undefined): { verdict: 'Verified' | 'Unasked'; why?: string } => ({
+  verdict: snapshot && !saysItsModel(snapshot) ? 'Verified' : 'Unasked',
+});
+
+/** A policy of the network, or a controller outside it, once looked like a server of another model. */
+function notServing({ metadata }: Pod, url: string | undefined, why: string | undefined): Failure {
+  if (why === undefined)
+    return { reason: 'ModelNotServed', message: `Pod ${metadata.name} is ready but does not serve the version.` };
+  return { reason: 'PodUnreachable', message: `Pod ${metadata.name} could not be asked at ${url}: ${why}.` };
 }
 
 /** Where the pod really listens: a node without an address for each pod gives it another port. */

@@ -6,9 +6,13 @@
 import { request } from 'undici';
 import { type Clock, systemClock } from '../lib/clock.ts';
 
-type ProbeVerdict = 'Asking' | 'Verified' | 'Refuted';
+interface Said {
+  verdict: 'Asking' | 'Verified' | 'Refuted';
+  /** Why it was refuted, when it could not be asked: the words of what was in the way. */
+  why?: string;
+}
 
-interface ProbeTarget {
+export interface ProbeTarget {
   /** Pod uid and restart count: another life, another answer. */
   id: string;
   /** The ModelDeployment to look at again when the answer is there. */
@@ -18,12 +22,12 @@ interface ProbeTarget {
   version: number;
 }
 
-/** Asks one pod. True when it serves the version; throws or answers false otherwise. */
+/** Asks one pod: does it serve the version? Throws when it could not be asked. */
 export type Probe = (target: ProbeTarget) => Promise<boolean>;
 
 export interface Prober {
   /** The last answer; asks in the background when there is none, or when it was no and some time has passed. */
-  verdict(target: ProbeTarget): ProbeVerdict;
+  verdict(target: ProbeTarget): Said;
   /** Forgets all pods of a deployment but these. */
   retain(key: string, ids: ReadonlySet<string>): void;
   close(): void;
@@ -33,32 +37,33 @@ const AGAIN_MS = 1000;
 
 export function createProber(options: { probe?: Probe; enqueue: (key: string) => void; clock?: Clock }): Prober {
   const { probe = askPod, enqueue, clock = systemClock } = options;
-  const known = new Map<string, { key: string; verdict: ProbeVerdict; asking: boolean; at: number }>();
+  const known = new Map<string, { key: string; said: Said; asking: boolean; at: number }>();
   let isClosed = false;
 
   async function ask(target: ProbeTarget): Promise<void> {
-    const entry = known.get(target.id) ?? { key: target.key, verdict: 'Asking' as ProbeVerdict, asking: false, at: 0 };
+    const entry = known.get(target.id) ?? { key: target.key, said: { verdict: 'Asking' }, asking: false, at: 0 };
     entry.asking = true;
     known.set(target.id, entry);
-    const isRight = await probe(target).catch(() => false);
+    const said = await probe(target).then(
+      (isRight): Said => ({ verdict: isRight ? 'Verified' : 'Refuted' }),
+      (error: unknown): Said => ({ verdict: 'Refuted', why: wordsOf(error) }),
+    );
     if (isClosed) return;
-    const verdict: ProbeVerdict = isRight ? 'Verified' : 'Refuted';
+    const isNews = entry.said.verdict !== said.verdict;
+    entry.said = said;
     entry.asking = false;
     entry.at = clock.monotonic();
-    if (entry.verdict !== verdict) {
-      entry.verdict = verdict;
-      enqueue(target.key);
-    }
+    if (isNews) enqueue(target.key);
     // A pod that is not the model may become it (a server that loads late): asked again while somebody looks.
-    if (verdict === 'Refuted') clock.after(AGAIN_MS, () => known.has(target.id) && enqueue(target.key));
+    if (said.verdict === 'Refuted') clock.after(AGAIN_MS, () => known.has(target.id) && enqueue(target.key));
   }
 
   return {
     verdict(target) {
       const entry = known.get(target.id);
-      const isDue = !entry || (entry.verdict === 'Refuted' && clock.monotonic() - entry.at >= AGAIN_MS);
+      const isDue = !entry || (entry.said.verdict === 'Refuted' && clock.monotonic() - entry.at >= AGAIN_MS);
       if (isDue && !entry?.asking && !isClosed) void ask(target);
-      return entry?.verdict ?? 'Asking';
+      return entry?.said ?? { verdict: 'Asking' };
     },
     retain(key, ids) {
       for (const [id, entry] of known) if (entry.key === key && !ids.has(id)) known.delete(id);
@@ -78,11 +83,25 @@ const askPod: Probe = async ({ url, model, version }) => {
   const path = `${url}/v2/models/${encodeURIComponent(model)}/versions/${version}`;
   const metadata = await get(path);
   if (metadata.statusCode !== 200) return false;
-  const { name, versions } = JSON.parse(metadata.text) as { name?: unknown; versions?: unknown };
+  const { name, versions } = membersOf(metadata.text);
   if (name !== model) return false;
   if (Array.isArray(versions) && versions.length > 0 && !versions.map(String).includes(String(version))) return false;
   return (await get(`${path}/ready`)).statusCode === 200;
 };
+
+function membersOf(text: string): { name?: unknown; versions?: unknown } {
+  try {
+    return (JSON.parse(text) ?? {}) as object;
+  } catch {
+    return {}; // it answers, and is no model server
+  }
+}
+
+/** `timed out`, and not the three sentences that a network stack makes of it. */
+function wordsOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.name === 'TimeoutError' ? 'timed out' : error.message.replace(/\.$/, '');
+}
 
 async function get(url: string): Promise<{ statusCode: number; text: string }> {
   const { statusCode, body } = await request(url, { signal: AbortSignal.timeout(TIMEOUT_MS) });

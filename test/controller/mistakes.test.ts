@@ -164,3 +164,19 @@ describe('an artifact that is not where the spec said', () => {
     expect(await urls()).toEqual(['--url-file=/var/run/clops/artifact/url']);
   });
 });
+
+it.each([
+  ['unreachable', /: Pod vad-\S+ could not be asked at http:\/\/127\.0\.0\.1:\d+: other side closed\.$/],
+  ['silent', /: Pod vad-\S+ could not be asked at http:\/\/127\.0\.0\.1:\d+: timed out\.$/],
+] as const)('a pod that is %s: it is told where it was asked, and what came of it', async (fate, words) => {
+  await lab.deploy(1);
+  await healthy(1);
+  lab.fates.set(2, fate);
+  await lab.deploy(2);
+  await lab.until((status) => {
+    expect(condition(status, 'Progressing')).toMatchObject({ reason: 'PodUnreachable' });
+    expect(condition(status, 'Progressing')?.message).toMatch(words);
+  });
+  lab.fates.set(2, 'ready');
+  await pausedAt(1);
+});
