@@ -57,10 +57,12 @@ export function createReconciler(parts: Parts): (key: string) => Promise<Outcome
     if (isBehind(md, written.get(key))) return undefined; // the cache's own event brings the key back
 
     const context = observe(caches, prober, key, md);
+    if (md.metadata.deletionTimestamp !== undefined) {
+      await report(context, { ...md.status, phase: 'Deleting' });
+      return undefined; // the children go by their owner
+    }
     if (!visited.has(key) && context.isAsking) return undefined; // so does each answer
     visited.add(key);
-    if (md.metadata.deletionTimestamp !== undefined) return undefined; // the children go by their owner
-
     const obstacle = firstObstacle(context);
     const open = commands.open(context);
     const input = inputOf(context, open.unanswered);

@@ -15,7 +15,9 @@ export function routeState(md: ModelDeployment, route: HttpRoute | undefined, ga
   const weights = weightsOf(md.metadata.name, route);
   const said = parentRefsOf(md).map((ref) => {
     const parent = parentOf(route, ref);
-    return parent ? verdictOf(route, parent, ref.name) : unanswered(ref, route.metadata.namespace, gateways);
+    // What a Gateway said that is gone by now is often left in the route.
+    const isGone = !gateways.gateways.get(`${ref.namespace ?? route.metadata.namespace}/${ref.name}`);
+    return parent && !isGone ? verdictOf(route, parent, ref.name) : unanswered(ref, route.metadata.namespace, gateways);
   });
   const worst =
     said.find(({ state }) => state === 'Refused') ?? said.find(({ state }) => state === 'Pending') ?? said[0];
@@ -24,6 +26,9 @@ export function routeState(md: ModelDeployment, route: HttpRoute | undefined, ga
 }
 
 type Verdict = Pick<RouteState, 'state' | 'reason' | 'message'>;
+
+/** Reasons of a route that nobody serves, and that nobody will without somebody's help. */
+export const UNSERVED: readonly string[] = ['GatewayNotFound', 'GatewayClassNotFound', 'GatewayClassNotAccepted'];
 
 /** Nobody has said anything of the route: because there is nobody, perhaps. */
 function unanswered(

@@ -16,6 +16,7 @@ import { sideOf } from './rollout/phase.ts';
 import { alive } from './rollout/plan.ts';
 import { shareOf } from './rollout/routing.ts';
 import type { Decision, Failure, Ref, RolloutInput } from './rollout/types.ts';
+import { UNSERVED } from './route.ts';
 
 export interface StatusInput {
   md: ModelDeployment;
@@ -78,7 +79,6 @@ function targetOf({ hash, revision, version }: Ref, input: RolloutInput, weight:
 function phaseOf({ md, input, obstacle }: StatusInput, status: ModelDeploymentStatus, pods: number): DeploymentPhase {
   const has = (type: string, value: string): boolean =>
     status.conditions?.some((condition) => condition.type === type && condition.status === value) ?? false;
-  if (md.metadata.deletionTimestamp !== undefined) return 'Deleting';
   if (obstacle) return status.stable || (status.canary?.weight ?? 0) > 0 ? 'Degraded' : 'Pending';
   if (replicasOf(md.spec) === 0 && pods === 0) return 'Stopped';
   const phase = status.rollout?.phase;
@@ -86,7 +86,7 @@ function phaseOf({ md, input, obstacle }: StatusInput, status: ModelDeploymentSt
   if (has(CONDITIONS.paused, 'True')) return 'Paused';
   if (phase !== 'Healthy' || replicasOf(md.spec) === 0) return 'Progressing';
   if (has(CONDITIONS.available, 'False')) return isGrowing(input, status) ? 'Progressing' : 'Degraded';
-  if (has(CONDITIONS.ready, 'False')) return 'Degraded';
+  if (has(CONDITIONS.ready, 'False') || UNSERVED.includes(input.observed.route.reason)) return 'Degraded';
   return alive(sideOf(input, status.stable?.hash)) < replicasOf(md.spec) ? 'Progressing' : 'Healthy';
 }
 

@@ -4,7 +4,13 @@ import type { ModelDeploymentStatus } from '../../src/contract/modeldeployment.t
 import { LABELS } from '../../src/contract/names.ts';
 import { hashOf } from '../../src/contract/revision.ts';
 import type { KubeObject } from '../../src/platform/cluster/port.ts';
-import { CONTROLLERREVISIONS, DEPLOYMENTS, PODS } from '../../src/platform/cluster/resources.ts';
+import {
+  CONTROLLERREVISIONS,
+  DEPLOYMENTS,
+  GATEWAYS,
+  MODELDEPLOYMENTS,
+  PODS,
+} from '../../src/platform/cluster/resources.ts';
 import { aModelDeployment, digestOf, type Lab, podStatus, startLab } from './lab.ts';
 
 let lab: Lab;
@@ -179,4 +185,33 @@ it.each([
   });
   lab.fates.set(2, 'ready');
   await pausedAt(1);
+});
+
+it('a Gateway that is deleted: not healthy, and healthy again when it is back', async () => {
+  await lab.deploy(1);
+  await healthy(1);
+  const gateway = await lab.cluster.get(GATEWAYS, 'clops', 'clops-system');
+  await lab.cluster.delete(GATEWAYS, 'clops', 'clops-system');
+  await lab.until((status) => {
+    expect(condition(status, 'RouteProgrammed')).toMatchObject({ status: 'Unknown', reason: 'GatewayNotFound' });
+    expect(status.phase).toBe('Degraded');
+  });
+  const { name, namespace, annotations } = gateway.metadata;
+  await lab.cluster.create(GATEWAYS, {
+    ...gateway,
+    metadata: { name, namespace, ...(annotations && { annotations }) },
+  });
+  await healthy(1);
+});
+
+it('one that is deleted in the foreground says so until it is gone', async () => {
+  await lab.deploy(1);
+  await healthy(1);
+  // What its children hold up is played by a finalizer of somebody else.
+  const finalizers = (list: string[]) =>
+    lab.cluster.patch(MODELDEPLOYMENTS, 'vad', 'speech', 'merge', { metadata: { finalizers: list } });
+  await finalizers(['example.com/hold']);
+  await lab.cluster.delete(MODELDEPLOYMENTS, 'vad', 'speech');
+  await lab.until(({ phase }) => expect(phase).toBe('Deleting'));
+  await finalizers([]);
 });
