@@ -223,6 +223,7 @@ create table clops.rollouts (
   abort jsonb,
   operation_id text,
   is_rollback boolean default false not null,
+  skipped_steps integer[] default '{}'::integer[] not null,
   constraint rollouts_deployment_id_deployments_id_fk FOREIGN KEY (deployment_id) REFERENCES deployments(id),
   constraint rollouts_from_revision_id_revisions_id_fk FOREIGN KEY (from_revision_id) REFERENCES revisions(id),
   constraint rollouts_pkey PRIMARY KEY (id),

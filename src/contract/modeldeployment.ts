@@ -148,6 +148,8 @@ export interface RolloutStatus {
   pausedBeforeSeconds?: number;
   /** The steps are skipped: promoted in full, or back to a revision that was stable a short while ago. */
   fast?: boolean;
+  /** Steps that were left out and not done, 0-based. */
+  skippedSteps?: number[];
   from?: number;
   to: number;
   outcome?: RolloutOutcome;

@@ -80,6 +80,33 @@ test('a canary goes its steps when it is promoted, and tells each of them once a
   expect(node).toMatchObject({ from: { version: { number: 1 } }, to: { version: { number: 2 }, wasStable: true } });
 });
 
+test('steps that are jumped over are told and shown as left out, those that were walked as done, seen or not', async () => {
+  const STEPS = '{ node(id: "ID") { ... on Rollout { steps { state } } } }';
+  const states = async (id: string): Promise<string[]> =>
+    (await lab.ask<{ node: { steps: { state: string }[] } }>(STEPS.replace('ID', id))).node.steps.map(
+      ({ state }) => state,
+    );
+  const toldSteps = (id: string): Promise<string[]> =>
+    lab.told(id).then((types) => types.filter((type) => type.startsWith('rollout.step_')));
+  await lab.deploy({ name: 'jumps', ...version(1) });
+  await lab.untilPhase('jumps', 'HEALTHY');
+  const id = (await lab.deploy({ name: 'jumps', ...version(2) })).rollout?.id ?? '';
+  await lab.untilRollout('jumps', 'PAUSED', 1);
+  await lab.drive('promoteRollout', id, { to: 'END' });
+  await lab.untilPhase('jumps', 'HEALTHY');
+  expect(await states(id)).toEqual(['DONE', 'DONE', 'SKIPPED', 'SKIPPED']);
+  const [completed, skipped] = ['rollout.step_completed', 'rollout.step_skipped'];
+  expect(await toldSteps(id)).toEqual([completed, completed, skipped, skipped]);
+
+  const unseen = (await lab.deploy({ name: 'jumps', ...version(3) })).rollout?.id ?? '';
+  await eventually(async () => expect((await lab.resource('jumps')).spec.model.version).toBe(3));
+  await lab.stopRelay();
+  await eventually(async () => expect((await lab.resource('jumps')).status?.rollout).toMatchObject({ stepIndex: 1 }));
+  await lab.startRelay();
+  await lab.untilRollout('jumps', 'PAUSED', 1);
+  expect(await states(unseen)).toEqual(['DONE', 'ACTIVE', 'WAITING', 'WAITING']);
+});
+
 test('of two quick promotes the second is refused by the controller, in words', async () => {
   await lab.deploy({ name: 'quick', ...version(1) });
   await lab.untilPhase('quick', 'HEALTHY');

@@ -1,6 +1,7 @@
 /** What a rollout says of itself, as the person reads it who was woken by it. */
 import { expect, it } from 'vitest';
 import type { StepSpec } from '../../src/contract/modeldeployment.ts';
+import type { CommandVerb, PromoteTo } from '../../src/contract/rolloutcommand.ts';
 import { failureOf } from '../../src/controller/failure.ts';
 import type { Pod } from '../../src/controller/kinds.ts';
 import { judgeTraffic } from '../../src/controller/rollout/share.ts';
@@ -93,4 +94,32 @@ it('last words that are cut begin with a whole character', () => {
   const status = { containerStatuses: [{ name: 'server', ready: false, state: { terminated } }] };
   const failure = failureOf({ metadata: { name: 'pod' }, spec: {}, status } as unknown as Pod);
   expect(failure?.message).toBe(`${'\u{1f525}'.repeat(499)}!`);
+});
+
+it('which steps were left out, until the walk begins again', () => {
+  const world = aWorld(specOf(1, STEPS));
+  const skipped = () => world.status.rollout?.skippedSteps;
+  const told = (verb: CommandVerb, to?: PromoteTo): void => {
+    world.commands = [aCommand(world, verb, to)];
+    pass(world);
+  };
+  settle(world);
+  expect(skipped()).toEqual([0, 1, 2, 3]); // the first of all has nobody to compare with
+  world.spec = specOf(2, STEPS);
+  pass(world);
+  expect(skipped()).toBeUndefined();
+  told('SkipStep');
+  expect(skipped()).toEqual([0]);
+  // The pause that it stands at is done by promoting it.
+  told('Promote', 'End');
+  expect([skipped(), world.status.rollout?.stepIndex]).toEqual([[0, 2, 3], 4]);
+  told('Abort');
+  settle(world);
+  told('Retry');
+  expect(skipped()).toBeUndefined();
+  told('Promote', 'Full');
+  expect(skipped()).toEqual([0, 1, 2, 3]);
+  world.spec = specOf(2, STEPS.slice(2));
+  pass(world);
+  expect(skipped()).toEqual([0, 1]); // it stays past them
 });

@@ -17,7 +17,7 @@ import type {
 } from '../../contract/modeldeployment.ts';
 import { type FilledStrategy, strategyOf } from '../../contract/strategy.ts';
 import { GOOD, isActive } from '../../contract/verbs.ts';
-import { stepHashOf } from './steps.ts';
+import { leftOut, stepHashOf } from './steps.ts';
 import type { Happening, Observed, Ref, RolloutInput, Run } from './types.ts';
 
 /** How many revisions that were stable before the present one are gone back to without steps. */
@@ -41,10 +41,13 @@ export function currentRun(input: RolloutInput, events: Happening[]): Run {
   const stepHash = stepHashOf(strategy.steps);
   if (!isActive(rollout) || rollout.stepHash === stepHash) return run;
   // Fast stays past the steps, however many there are now: it must not fall back into them and halve the traffic.
-  if (rollout.fast) return { ...run, rollout: { ...rollout, stepHash, stepIndex: strategy.steps.length } };
+  const { skippedSteps: _skipped, ...afresh } = rollout;
+  const end = strategy.steps.length;
+  if (rollout.fast) return { ...run, rollout: { ...afresh, stepHash, stepIndex: end, ...leftOut(0, end) } };
   const stepIndex = firstIndex(run.stable !== undefined, strategy);
   events.push({ type: 'Normal', reason: 'StepsChanged', message: 'The steps were changed, the walk begins again.' });
-  return { ...run, rollout: { ...rollout, stepHash, stepIndex, stepStartedAt: iso(now), progressedAt: iso(now) } };
+  const begun = { stepHash, stepIndex, stepStartedAt: iso(now), progressedAt: iso(now), ...leftOut(0, stepIndex) };
+  return { ...run, rollout: { ...afresh, ...begun } };
 }
 
 function begin(input: RolloutInput, strategy: FilledStrategy, events: Happening[]): Run {
@@ -55,12 +58,13 @@ function begin(input: RolloutInput, strategy: FilledStrategy, events: Happening[
   const isReturn = stable?.hash === desired.hash;
   const isFast = isReturn || (stable !== undefined && isWindow(input, stable.hash));
   const id = freshId(input);
+  const stepIndex = isFast ? strategy.steps.length : firstIndex(stable !== undefined, strategy);
   const rollout: RolloutStatus = {
     ...(id && { id }),
     number: (before?.number ?? input.rolloutsBefore ?? 0) + 1,
     hash: desired.hash,
     phase: 'Progressing',
-    stepIndex: isFast ? strategy.steps.length : firstIndex(stable !== undefined, strategy),
+    stepIndex,
     stepHash: stepHashOf(strategy.steps),
     stepStartedAt: iso(now),
     startedAt: iso(now),
@@ -69,6 +73,7 @@ function begin(input: RolloutInput, strategy: FilledStrategy, events: Happening[
     ...(stable && { from: (isReturn ? status.canary : stable)?.revision ?? stable.revision }),
     to: desired.revision,
     ...(isFast && { fast: true }),
+    ...leftOut(0, stepIndex),
   };
   events.push({
     type: 'Normal',

@@ -23,6 +23,13 @@ export const podsAt = (replicas: number, weight: number): number =>
 export const podsFor = (share: number, least: number): number =>
   share === 0 || least <= 0 ? 0 : Math.max(1, Math.ceil((least * (share - 1)) / 100));
 
+/** `from` and all after it, in front of `to`, besides those that were left out before. Absent when there are none. */
+export function leftOut(from: number, to: number, before: readonly number[] = []): { skippedSteps?: number[] } {
+  const skipped = Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i);
+  const all = [...new Set([...before, ...skipped])].sort((a, b) => a - b);
+  return all.length > 0 ? { skippedSteps: all } : {};
+}
+
 /** Changed steps begin the walk again. */
 export const stepHashOf = (steps: readonly StepSpec[]): string =>
   createHash('sha256')

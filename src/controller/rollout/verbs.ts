@@ -4,7 +4,7 @@ import type { RolloutCommand } from '../../contract/rolloutcommand.ts';
 import { strategyOf } from '../../contract/strategy.ts';
 import { refusal } from '../../contract/verbs.ts';
 import { iso } from './begin.ts';
-import { describeStep, stepHashOf } from './steps.ts';
+import { describeStep, leftOut, stepHashOf } from './steps.ts';
 import type { Answer, Happening, RolloutInput, Run } from './types.ts';
 
 export interface Answered {
@@ -64,15 +64,20 @@ function apply(
         const reopened = {
           ...open,
           fast: true,
+          ...leftOut(rollout.stepIndex, steps.length, rollout.skippedSteps),
           stepIndex: steps.length,
           stepStartedAt: iso(now),
           progressedAt: iso(now),
         };
         return { run: { ...run, rollout: reopened }, message: 'promoted in full' };
       }
-      const index = spec.to === 'End' ? steps.length : rollout.stepIndex + 1;
+      const isEnd = spec.to === 'End';
+      const index = isEnd ? steps.length : rollout.stepIndex + 1;
+      // The pause that it stands at is done: that is what promoting means.
+      const next = steps[rollout.stepIndex]?.pause ? rollout.stepIndex + 1 : rollout.stepIndex;
+      const skipped = isEnd ? leftOut(next, index, rollout.skippedSteps) : {};
       tell('StepPromoted', `Step ${rollout.stepIndex + 1} of ${steps.length} was promoted`);
-      return { run: goTo(index), message: `step ${rollout.stepIndex + 1} of ${steps.length} passed` };
+      return { run: goTo(index, skipped), message: `step ${rollout.stepIndex + 1} of ${steps.length} passed` };
     }
     case 'SkipStep': {
       const step = steps[rollout.stepIndex];
@@ -80,7 +85,9 @@ function apply(
         'StepSkipped',
         `Step ${rollout.stepIndex + 1} of ${steps.length} (${step ? describeStep(step) : ''}) was skipped`,
       );
-      return { run: goTo(rollout.stepIndex + 1), message: `step ${rollout.stepIndex + 1} of ${steps.length} skipped` };
+      const next = rollout.stepIndex + 1;
+      const skipped = leftOut(rollout.stepIndex, next, rollout.skippedSteps);
+      return { run: goTo(next, skipped), message: `step ${next} of ${steps.length} skipped` };
     }
     case 'Abort': {
       const reason = spec.reason ?? 'asked for';
@@ -93,7 +100,8 @@ function apply(
     }
     case 'Retry': {
       tell('RolloutRetried', `Rollout ${rollout.number} is tried again`);
-      const { abort: _abort, outcome: _outcome, finishedAt: _finishedAt, fast: _fast, ...open } = rollout;
+      const { abort: _abort, outcome: _outcome, finishedAt: _finishedAt, ...ended } = rollout;
+      const { fast: _fast, skippedSteps: _skipped, ...open } = ended;
       const again = {
         ...open,
         stepIndex: 0,

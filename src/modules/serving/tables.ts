@@ -127,7 +127,9 @@ export const rollouts = clops.table(
     reason: text('reason'),
     stepIndex: integer('step_index').notNull(),
     steps: jsonb('steps').$type<StepSpec[]>().notNull(),
-    /** When each step was entered, by index. */
+    /** Steps that were left out and not done, by index. */
+    skippedSteps: integer('skipped_steps').array().notNull().default([]),
+    /** When each step was entered, by index, as far as it was seen. */
     stepTimes: jsonb('step_times').$type<Record<string, string>>().notNull(),
     weight: integer('weight').notNull(),
     pausedAt: moment('paused_at'),

@@ -42,11 +42,11 @@ function ofRollout(name: string, before: ModelDeploymentStatus, after: ModelDepl
       from: now.from ?? null,
     });
   if (was?.outcome && !now.outcome) add('rollout.retried', `rollout ${now.number} starts again`);
-  // One that is first seen on its way has done its steps, unless it began behind them: the first of all, and a fast one.
-  const begins = now.fast || now.from === undefined ? now.stepIndex : 0;
-  const skips = now.fast && !was?.fast;
+  const { skippedSteps: skipped = [] } = now;
+  // One that began behind its steps, the first of all or a fast one, has none to tell of.
+  const begins = skipped.length === now.stepIndex ? now.stepIndex : 0;
   for (let step = was?.stepIndex ?? begins; step < now.stepIndex; step++)
-    if (skips) add('rollout.step_skipped', `step ${step + 1} is left out`, { step });
+    if (skipped.includes(step)) add('rollout.step_skipped', `step ${step + 1} is left out`, { step });
     else add('rollout.step_completed', `step ${step + 1} is done`, { step });
   const weight = after.canary?.weight ?? 0;
   if ((before.canary?.weight ?? 0) !== weight && after.canary)

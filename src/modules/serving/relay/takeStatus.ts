@@ -129,6 +129,7 @@ async function writeRollout(
       phase: toUpperSnake(phase),
       message: message ?? '',
       stepIndex,
+      skippedSteps: rollout.skippedSteps ?? [],
       stepTimes: { ...Object.fromEntries(earlier), [String(stepIndex)]: stepStartedAt ?? at.toISOString() },
       startedAt: new Date(startedAt),
       weight: side?.weight ?? 0,

@@ -92,8 +92,8 @@ export class RolloutResolver {
   }
 }
 
-function stepState({ stepIndex, outcome, stepTimes, abort }: RolloutRow, index: number): string {
-  if (index < stepIndex) return stepTimes[String(index)] ? 'DONE' : 'SKIPPED';
+function stepState({ stepIndex, skippedSteps, outcome, stepTimes, abort }: RolloutRow, index: number): string {
+  if (index < stepIndex) return skippedSteps.includes(index) ? 'SKIPPED' : 'DONE';
   if (abort || outcome === 'ABORTED') return index === stepIndex ? 'FAILED' : 'WAITING';
   if (outcome) return 'SKIPPED';
   return index === stepIndex && stepTimes[String(index)] ? 'ACTIVE' : 'WAITING';

@@ -1,0 +1,1 @@
+ALTER TABLE "clops"."rollouts" ADD COLUMN "skipped_steps" integer[] DEFAULT '{}' NOT NULL;
