@@ -187,6 +187,27 @@ test('pause and resume are a state, abort takes the share away, retry begins aga
   ]);
 });
 
+test('a rollback goes only to a revision that was stable, and lets go what was held', async () => {
+  const { deployment } = await lab.deploy({ name: 'taken-back', ...version(1) });
+  const of = deployment?.id ?? '';
+  await lab.untilPhase('taken-back', 'HEALTHY');
+  const bad = await lab.deploy({ name: 'taken-back', ...version(2) });
+  await lab.untilRollout('taken-back', 'PAUSED', 1);
+  await lab.drive('abortRollout', bad.rollout?.id ?? '');
+  await lab.untilRollout('taken-back', 'ABORTED');
+  const third = await lab.deploy({ name: 'taken-back', ...version(3) });
+  await lab.untilRollout('taken-back', 'PAUSED', 1);
+  const refused = await lab.drive('rollbackDeployment', of, { toRevision: 2 });
+  expect(refused).toMatchObject({
+    operation: null,
+    errors: [{ code: 'NOT_ALLOWED_NOW', path: ['toRevision'], message: expect.stringContaining('was never stable') }],
+  });
+  await lab.drive('pauseRollout', third.rollout?.id ?? '');
+  expect((await lab.drive('rollbackDeployment', of, { toRevision: 1 })).errors).toEqual([]);
+  expect(await lab.untilPhase('taken-back', 'HEALTHY')).toMatchObject({ stable: { version: { number: 1 } } });
+  expect((await lab.resource('taken-back')).spec.paused).toBe(false);
+});
+
 describe('the same again', () => {
   test('does nothing; with its key it is the same answer; after an abort it starts again', async () => {
     const input = { name: 'again', ...version(1) };

@@ -272,7 +272,7 @@ export type RollbackDeploymentInput = {
   idempotencyKey?: string | null | undefined;
   /** Why, for the log. */
   reason?: string | null | undefined;
-  /** Number of a revision. Default: the last that was stable before the present. */
+  /** Number of a revision that was stable (`wasStable`), else NOT_ALLOWED_NOW. Default: the last before the present. */
   toRevision?: number | null | undefined;
 };
 

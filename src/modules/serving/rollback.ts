@@ -9,7 +9,7 @@ import type { Tx } from '../../platform/db/db.ts';
 import { permit } from '../identity/index.ts';
 import { inside, lockDeployment, modelAndVersion, moveDeployment, newestRevision } from './change.ts';
 import { deletingProblem, noSuch } from './commands.ts';
-import { deploymentsById } from './queries.ts';
+import { deploymentsById, wereStable } from './queries.ts';
 import { rollbackRule } from './rules.ts';
 import { pick } from './spec.ts';
 import { type DeploymentRow, revisions, rollouts } from './tables.ts';
@@ -36,6 +36,8 @@ export const rollbackDeployment = command('rollbackDeployment', rollbackRule, as
     }
     const target = await rollbackTarget(tx, now, input.toRevision);
     if (isProblems(target)) return target;
+    if (input.toRevision !== undefined && !(await load(inside(ctx, tx), wereStable, target.id)))
+      return wasNeverStable(now, input.toRevision);
     const { versionId, runtime, resources, placement } = target;
     const of = await modelAndVersion(inside(ctx, tx), { ...now, versionId });
     const who = {
@@ -67,6 +69,15 @@ const isBackAlready = ({ name, phase }: DeploymentRow, version: number) =>
     'NOT_ALLOWED_NOW',
     `${name} has gone back to version ${version} already. To go forward again, or further back, deploy the version that you want or name a revision.`,
     ['deployment'],
+    { phase, allowed: [] },
+  );
+
+/** Whoever is sent back in a hurry must not land where a rollout was aborted: with rolling it would get everything. */
+const wasNeverStable = ({ phase }: DeploymentRow, revision: number) =>
+  problem(
+    'NOT_ALLOWED_NOW',
+    `Revision ${revision} was never stable. Name one whose \`wasStable\` is true, or deploy its version: that is a rollout with its steps.`,
+    ['toRevision'],
     { phase, allowed: [] },
   );
 

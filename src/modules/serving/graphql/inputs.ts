@@ -180,7 +180,8 @@ export class RollbackDeploymentInput {
   deployment!: string;
   @Field(() => Int, {
     nullable: true,
-    description: 'Number of a revision. Default: the last that was stable before the present.',
+    description:
+      'Number of a revision that was stable (`wasStable`), else NOT_ALLOWED_NOW. Default: the last before the present.',
   })
   toRevision?: number | null;
   @Field(() => String, { nullable: true, description: 'Why, for the log.' })

@@ -103,7 +103,7 @@ export class ServingMutations {
 
   @Mutation(() => RolloutPayload, {
     description:
-      'Goes back to a revision that was stable, without its steps when that was a short while ago. After a rollback it wants `toRevision`: asked twice, it does not go forward again. Requires: DRIVE_ROLLOUT. Since: 0.1',
+      'Goes back to a revision that was stable, without its steps when that was a short while ago. After a rollback it wants `toRevision`: asked twice, it does not go forward again. It lets go what is paused: `paused` is false afterwards. Requires: DRIVE_ROLLOUT. Since: 0.1',
   })
   rollbackDeployment(
     @Context() ctx: Ctx,
