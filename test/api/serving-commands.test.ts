@@ -208,6 +208,20 @@ test('a rollback goes only to a revision that was stable, and lets go what was h
   expect((await lab.resource('taken-back')).spec.paused).toBe(false);
 });
 
+test('of resources, too, what is not given stays as it is', async () => {
+  const gpus = { gpus: 1, gpuProduct: 'NVIDIA-H200' };
+  await lab.deploy({ name: 'sized', ...version(1), resources: { memory: '1Gi', ...gpus } });
+  const resources = (wanted: object) =>
+    eventually(async () => expect((await lab.resource('sized')).spec.resources).toEqual(wanted));
+  await resources({ requests: { memory: '1Gi' }, gpus: { count: 1, product: 'NVIDIA-H200' } });
+  const { deployment } = await lab.deploy({ name: 'sized', ...version(2), resources: { cpu: '1' } });
+  await resources({ requests: { cpu: '1', memory: '1Gi' }, gpus: { count: 1, product: 'NVIDIA-H200' } });
+  await lab.drive('updateDeployment', deployment?.id ?? '', { resources: { gpus: 2, cpu: null } });
+  await resources({ requests: { cpu: '1', memory: '1Gi' }, gpus: { count: 2, product: 'NVIDIA-H200' } });
+  await lab.drive('updateDeployment', deployment?.id ?? '', { resources: { gpus: 0 } });
+  await resources({ requests: { cpu: '1', memory: '1Gi' } });
+});
+
 describe('the same again', () => {
   test('does nothing; with its key it is the same answer; after an abort it starts again', async () => {
     const input = { name: 'again', ...version(1) };

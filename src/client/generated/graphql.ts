@@ -248,7 +248,7 @@ export type PromoteTo =
   /** End the present pause. */
   | 'NEXT_STEP';
 
-/** What each replica is given. */
+/** What each replica is given. What is not given, or null, stays as it is, field by field; the first time it has the default of the runtime. */
 export type ResourcesInput = {
   /** CPU: `500m`, `2`. */
   cpu?: string | null | undefined;
@@ -256,7 +256,7 @@ export type ResourcesInput = {
   gpuMemoryMib?: number | null | undefined;
   /** Wanted product, as GPU feature discovery labels it: `NVIDIA-H200`. */
   gpuProduct?: string | null | undefined;
-  /** GPUs per replica. */
+  /** GPUs per replica. With 0 goes what was said of them, too. */
   gpus?: number | null | undefined;
   /** Memory: `512Mi`. */
   memory?: string | null | undefined;

@@ -18,7 +18,7 @@ import {
   type Who,
 } from './change.ts';
 import { deploymentsById, deploymentsByName } from './queries.ts';
-import { type Change, changeOf, deleteRule, deployRule, updateRule } from './rules.ts';
+import { type Change, changeOf, deleteRule, deployRule, resourcesAfter, updateRule } from './rules.ts';
 import { chooseRuntime } from './runtime.ts';
 import { addCommand } from './sentVerbs.ts';
 import { type Changed, isSame, pick, revisionHash } from './spec.ts';
@@ -108,7 +108,7 @@ async function createDeployment(
     versionId: of.version.id,
     runtime: change.runtime,
     replicas: change.replicas ?? 1,
-    resources: change.resources ?? {},
+    resources: resourcesAfter({}, change.resources ?? {}),
     placement: {},
     strategy: change.strategy ?? null,
     paused: false,
@@ -227,7 +227,7 @@ function wantedAfter(now: DeploymentRow, change: Change, versionId: string): Cha
     versionId,
     ...(change.runtime !== undefined && { runtime: change.runtime }),
     ...(change.replicas !== undefined && { replicas: change.replicas }),
-    ...(change.resources !== undefined && { resources: change.resources }),
+    ...(change.resources !== undefined && { resources: resourcesAfter(now.resources, change.resources) }),
     ...(change.strategy !== undefined && { strategy: change.strategy }),
   };
 }

@@ -83,6 +83,7 @@ const MAX_PROBLEMS = 20;
 export interface Change {
   runtime?: string | undefined;
   replicas?: number | undefined;
+  /** Only what is to be otherwise; 0 GPUs: none any more. */
   resources?: ResourcesSpec | undefined;
   strategy?: StrategySpec | undefined;
 }
@@ -124,7 +125,7 @@ function resourcesOf({
   const requests = { ...(cpu && { cpu }), ...(memory && { memory }) };
   return {
     ...(Object.keys(requests).length > 0 && { requests }),
-    ...(gpus && {
+    ...(gpus !== undefined && {
       gpus: {
         count: gpus,
         ...(gpuProduct && { product: gpuProduct }),
@@ -132,6 +133,16 @@ function resourcesOf({
         ...(migProfile && { migProfile }),
       },
     }),
+  };
+}
+
+/** Field by field: who asked for a little more CPU once lost the GPU. */
+export function resourcesAfter(before: ResourcesSpec, change: ResourcesSpec): ResourcesSpec {
+  const requests = { ...before.requests, ...change.requests };
+  const gpus = change.gpus ? { ...before.gpus, ...change.gpus } : before.gpus;
+  return {
+    ...(Object.keys(requests).length > 0 && { requests }),
+    ...(gpus && gpus.count > 0 && { gpus }),
   };
 }
 

@@ -9,13 +9,16 @@ import { RolloutPhase } from './types/rollout.ts';
 const KEY = 'Makes the mutation safe to repeat: same key and input, same answer, one effect.';
 const GENERATION = 'Refuse with a ConflictError when the deployment is not at this generation.';
 
-@InputType({ description: 'What each replica is given.' })
+@InputType({
+  description:
+    'What each replica is given. What is not given, or null, stays as it is, field by field; the first time it has the default of the runtime.',
+})
 export class ResourcesInput {
   @Field(() => Quantity, { nullable: true, description: 'CPU: `500m`, `2`.' })
   cpu?: string | null;
   @Field(() => Quantity, { nullable: true, description: 'Memory: `512Mi`.' })
   memory?: string | null;
-  @Field(() => Int, { nullable: true, description: 'GPUs per replica.' })
+  @Field(() => Int, { nullable: true, description: 'GPUs per replica. With 0 goes what was said of them, too.' })
   gpus?: number | null;
   @Field(() => String, {
     nullable: true,
