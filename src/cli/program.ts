@@ -122,7 +122,7 @@ function registry(program: Command, does: Does): void {
   teams.command('list').description('all teams').action(listTeams);
   teams
     .command('create')
-    .description('make a team, and with it a namespace of the cluster')
+    .description('make a team; its namespace of the cluster is made with its first deployment')
     .argument('<name>', 'lower-case letters, digits and "-"')
     .option('--display-name <text>', 'name for people')
     .action(does(async () => (await import('./commands/teams.ts')).create));

@@ -328,13 +328,21 @@ export type RolloutPhase =
 
 /** What can be done to a rollout. */
 export type RolloutVerb =
+  /** `abortRollout`. */
   | 'ABORT'
+  /** `pauseRollout`. */
   | 'PAUSE'
+  /** `promoteRollout`, which passes the pause that it stands at. */
   | 'PROMOTE'
+  /** `promoteRollout(to: FULL)`: past all steps, also after an abort. */
   | 'PROMOTE_FULL'
+  /** `resumeRollout`. */
   | 'RESUME'
+  /** `retryRollout`. */
   | 'RETRY'
+  /** `rollbackDeployment`: there is a revision that was stable before. */
   | 'ROLLBACK'
+  /** It has steps that may be left out: `promoteRollout(to: END)` leaves out all that are not done. */
   | 'SKIP_STEP';
 
 /** Narrows a list of rollouts. All given fields must hold. */

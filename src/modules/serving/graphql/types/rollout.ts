@@ -51,7 +51,22 @@ export const RolloutVerb = enumOf(
   'RETRY',
   'ROLLBACK',
 );
-registerEnumType(RolloutVerb, { name: 'RolloutVerb', description: 'What can be done to a rollout.' });
+registerEnumType(RolloutVerb, {
+  name: 'RolloutVerb',
+  description: 'What can be done to a rollout.',
+  valuesConfig: {
+    PROMOTE: { description: '`promoteRollout`, which passes the pause that it stands at.' },
+    PROMOTE_FULL: { description: '`promoteRollout(to: FULL)`: past all steps, also after an abort.' },
+    SKIP_STEP: {
+      description: 'It has steps that may be left out: `promoteRollout(to: END)` leaves out all that are not done.',
+    },
+    PAUSE: { description: '`pauseRollout`.' },
+    RESUME: { description: '`resumeRollout`.' },
+    ABORT: { description: '`abortRollout`.' },
+    RETRY: { description: '`retryRollout`.' },
+    ROLLBACK: { description: '`rollbackDeployment`: there is a revision that was stable before.' },
+  },
+});
 
 const StepState = enumOf('WAITING', 'ACTIVE', 'DONE', 'SKIPPED', 'FAILED');
 registerEnumType(StepState, { name: 'StepState', description: 'How far a step is.' });
