@@ -91,8 +91,12 @@ export function createFileArtifacts(options: { dir: string; maxBytes: number }):
         yield chunk;
       }
     }
+    const file = createWriteStream(path, { flags: received > 0 ? 'a' : 'w', mode: 0o600 });
+    const closed = new Promise<void>((resolve) => file.once('close', resolve));
     try {
-      await pipeline(metered, createWriteStream(path, { flags: received > 0 ? 'a' : 'w', mode: 0o600 }));
+      // A pipeline that breaks rejects at once, but what the disk is just taking still lands: whoever goes on from the size
+      // that the file has meanwhile would have that piece twice.
+      await pipeline(metered, file).finally(() => closed);
     } catch (error) {
       return await stopped(path, total, error);
     }
@@ -104,6 +108,7 @@ export function createFileArtifacts(options: { dir: string; maxBytes: number }):
     }
     await mkdir(join(finalPath(digest), '..'), { recursive: true, mode: 0o700 });
     await synced(path);
+    await isOfSize(path, size);
     await rename(path, finalPath(digest));
     return { state: 'complete', sizeBytes: size };
   }
@@ -189,6 +194,14 @@ async function synced(path: string): Promise<void> {
   } finally {
     await file.close();
   }
+}
+
+/** The hash is of what came; this is what is there, should anybody else have written to it. */
+async function isOfSize(path: string, size: number): Promise<void> {
+  const { size: actual } = await stat(path);
+  if (actual === size) return;
+  await rm(path, { force: true });
+  throw new Error(`${path} has ${actual} bytes where ${size} were written: another process writes to this folder`);
 }
 
 async function openFile(path: string): Promise<OpenArtifact> {
