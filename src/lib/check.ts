@@ -1,7 +1,7 @@
 /**
  * Input checks as values: a zod schema in, the typed input or all of its problems out, each with the path and the rule
  * that was broken. An explicit null counts as "not given" (code generators send null for what was not set), except for
- * the keys a caller names.
+ * the keys a caller names and inside free JSON, where it is a value.
  */
 import { z } from 'zod';
 import { invalid, Problems, type Result } from './problem.ts';
@@ -28,7 +28,7 @@ export const textRule = (max: number) => z.string().max(max).superRefine(isStore
 /** An id, or a name that is looked up. */
 export const idRule = textRule(100);
 
-/** A free object: tags, parameters. */
+/** A free object, kept as it was said: parameters, metrics. */
 export const jsonRule = z
   .record(z.string().max(256), z.unknown())
   .refine((value) => JSON.stringify(value).length <= MAX_JSON, {
@@ -36,6 +36,11 @@ export const jsonRule = z
     params: { constraint: 'max_size' },
   })
   .superRefine(isStored);
+
+/** A free object of which a key that says null is not there. */
+export const tagsRule = jsonRule.transform((tags) =>
+  Object.fromEntries(Object.entries(tags).filter(([, value]) => value !== null)),
+);
 
 export function checked<S extends z.ZodType>(
   schema: S,
@@ -47,7 +52,7 @@ export function checked<S extends z.ZodType>(
     const words = `Objects and lists may be nested ${MAX_DEPTH} levels deep at most.`;
     return new Problems(deep.map(([name]) => invalid([name], 'max_depth', words)));
   }
-  const parsed = schema.safeParse(withoutNulls(input, new Set(options.keepNull)));
+  const parsed = schema.safeParse(withoutNulls(input, new Set(options.keepNull), freeKeys(schema)));
   if (parsed.success) return parsed.data;
   return new Problems(
     parsed.error.issues.slice(0, 20).map((issue) => {
@@ -66,15 +71,25 @@ const isDeeper = (value: unknown, levels: number): boolean =>
   typeof value === 'object' &&
   (levels === 0 || Object.values(value).some((entry) => isDeeper(entry, levels - 1)));
 
+function freeKeys(schema: z.ZodType): ReadonlySet<string> {
+  const rules = schema instanceof z.ZodObject ? Object.entries(schema.shape) : [];
+  return new Set(rules.filter(([, rule]) => isFree(rule as z.ZodType)).map(([key]) => key));
+}
+
+function isFree(rule: unknown): boolean {
+  if (rule instanceof z.ZodDefault || rule instanceof z.ZodOptional) return isFree(rule.unwrap());
+  return rule === jsonRule || rule === tagsRule;
+}
+
 /** Also drops keys that would reach a prototype: JSON keeps `__proto__` as an own key, a later merge would not. */
-function withoutNulls(value: unknown, keep: ReadonlySet<string>): unknown {
+function withoutNulls(value: unknown, keep: ReadonlySet<string>, free: ReadonlySet<string> = new Set()): unknown {
   if (Array.isArray(value)) return value.map((item) => withoutNulls(item, keep));
   if (value === null || typeof value !== 'object' || value instanceof Date) return value;
   const result: Record<string, unknown> = {};
   for (const [key, entry] of Object.entries(value)) {
     if (entry === null && !keep.has(key)) continue;
     if (key === '__proto__' || key === 'constructor' || key === 'prototype') continue;
-    result[key] = withoutNulls(entry, keep);
+    result[key] = free.has(key) ? entry : withoutNulls(entry, keep);
   }
   return result;
 }

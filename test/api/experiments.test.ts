@@ -163,6 +163,12 @@ describe('a run', () => {
     ]);
   });
 
+  test('keeps parameters that say null, deep ones too', async () => {
+    const parameters = { max_depth: null, net: { dropout: null }, prototype: 'v2' };
+    expect((await log(await aRun({ parameters }), {})).run?.parameters).toEqual(parameters);
+    expect((await log(await aRun(), { parameters })).run?.parameters).toEqual(parameters);
+  });
+
   test('keeps the parameters it was given and takes further ones; tags are said anew', async () => {
     const run = await aRun({ parameters: { lr: 0.01, seed: -0 }, tags: { a: '1' } });
     const more = await log(run, { parameters: { lr: 0.01, seed: -0, epochs: 3 }, tags: { a: '2', b: '3' } });

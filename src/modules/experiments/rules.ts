@@ -1,6 +1,6 @@
 /** What an input of the tracking of experiments must look like. The words are answers for people; `constraint` is for programs. */
 import { z } from 'zod';
-import { idRule, jsonRule, textRule } from '../../lib/check.ts';
+import { idRule, jsonRule, tagsRule, textRule } from '../../lib/check.ts';
 import { keyRule, nameRule } from '../identity/index.ts';
 
 /** Values that one call of `logRun` may bring. */
@@ -24,7 +24,7 @@ export const createExperimentRule = z.object({
   team: idRule,
   name: nameRule,
   description: textRule(10_000).default(''),
-  tags: jsonRule.default({}),
+  tags: tagsRule.default({}),
   idempotencyKey: keyRule,
 });
 
@@ -32,7 +32,7 @@ export const createRunRule = z.object({
   experiment: idRule,
   name: textRule(200).trim().min(1).optional(),
   parameters: jsonRule.default({}),
-  tags: jsonRule.default({}),
+  tags: tagsRule.default({}),
   source: sourceRule.optional(),
   datasets: z.array(datasetRule).max(100).default([]),
   idempotencyKey: keyRule,
@@ -53,13 +53,13 @@ export const logRunRule = z.object({
     .max(MAX_METRICS_A_CALL, `One call takes at most ${MAX_METRICS_A_CALL} values.`)
     .default([]),
   parameters: jsonRule.default({}),
-  tags: jsonRule.default({}),
+  tags: tagsRule.default({}),
   removeTags: z.array(textRule(256)).max(1_000, 'One call removes at most 1,000 tags.').default([]),
   idempotencyKey: keyRule,
 });
 
 /** What a run holds after a call has added to it. */
-export const mergedRule = z.object({ parameters: jsonRule, tags: jsonRule });
+export const mergedRule = z.object({ parameters: jsonRule, tags: tagsRule });
 
 export const finishRunRule = z.object({
   run: idRule,

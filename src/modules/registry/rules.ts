@@ -1,7 +1,7 @@
 /** What an input of the registry must look like. The words are answers for people; `constraint` is for programs. */
 import { z } from 'zod';
 import { DIGEST_PATTERN } from '../../contract/names.ts';
-import { idRule, jsonRule, textRule } from '../../lib/check.ts';
+import { idRule, jsonRule, tagsRule, textRule } from '../../lib/check.ts';
 import { sourceRule } from '../experiments/index.ts';
 import { keyRule, nameRule } from '../identity/index.ts';
 import { selectorRule } from './selector.ts';
@@ -47,14 +47,14 @@ export const createModelRule = z.object({
   team: idRule,
   name: nameRule,
   description: textRule(10_000).default(''),
-  tags: jsonRule.default({}),
+  tags: tagsRule.default({}),
   idempotencyKey: keyRule,
 });
 
 export const updateModelRule = z.object({
   model: idRule,
   description: textRule(10_000).optional(),
-  tags: jsonRule.optional(),
+  tags: tagsRule.optional(),
   idempotencyKey: keyRule,
 });
 
@@ -72,7 +72,7 @@ export const createVersionRule = z.object({
   }),
   format: z.enum(FORMATS),
   description: textRule(10_000).default(''),
-  tags: jsonRule.default({}),
+  tags: tagsRule.default({}),
   signature: z
     .object({ inputs: z.array(tensorRule).max(200), outputs: z.array(tensorRule).min(1).max(200) })
     .optional(),
@@ -86,7 +86,7 @@ export const createVersionRule = z.object({
 export const updateVersionRule = z.object({
   version: idRule,
   description: textRule(10_000).optional(),
-  tags: jsonRule.optional(),
+  tags: tagsRule.optional(),
   idempotencyKey: keyRule,
 });
 

@@ -1,0 +1,35 @@
+import { expect, test } from 'vitest';
+import { z } from 'zod';
+import { checked, jsonRule, tagsRule } from '../../src/lib/check.ts';
+
+const rule = z.object({
+  name: z.string().optional(),
+  parameters: jsonRule.default({}),
+  metrics: jsonRule.optional(),
+  tags: tagsRule.default({}),
+  points: z.array(z.object({ value: z.number().nullable().default(1), at: z.number().optional() })).default([]),
+});
+
+test('what is free JSON stays as it was said, with its nulls and whatever its keys are called', () => {
+  const parameters = {
+    max_depth: null,
+    net: { dropout: null, layers: [null, { x: null }] },
+    constructor: 1,
+    prototype: 2,
+  };
+  expect(checked(rule, { parameters, metrics: { auc: null }, tags: { a: { b: null } } })).toEqual({
+    parameters,
+    metrics: { auc: null },
+    tags: { a: { b: null } },
+    points: [],
+  });
+});
+
+test('null is not given where a rule has a word of its own for that, and a tag that says null is not there', () => {
+  expect(
+    checked(rule, { name: null, parameters: null, tags: { a: null, b: '1' }, points: [{ value: null, at: null }] }),
+  ).toEqual({ parameters: {}, tags: { b: '1' }, points: [{ value: 1 }] });
+  expect(checked(rule, { points: [{ value: null, at: null }] }, { keepNull: ['value'] })).toMatchObject({
+    points: [{ value: null }],
+  });
+});
