@@ -3,13 +3,14 @@
  * the first moment and is ready when exactly the file that was ordered is loaded and, if invented input fits it, has run.
  * Never ends the process: a start that fails rejects with the sentence for the last line on stderr.
  */
+import type { Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../lib/log.ts';
 import { digestOfFile } from './digest.ts';
 import { DIGEST, readFlags } from './flags.ts';
 import { createMetrics } from './metrics.ts';
-import { type PlacedModel, placeModel } from './placement.ts';
+import { placeModel } from './placement.ts';
 import { createQueue } from './queue.ts';
 import { createModelServer, type ServerState } from './server.ts';
 
@@ -30,13 +31,17 @@ const MODEL_SERVER_FLAGS = {
     fallback: '1000',
     range: [0, 600_000],
   },
-  'grace-ms': { meaning: 'how long what is queued may take after that', fallback: '25000', range: [0, 3_600_000] },
+  'grace-ms': {
+    meaning: 'how long what is queued may take after that, its answers included',
+    fallback: '25000',
+    range: [0, 3_600_000],
+  },
 } as const;
 
 export interface ModelServer {
   /** `http://host:port`. */
   readonly url: string;
-  /** Not ready at once; goes on answering for `--linger-ms` (routers learn of it late), finishes what is queued within `--grace-ms`, then closes. */
+  /** Not ready at once; goes on answering for `--linger-ms` (routers learn of it late), then finishes what is queued and sends its answers within `--grace-ms`, and closes. */
   close(): Promise<void>;
 }
 
@@ -59,6 +64,11 @@ export async function runModelServer(argv: readonly string[], options: ModelServ
     { name, version, programVersion, maxBodyBytes: flags.number('max-body-bytes'), metrics, queue, log },
     state,
   );
+  const open = new Set<ServerResponse>();
+  server.on('request', (_request, response) => {
+    open.add(response);
+    response.once('close', () => open.delete(response));
+  });
   const url = await listen(server, flags.number('port'), flags.text('host'));
   try {
     await verify(file, flags.text('digest'));
@@ -74,7 +84,7 @@ export async function runModelServer(argv: readonly string[], options: ModelServ
       },
     });
   } catch (error) {
-    await closeServer(server);
+    await cutOff(server);
     throw error;
   }
   log.info({ url, model: name, version, thread: state.model.where() }, 'the model is ready');
@@ -83,29 +93,35 @@ export async function runModelServer(argv: readonly string[], options: ModelServ
   const close = async (): Promise<void> => {
     state.draining = true;
     await sleep(flags.number('linger-ms'));
-    const finished = await Promise.race([queue.idle().then(() => true), sleep(flags.number('grace-ms'), false)]);
-    if (!finished) log.warn({ waiting: queue.depth() }, 'the grace is over; requests are cut off');
-    await shutDown(server, model, finished);
+    const grace = sleep(flags.number('grace-ms'), false, { ref: false });
+    const inOrder = queue
+      .idle()
+      .then(() => allSent(open))
+      .then(() => closed(server));
+    const finished = await Promise.race([inOrder, grace]);
+    if (!finished) {
+      log.warn({ waiting: queue.depth() }, 'the grace is over; connections are cut off');
+      await cutOff(server);
+    }
+    const released = model.close();
+    // An inference cannot be interrupted: who has waited for the grace does not wait for it.
+    if (finished) await released;
+    else released.catch(() => undefined);
   };
   return { url, close: () => (closing ??= close()) };
 }
 
-async function shutDown(
-  server: ReturnType<typeof createModelServer>,
-  model: PlacedModel,
-  finished: boolean,
-): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  // Answers are written but perhaps not sent yet; idle connections are closed by close() itself.
-  if (!finished) server.closeAllConnections();
-  await closed;
-  const released = model.close();
-  // An inference cannot be interrupted: who has waited for the grace does not wait for it.
-  if (finished) await released;
-  else released.catch(() => undefined);
+/** A request may come, and an answer be read, as slowly as its client likes. node's own close() would break off the latter. */
+async function allSent(open: ReadonlySet<ServerResponse>): Promise<void> {
+  for (let [next] = open; next; [next] = open) await new Promise((resolve) => next?.once('close', resolve));
 }
 
-function listen(server: ReturnType<typeof createModelServer>, port: number, host: string): Promise<string> {
+/** True when the last connection has ended. Idle ones are closed by close() itself. */
+function closed(server: Server): Promise<true> {
+  return new Promise((resolve) => server.close(() => resolve(true)));
+}
+
+function listen(server: Server, port: number, host: string): Promise<string> {
   return new Promise((resolve, reject) => {
     server.once('error', (error) => reject(new Error(`cannot listen on ${host}:${port}: ${error.message}`)));
     server.listen(port, host, () => {
@@ -115,11 +131,10 @@ function listen(server: ReturnType<typeof createModelServer>, port: number, host
   });
 }
 
-function closeServer(server: ReturnType<typeof createModelServer>): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeAllConnections();
-  });
+async function cutOff(server: Server): Promise<void> {
+  const ended = closed(server);
+  server.closeAllConnections();
+  await ended;
 }
 
 async function verify(file: string, expected: string): Promise<void> {

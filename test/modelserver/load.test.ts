@@ -1,5 +1,7 @@
 /** What happens while the model is busy: others are answered, the line is bounded, leavers leave, shutdown finishes. */
+import { once } from 'node:events';
 import { request } from 'node:http';
+import { connect, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { createQueue } from '../../src/modelserver/queue.ts';
 import { eventually } from '../support/eventually.ts';
@@ -107,6 +109,59 @@ it('cuts off what outlasts the grace', async () => {
   await model.close();
   expect(await outcome).toBe('cut off');
   await expect(model.get('/v2/health/live')).rejects.toThrow();
+});
+
+const IN_FLIGHT = /^clops_model_in_flight\{[^}]*\} 1$/m;
+const ANSWERED = /^clops_model_requests_total\{code="200"[^}]*\} 1$/m;
+const MUCH = 32 * 1024 ** 2;
+
+/** Asks for as many bytes back as it announces, of which it sends so many, and reads nothing. */
+function slowClient(model: RunningModel, announced: number, sent: number): Socket {
+  const input = { name: 'x', shape: [announced / 8, 2], datatype: 'FP32', parameters: { binary_data_size: announced } };
+  const json = JSON.stringify({ inputs: [input], parameters: { binary_data_output: true } });
+  const { hostname, port } = new URL(model.url);
+  const socket = connect({ host: hostname, port: Number(port) });
+  socket.on('error', () => undefined);
+  socket.pause();
+  const head = [
+    'POST /v2/models/m/infer HTTP/1.1',
+    'host: m',
+    `content-length: ${json.length + announced}`,
+    `inference-header-content-length: ${json.length}`,
+  ];
+  socket.write(`${head.join('\r\n')}\r\n\r\n${json}`);
+  socket.write(Buffer.alloc(sent));
+  return socket;
+}
+
+const until = (model: RunningModel, state: RegExp) =>
+  eventually(async () => expect(await (await model.get('/metrics')).text()).toMatch(state));
+
+it.each([
+  ['a request that does not come to its end', IN_FLIGHT, 1_000, 500],
+  ['an answer that nobody reads', ANSWERED, MUCH, MUCH],
+])('waits no longer than the grace for %s', async (_, state, announced, sent) => {
+  const model = await startModel(modelFile('identity_fp32'), ['--grace-ms=500']);
+  const socket = slowClient(model, announced, sent);
+  await until(model, state);
+  await model.close();
+  await expect(model.get('/v2/health/live')).rejects.toThrow();
+  socket.destroy();
+});
+
+it('sends an answer to its end to a client that reads it late', async () => {
+  const model = await startModel(modelFile('identity_fp32'));
+  const socket = slowClient(model, MUCH, MUCH);
+  await until(model, ANSWERED);
+  const closed = model.close();
+  // Nobody has come since: a server that is about to break off what was not read has done so by now.
+  await model.get('/v2/health/live').catch(() => undefined);
+  let read = 0;
+  socket.on('data', (chunk) => (read += chunk.length));
+  const ended = once(socket, 'close');
+  socket.resume();
+  await Promise.all([closed, ended]);
+  expect(read).toBeGreaterThan(MUCH);
 });
 
 it('does not wait for the rest of a request whose sender has gone', async () => {
