@@ -118,7 +118,7 @@ export function createModelServer(options: ServerOptions, state: ServerState): S
     metrics.arrived();
     let status = CLIENT_GONE;
     try {
-      status = await answerInference(request, response, arrived);
+      status = await answerInference(request, response);
     } catch (error) {
       if (error instanceof ClientGone) return;
       if (!(error instanceof Refusal)) log.error({ error }, 'an inference failed outside the model');
@@ -130,14 +130,16 @@ export function createModelServer(options: ServerOptions, state: ServerState): S
   }
 
   /** The status that was sent, or a Refusal. */
-  async function answerInference(request: IncomingMessage, response: ServerResponse, arrived: number): Promise<number> {
+  async function answerInference(request: IncomingMessage, response: ServerResponse): Promise<number> {
     const jsonLength = jsonLengthOf(request);
     const { model } = state;
     if (!model || state.lost) throw new Refusal(503, whyNotReady());
     const body = await bodies.read(request);
+    // A slow upload is no wait for the model: who scales by this would add replicas that help nobody.
+    const entered = performance.now();
     try {
       const answer = await inTurn(response, async () => {
-        metrics.queued(performance.now() - arrived);
+        metrics.queued(performance.now() - entered);
         return model.answer({ body: body.bytes, jsonLength });
       });
       if (answer.inferenceMs !== undefined) metrics.inferred(answer.inferenceMs);

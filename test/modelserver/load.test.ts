@@ -164,6 +164,20 @@ it('sends an answer to its end to a client that reads it late', async () => {
   expect(read).toBeGreaterThan(MUCH);
 });
 
+it('does not count a slow upload as a wait for the model', async () => {
+  await using model = await startModel(modelFile('identity_fp32'));
+  const socket = slowClient(model, 1_000, 500);
+  await until(model, IN_FLIGHT);
+  const began = performance.now();
+  await eventually(() => expect(performance.now() - began).toBeGreaterThan(600));
+  socket.write(Buffer.alloc(500));
+  await until(model, ANSWERED);
+  socket.destroy();
+  // The line is empty: a wait as long as the upload could only be the upload.
+  expect(await gauge(model, 'queue_seconds_sum')).toBeLessThan(0.6);
+  expect(await gauge(model, 'request_duration_seconds_sum')).toBeGreaterThan(0.6);
+});
+
 it('does not wait for the rest of a request whose sender has gone', async () => {
   await using model = await startModel(modelFile('scale'));
   const { hostname, port } = new URL(model.url);
