@@ -33,6 +33,9 @@ export interface Api {
   close(): Promise<void>;
 }
 
+/** A supervisor waits six seconds for a child, a pod's grace is longer. */
+const FINISH_WITHIN_MS = 3_000;
+
 const NOBODY: Principal = { actorId: '', name: 'nobody', isPlatformAdmin: false };
 
 export async function startApi(options: ApiOptions): Promise<Api> {
@@ -90,7 +93,13 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     async close() {
       draining = true;
       await sockets.close();
-      await app.close();
+      // An artifact may come for hours: whoever sends it goes on later, or with another process.
+      const late = setTimeout(() => app.server.closeAllConnections(), FINISH_WITHIN_MS);
+      try {
+        await app.close();
+      } finally {
+        clearTimeout(late);
+      }
       await apollo.stop();
     },
   };
