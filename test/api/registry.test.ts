@@ -184,6 +184,28 @@ describe('versions', () => {
       },
     });
   });
+
+  const ofModel = async (name: string) => {
+    const body = await readFile(`test/modelserver/models/${name}.onnx`);
+    expect((await put(digestOf(body), body)).status).toBe(201);
+    return t.ask<{ createModelVersion: { version: object | null; errors: { message: string }[] } }>(CREATE, {
+      input: { model, artifact: { digest: digestOf(body) }, format: 'ONNX' },
+    });
+  };
+
+  test('of ONNX leave out outputs that are no tensors, as the model server does', async () => {
+    const { createModelVersion } = await ofModel('sequence');
+    expect(createModelVersion).toMatchObject({ version: { signature: { outputs: [{ name: 'label' }] } }, errors: [] });
+  });
+
+  test.each([
+    ['only_sequence', 'zipmap=False'],
+    ['outside', 'weights are in another file'],
+  ])('of ONNX that could never be served are refused: %s', async (name, why) => {
+    expect(await ofModel(name)).toMatchObject({
+      createModelVersion: { version: null, errors: [{ code: 'INVALID_INPUT', message: expect.stringContaining(why) }] },
+    });
+  });
 });
 
 test('a walk through the pages meets every model once, in order', async () => {

@@ -49,33 +49,53 @@ async function readGraph(file: OpenArtifact, graph: Span): Promise<SignatureValu
   const inputs: TensorValue[] = [];
   const outputs: TensorValue[] = [];
   const weights = new Set<string>();
+  let count = 0;
   for await (const field of fieldsOf(file, graph)) {
     if (!field.span) continue;
-    if (field.number === 11) inputs.push(await readTensor(file, field.span));
-    if (field.number === 12) outputs.push(await readTensor(file, field.span));
+    if (field.number === 11) {
+      const { value, isServed } = await readTensor(file, field.span);
+      if (!isServed) throw new NotOnnx(`"${value.name}" is not a tensor of a type that can be served`);
+      inputs.push(value);
+    }
+    if (field.number === 12) {
+      const { value, isServed } = await readTensor(file, field.span);
+      count++;
+      // The model server leaves it out too: scikit-learn's converter makes maps of the probabilities by default.
+      if (isServed) outputs.push(value);
+    }
     if (field.number === 5) weights.add(await nameOfWeight(file, field.span));
   }
-  if (outputs.length === 0) throw new NotOnnx('its graph has no outputs');
+  if (count === 0) throw new NotOnnx('its graph has no outputs');
+  if (outputs.length === 0)
+    throw new NotOnnx('none of its outputs is a tensor that can be served (with skl2onnx: convert with zipmap=False)');
   // Before IR version 4 every weight was listed as an input too.
   return { inputs: inputs.filter(({ name }) => !weights.has(name)), outputs };
 }
 
+const EXTERNAL = 1;
+
 async function nameOfWeight(file: OpenArtifact, tensor: Span): Promise<string> {
+  let name = '';
   for await (const field of fieldsOf(file, tensor)) {
-    if (field.number === 8 && field.span) return (await bytes(file, field.span, 4096)).toString('utf8');
+    if (field.number === 8 && field.span) name = (await bytes(file, field.span, 4096)).toString('utf8');
+    // Nothing but this one file comes to whoever serves it.
+    if (field.number === 14 && field.value === EXTERNAL)
+      throw new NotOnnx(
+        'its weights are in another file; save it as one (below 2 GB: onnx.save without external data)',
+      );
   }
-  return '';
+  return name;
 }
 
-async function readTensor(file: OpenArtifact, span: Span): Promise<TensorValue> {
-  const value = { name: '', element: 0, shape: [] as number[] };
+async function readTensor(file: OpenArtifact, span: Span): Promise<{ value: TensorValue; isServed: boolean }> {
+  const read = { name: '', element: 0, shape: [] as number[] };
   new PbfReader(await bytes(file, span, 1 << 20)).readFields((tag, v, pbf) => {
     if (tag === 1) v.name = pbf.readString();
     else if (tag === 2) pbf.readMessage(readType, v);
-  }, value);
-  const datatype = DATATYPES[value.element];
-  if (!datatype) throw new NotOnnx(`"${value.name}" is not a tensor of a type that can be served`);
-  return { name: value.name, datatype, shape: value.shape };
+  }, read);
+  const { name, element, shape } = read;
+  const datatype = DATATYPES[element];
+  return { value: { name, datatype: datatype ?? '', shape }, isServed: datatype !== undefined };
 }
 
 type Partial = { name: string; element: number; shape: number[] };
@@ -109,6 +129,7 @@ async function bytes(file: OpenArtifact, { start, end }: Span, limit: number): P
 interface Field {
   number: number;
   wire: number;
+  value?: number;
   span?: Span;
 }
 
@@ -142,8 +163,7 @@ async function* fieldsOf(file: OpenArtifact, message: Span): AsyncGenerator<Fiel
     const wire = tag % 8;
     if (number === 0 || number > 10_000) throw new NotOnnx('it is not a protocol buffer');
     if (wire === 0) {
-      await varint();
-      yield { number, wire };
+      yield { number, wire, value: await varint() };
     } else if (wire === 2) {
       const length = await varint();
       const span = { start: at, end: at + length };

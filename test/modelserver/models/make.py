@@ -13,12 +13,12 @@ from onnx import TensorProto, checker, helper, numpy_helper, save
 HERE = Path(__file__).parent
 
 
-def write(name, nodes, inputs, outputs, initializers=()):
+def write(name, nodes, inputs, outputs, initializers=(), **how):
     graph = helper.make_graph(nodes, name, inputs, outputs, list(initializers))
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], producer_name="clops-tests")
     model.ir_version = 8
     checker.check_model(model)
-    save(model, HERE / f"{name}.onnx")
+    save(model, HERE / f"{name}.onnx", **how)
 
 
 def value(name, datatype, shape):
@@ -98,6 +98,27 @@ write(
         value("label", TensorProto.FLOAT, ["n"]),
     ],
 )
+
+# Nothing but a sequence.
+write(
+    "only_sequence",
+    [helper.make_node("SequenceConstruct", ["x"], ["probabilities"])],
+    [value("x", TensorProto.FLOAT, ["n"])],
+    [helper.make_tensor_sequence_value_info("probabilities", TensorProto.FLOAT, ["n"])],
+)
+
+# Its weights are in a second file, as exporters do it above 2 GB; nobody sends that one along.
+write(
+    "outside",
+    [helper.make_node("Mul", ["x", "w"], ["y"])],
+    [value("x", TensorProto.FLOAT, ["n"])],
+    [value("y", TensorProto.FLOAT, ["n"])],
+    [constant("w", np.array([2], dtype=np.float32))],
+    save_as_external_data=True,
+    location="outside.bin",
+    size_threshold=0,
+)
+(HERE / "outside.bin").unlink()
 
 
 # `rounds` times x := tanh(x + x.W), with a W that the graph makes from two factors: as slow as wanted in a small file.
