@@ -9,7 +9,7 @@ import { noSuchModel } from './commands.ts';
 import { modelsById } from './queries.ts';
 import { deleteAliasRule, setAliasRule } from './rules.ts';
 import { selectVersion } from './selector.ts';
-import { aliases, type ModelRow } from './tables.ts';
+import { aliases, type ModelRow, models } from './tables.ts';
 
 export const setAlias = command('setAlias', setAliasRule, async (ctx, input, run) => {
   const model = await load(ctx, modelsById, input.model);
@@ -19,6 +19,9 @@ export const setAlias = command('setAlias', setAliasRule, async (ctx, input, run
   if (isProblems(version)) return version;
 
   return run(async (tx) => {
+    // An alias that is not there yet cannot be locked: two who give it first would each tell that it came from nowhere.
+    const held = await tx.q.select({ id: models.id }).from(models).where(eq(models.id, model.id)).for('no key update');
+    if (held.length === 0) return noSuchModel(input.model);
     const moved = { versionId: version.id, movedAt: new Date(ctx.clock.now()), movedBy: ctx.principal.actorId };
     const [before] = await lockedAlias(tx, model, input.name);
     await tx.q

@@ -102,8 +102,9 @@ export const deleteModel = command('deleteModel', deleteModelRule, async (ctx, i
   try {
     return await run(async (tx) => {
       if (!model) return noSuchModel(input.model);
-      // Who registers a version holds this row.
-      await tx.q.select({ id: models.id }).from(models).where(eq(models.id, model.id)).for('update');
+      // Who registers a version or moves an alias holds this row.
+      const held = await tx.q.select({ id: models.id }).from(models).where(eq(models.id, model.id)).for('update');
+      if (held.length === 0) return noSuchModel(input.model);
       const ofModel = eq(modelVersions.modelId, model.id);
       if (input.onlyIfEmpty && (await tx.q.select().from(modelVersions).where(ofModel).limit(1)).length > 0)
         return problem(
