@@ -66,9 +66,16 @@ export const tagParams = (filter: TagFilter | null | undefined): unknown[] => [
   filter?.value ?? null,
 ];
 
-/** SQL for a jsonb column of tags, from parameter number `from` on. Takes two parameters. */
+/** A JSON number that Postgres can hold. */
+const NUMBER = '^-?(0|[1-9][0-9]{0,99})([.][0-9]{1,99})?([eE][-+]?[0-9]{1,3})?$';
+
+/**
+ * SQL for a jsonb column of tags, from parameter number `from` on. Takes two parameters. A number is found however it is
+ * written: jsonb says 0.00000001 of what was given as 1e-8.
+ */
 export const tagCondition = (column: string, from: number): string =>
-  `($${from}::text is null or (${column} ? $${from} and ($${from + 1}::text is null or ${column} ->> $${from} = $${from + 1})))`;
+  `($${from}::text is null or (${column} ? $${from} and ($${from + 1}::text is null or ${column} ->> $${from} = $${from + 1}
+   or case when $${from + 1} ~ '${NUMBER}' then ${column} -> $${from} = $${from + 1}::jsonb end)))`;
 
 /** The same condition for what is not in Postgres. */
 export const matchesTag = (filter: TagFilter | null | undefined, tags: Readonly<Record<string, string>>): boolean =>

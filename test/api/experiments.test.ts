@@ -341,6 +341,8 @@ describe('runs', () => {
     ['by a metric, the least first', { orderBy: { metric: 'loss', direction: 'ASC' } }, 'baecd'],
     ['by a metric, the greatest first', { orderBy: { metric: 'loss', direction: 'DESC' } }, 'eabdc'],
     ['by a parameter', { where: { parameter: { key: 'lr', value: '0.1' } } }, 'ca'],
+    ['by a parameter, its number in other words', { where: { parameter: { key: 'lr', value: '1e-01' } } }, 'ca'],
+    ['by what is no number, or none that can be', { where: { parameter: { key: 'lr', value: '1e999999' } } }, ''],
     ['by state', { where: { state: ['KILLED', 'FAILED'] } }, 'e'],
     ['by the latest value of a metric', { where: { metric: { key: 'loss', lt: 0.6 } } }, 'ba'],
     ['between two values', { where: { metric: { key: 'loss', gt: 0.2, lt: 0.7 } } }, 'a'],
