@@ -21,8 +21,8 @@ interface Started {
   url(): Promise<string>;
 }
 
-function start(flags: string[], env: NodeJS.ProcessEnv = process.env): Started {
-  const child = spawn(process.execPath, [SERVE, ...flags], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+function start(flags: string[], options: string[] = [], env: NodeJS.ProcessEnv = process.env): Started {
+  const child = spawn(process.execPath, [...options, SERVE, ...flags], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   const text = { out: '', err: '' };
   child.stdout.on('data', (chunk: Buffer) => (text.out += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (text.err += chunk.toString()));
@@ -90,7 +90,7 @@ it('keeps nothing at home and sends nothing: no identifier, no reports of onnxru
   const home = join(folder, 'home');
   await mkdir(home);
   // Nothing else in the environment: with CI set, onnxruntime reports nothing by itself.
-  const server = start(flagsFor(modelFile('slow')), { HOME: home, TMPDIR: home });
+  const server = start(flagsFor(modelFile('slow')), [], { HOME: home, TMPDIR: home });
   const url = await server.url();
   const inputs = [{ name: 'x', shape: [1, 256], datatype: 'FP32', data: new Array(256).fill(0.1) }];
   const answer = await fetch(`${url}/v2/models/m/infer`, { method: 'POST', body: JSON.stringify({ inputs }) });
@@ -98,4 +98,25 @@ it('keeps nothing at home and sends nothing: no identifier, no reports of onnxru
   server.child.kill('SIGTERM');
   expect(await server.ended).toEqual({ code: 0, lastLine: '' });
   expect(await readdir(home, { recursive: true })).toEqual([]);
+});
+
+it('refuses JSON that would take more memory than it has, and goes on', async () => {
+  const server = start(flagsFor(modelFile('identity_int64')), ['--max-old-space-size=128']);
+  const url = `${await server.url()}/v2/models/m/infer`;
+  const ask = async (data: number[], more: string) => {
+    const input = `{"name":"x","shape":[1,2],"datatype":"INT64","data":[${data}]}`;
+    const response = await fetch(url, { method: 'POST', body: `{"inputs":[${input}],"more":[${more}0]}` });
+    return { status: response.status, text: await response.text() };
+  };
+  const MANY = '[{}],'.repeat(4 * 1024 ** 2);
+  expect(await ask([1, 2], MANY)).toEqual({ status: 413, text: expect.stringContaining('bytes of JSON, and') });
+  const big = 2 ** 62;
+  expect(await ask([1, big], MANY.slice(0, 3_000_000))).toEqual({
+    status: 413,
+    text: expect.stringContaining('whole numbers above 2^53, and'),
+  });
+  expect((await ask([1, 2], MANY.slice(0, 3_000_000))).status).toBe(200);
+  expect((await ask([1, big], MANY.slice(0, 1_000_000))).status).toBe(200);
+  server.child.kill('SIGTERM');
+  expect(await server.ended).toEqual({ code: 0, lastLine: '' });
 });

@@ -3,6 +3,7 @@
  * model, in a sentence that names the input, what was expected and what came. Runs nothing.
  */
 import { isUtf8 } from 'node:buffer';
+import { getHeapStatistics } from 'node:v8';
 import { type ModelInfo, type NamedTensor, type RawRequest, Refusal, type TensorInfo } from '../protocol.ts';
 import { readInput, type Source } from './input.ts';
 import { Rounded } from './json.ts';
@@ -22,11 +23,18 @@ export interface InferRequest {
 
 const MAX_ID_LENGTH = 256;
 
+/**
+ * What a byte of JSON may take of this thread's heap: of `[{}],[{}],...` 24 bytes, with the digits kept 112, and the
+ * collector wants room beside them. 64 MiB of that ended a server in a container of 1 GiB; tensors in binary take nothing.
+ */
+const HEAP_A_BYTE = { rounded: 64, exact: 192 };
+
 export function decodeRequest(model: ModelInfo, request: RawRequest): InferRequest {
   const { body, jsonLength = body.length } = request;
   if (jsonLength > body.length)
     throw new Refusal(400, `Inference-Header-Content-Length is ${jsonLength} but the body has ${body.length} bytes.`);
   const bytes = Buffer.from(body.buffer, body.byteOffset, jsonLength);
+  refuseLongJson(jsonLength, 'rounded');
   if (!isUtf8(bytes)) throw new Refusal(400, 'The JSON of the request is not valid UTF-8.');
   const text = bytes.toString('utf8');
   const binary = request.jsonLength === undefined ? undefined : body.subarray(jsonLength);
@@ -34,9 +42,20 @@ export function decodeRequest(model: ModelInfo, request: RawRequest): InferReque
     return readRequest(model, parse(text, false), { binary, at: 0, exact: false });
   } catch (error) {
     // The reviver makes parsing about ten times slower, so it is for the requests that need it.
-    if (error instanceof Rounded) return readRequest(model, parse(text, true), { binary, at: 0, exact: true });
-    throw error;
+    if (!(error instanceof Rounded)) throw error;
+    refuseLongJson(jsonLength, 'exact');
+    return readRequest(model, parse(text, true), { binary, at: 0, exact: true });
   }
+}
+
+function refuseLongJson(length: number, how: keyof typeof HEAP_A_BYTE): void {
+  const max = Math.floor(getHeapStatistics().heap_size_limit / HEAP_A_BYTE[how]);
+  if (length <= max) return;
+  const what = how === 'exact' ? 'JSON with whole numbers above 2^53' : 'JSON';
+  throw new Refusal(
+    413,
+    `The request has ${length} bytes of ${what}, and this server has memory for ${max} of them: send the tensors in binary form, or several requests.`,
+  );
 }
 
 function parse(text: string, exact: boolean): JsonObject {
