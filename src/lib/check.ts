@@ -28,7 +28,7 @@ export const textRule = (max: number) => z.string().max(max).superRefine(isStore
 /** An id, or a name that is looked up. */
 export const idRule = textRule(100);
 
-/** A free object, kept as it was said: parameters, metrics. */
+/** A free object, kept as it was said: metrics. */
 export const jsonRule = z
   .record(z.string().max(256), z.unknown())
   .refine((value) => JSON.stringify(value).length <= MAX_JSON, {
@@ -37,10 +37,27 @@ export const jsonRule = z
   })
   .superRefine(isStored);
 
+/** Identities and seeds have up to 64 bits, of which a double keeps 53; beyond are only what doubles are for. */
+const isRounded = (value: unknown): boolean =>
+  typeof value === 'number'
+    ? Number.isInteger(value) && !Number.isSafeInteger(value) && Math.abs(value) <= 2 ** 64
+    : value !== null && typeof value === 'object' && Object.values(value).some(isRounded);
+
+/** A free object whose numbers say what a run was made with, and which: a rounded seed makes another run. */
+export const parametersRule = jsonRule.superRefine((parameters, context) => {
+  for (const [key, value] of Object.entries(parameters)) {
+    if (!isRounded(value)) continue;
+    const message = 'A whole number above 2^53 would be rounded: give it as a text.';
+    context.addIssue({ code: 'custom', path: [key], message, params: { constraint: 'rounded' } });
+  }
+});
+
 /** A free object of which a key that says null is not there. */
-export const tagsRule = jsonRule.transform((tags) =>
+export const tagsRule = parametersRule.transform((tags) =>
   Object.fromEntries(Object.entries(tags).filter(([, value]) => value !== null)),
 );
+
+const FREE: ReadonlySet<unknown> = new Set([jsonRule, parametersRule, tagsRule]);
 
 export function checked<S extends z.ZodType>(
   schema: S,
@@ -78,7 +95,7 @@ function freeKeys(schema: z.ZodType): ReadonlySet<string> {
 
 function isFree(rule: unknown): boolean {
   if (rule instanceof z.ZodDefault || rule instanceof z.ZodOptional) return isFree(rule.unwrap());
-  return rule === jsonRule || rule === tagsRule;
+  return FREE.has(rule);
 }
 
 /** Also drops keys that would reach a prototype: JSON keeps `__proto__` as an own key, a later merge would not. */

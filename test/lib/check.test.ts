@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { checked, jsonRule, tagsRule } from '../../src/lib/check.ts';
+import { checked, jsonRule, parametersRule, tagsRule } from '../../src/lib/check.ts';
+import { isProblems } from '../../src/lib/problem.ts';
 
 const rule = z.object({
   name: z.string().optional(),
-  parameters: jsonRule.default({}),
+  parameters: parametersRule.default({}),
   metrics: jsonRule.optional(),
   tags: tagsRule.default({}),
   points: z.array(z.object({ value: z.number().nullable().default(1), at: z.number().optional() })).default([]),
@@ -32,4 +33,15 @@ test('null is not given where a rule has a word of its own for that, and a tag t
   expect(checked(rule, { points: [{ value: null, at: null }] }, { keepNull: ['value'] })).toMatchObject({
     points: [{ value: null }],
   });
+});
+
+test('a whole number that was rounded on its way is refused, not kept as another one', () => {
+  const seed = JSON.parse('9007199254740993') as number;
+  const parameters = { ok: 2 ** 53 - 1, many: 1e30, net: { seeds: [1, seed] } };
+  const refused = checked(rule, { parameters, tags: { id: -seed } });
+  expect(isProblems(refused) && refused.list.map(({ path }) => path)).toEqual([
+    ['parameters', 'net'],
+    ['tags', 'id'],
+  ]);
+  expect(checked(rule, { metrics: { flops: 3e18 } })).toMatchObject({ metrics: { flops: 3e18 } });
 });

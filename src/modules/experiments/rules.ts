@@ -1,6 +1,6 @@
 /** What an input of the tracking of experiments must look like. The words are answers for people; `constraint` is for programs. */
 import { z } from 'zod';
-import { idRule, jsonRule, tagsRule, textRule } from '../../lib/check.ts';
+import { idRule, parametersRule, tagsRule, textRule } from '../../lib/check.ts';
 import { keyRule, nameRule } from '../identity/index.ts';
 
 /** Values that one call of `logRun` may bring. */
@@ -31,7 +31,7 @@ export const createExperimentRule = z.object({
 export const createRunRule = z.object({
   experiment: idRule,
   name: textRule(200).trim().min(1).optional(),
-  parameters: jsonRule.default({}),
+  parameters: parametersRule.default({}),
   tags: tagsRule.default({}),
   source: sourceRule.optional(),
   datasets: z.array(datasetRule).max(100).default([]),
@@ -52,14 +52,14 @@ export const logRunRule = z.object({
     .array(metricRule)
     .max(MAX_METRICS_A_CALL, `One call takes at most ${MAX_METRICS_A_CALL} values.`)
     .default([]),
-  parameters: jsonRule.default({}),
+  parameters: parametersRule.default({}),
   tags: tagsRule.default({}),
   removeTags: z.array(textRule(256)).max(1_000, 'One call removes at most 1,000 tags.').default([]),
   idempotencyKey: keyRule,
 });
 
 /** What a run holds after a call has added to it. */
-export const mergedRule = z.object({ parameters: jsonRule, tags: tagsRule });
+export const mergedRule = z.object({ parameters: parametersRule, tags: tagsRule });
 
 export const finishRunRule = z.object({
   run: idRule,

@@ -1,7 +1,7 @@
 /** What an input of the registry must look like. The words are answers for people; `constraint` is for programs. */
 import { z } from 'zod';
 import { DIGEST_PATTERN } from '../../contract/names.ts';
-import { idRule, jsonRule, tagsRule, textRule } from '../../lib/check.ts';
+import { idRule, jsonRule, parametersRule, tagsRule, textRule } from '../../lib/check.ts';
 import { sourceRule } from '../experiments/index.ts';
 import { keyRule, nameRule } from '../identity/index.ts';
 import { selectorRule } from './selector.ts';
@@ -77,7 +77,7 @@ export const createVersionRule = z.object({
     .object({ inputs: z.array(tensorRule).max(200), outputs: z.array(tensorRule).min(1).max(200) })
     .optional(),
   source: sourceRule.optional(),
-  parameters: jsonRule.default({}),
+  parameters: parametersRule.default({}),
   metrics: jsonRule.default({}),
   run: idRule.optional(),
   idempotencyKey: keyRule,
