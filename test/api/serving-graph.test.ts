@@ -146,7 +146,7 @@ test('a deep question takes the same number of statements for 2 models and for 2
     try {
       const { models: found } = await lab.ask<{ models: { nodes: object[] } }>(DEEP, { models });
       // The log's own poll goes on beside.
-      return { names: names.filter((name) => name !== 'eventsAfter').sort(), shown: found.nodes.length };
+      return { names: names.filter((name) => name !== 'eventsFrom').sort(), shown: found.nodes.length };
     } finally {
       stop();
     }
