@@ -119,7 +119,8 @@ describe.skipIf(missing)('a machine that joins a real control plane', () => {
     expect(nodes.map((node) => (node.spec as { podCIDR?: string }).podCIDR)).toEqual(
       ['200', '201'].map((part) => `${lab.pods.replace('200', part)}.0/24`),
     );
-    const running = await served();
+    // The canary's first pod may be on its way, and have no address yet.
+    const running = (await served()).filter(({ status }) => status?.podIP !== undefined);
     expect(running.length).toBeGreaterThanOrEqual(4);
     for (const { spec, status } of running) {
       const block = spec.nodeName === 'gpu-1' ? '200' : '201';
@@ -292,8 +293,9 @@ describe.skipIf(missing)('a machine that joins a real control plane', () => {
     platform = await lab.start();
     expect(lab.said()).toContain('✓ demo answers');
     expect(await predicted()).toBeGreaterThan(0.5);
-    expect((await vad()).status).toMatchObject({ phase: 'Healthy', stable: { version: 2 } });
+    // One pod answers before all are there again.
     await eventually(async () => {
+      expect((await vad()).status).toMatchObject({ phase: 'Healthy', stable: { version: 2 } });
       for (const node of (await cluster.list<Node>(NODES)).items)
         expect(conditionOf(node, 'Ready')?.status).toBe('True');
     });
