@@ -92,7 +92,8 @@ it('a promote of a step that has been passed is refused: two people who promote 
 it('last words that are cut begin with a whole character', () => {
   const terminated = { exitCode: 1, reason: 'Error', message: `${'\u{1f525}'.repeat(600)}!` };
   const status = { containerStatuses: [{ name: 'server', ready: false, state: { terminated } }] };
-  const failure = failureOf({ metadata: { name: 'pod' }, spec: {}, status } as unknown as Pod);
+  const pod: Pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'pod' }, spec: { containers: [] }, status };
+  const failure = failureOf(pod);
   expect(failure?.message).toBe(`${'\u{1f525}'.repeat(499)}!`);
 });
 

@@ -20,12 +20,21 @@ test('an upload that breaks off is not resumed while the disk has still to take 
   const bytes = randomBytes(100_000);
   const [digest, total] = [digestOf(bytes), bytes.length];
   const [half, slow] = [50_000, 1_000];
-  const write = fs.write as unknown as (fd: number, piece: Buffer, ...rest: unknown[]) => void;
+  const { write } = fs;
+  let landed = 0;
   const isSlow = (piece: unknown): boolean => Buffer.isBuffer(piece) && piece.length === slow;
+  const land = (args: unknown[], done: unknown): void => {
+    const told = (...answer: unknown[]): void => {
+      landed++;
+      if (typeof done === 'function') Reflect.apply(done, undefined, answer);
+    };
+    Reflect.apply(write, fs, [...args, told]);
+  };
   const disk = vi
     .spyOn(fs, 'write')
-    .mockImplementation(((...args: Parameters<typeof write>) =>
-      setTimeout(() => write(...args), isSlow(args[1]) ? 200 : 0)) as unknown as typeof fs.write);
+    .mockImplementation(
+      (...args: unknown[]) => void setTimeout(land, isSlow(args[1]) ? 200 : 0, args.slice(0, -1), args.at(-1)),
+    );
   const aborted = Readable.from(
     (async function* () {
       yield bytes.subarray(half, half + slow);
@@ -40,7 +49,7 @@ test('an upload that breaks off is not resumed while the disk has still to take 
     const offset = (await store.head(digest))?.receivedBytes ?? 0;
     const rest = bodyOf(bytes.subarray(offset));
     expect(await store.put(digest, rest, { offset, total })).toEqual({ state: 'complete', sizeBytes: total });
-    await new Promise((resolve) => setTimeout(resolve, 400)); // As long as the disk takes for the last piece, and longer.
+    await eventually(() => expect(landed).toBe(disk.mock.calls.length));
     const found = await store.get(digest);
     expect(found && (await buffer(found.body)).equals(bytes)).toBe(true);
   } finally {
