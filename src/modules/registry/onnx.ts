@@ -78,6 +78,8 @@ async function nameOfWeight(file: OpenArtifact, tensor: Span): Promise<string> {
   let name = '';
   for await (const field of fieldsOf(file, tensor)) {
     if (field.number === 8 && field.span) name = (await bytes(file, field.span, 4096)).toString('utf8');
+    // Its bytes are here: what stands behind them would cost another read for each weight.
+    if (field.number === 9 && field.span && field.span.end > field.span.start && name !== '') return name;
     // Nothing but this one file comes to whoever serves it.
     if (field.number === 14 && field.value === EXTERNAL)
       throw new NotOnnx(
