@@ -1,11 +1,12 @@
 /** What every command has at hand: flags that all share, the client, and where to write what. */
 import type { ClopsClient, ClopsFault, TypedDocument } from '../client/index.ts';
 import type { ClientConfig } from '../config.ts';
+import { LONGEST_TIMER_MS } from '../lib/clock.ts';
 import { findPlace, type Place } from './connection.ts';
 import type { Io } from './io.ts';
 import { missingLines } from './missing.ts';
 import { createPaint, type Paint } from './shown/paint.ts';
-import { durationMs, LONGEST_TIMER_MS } from './shown/text.ts';
+import { durationMs } from './shown/text.ts';
 import { asTyped, calledAs } from './typed.ts';
 
 export type Format = 'table' | 'json' | 'yaml' | 'name';

@@ -11,14 +11,14 @@ export interface Clock {
   after(ms: number, fn: () => void): () => void;
 }
 
-/** Above it a timer of Node fires after a millisecond: a pause of thirty days once kept a controller busy for all of them. */
-const LONGEST_MS = 2 ** 31 - 1;
+/** Days that a timer of Node holds. A longer one fires at once: a pause of thirty days once kept a controller busy for all of them. */
+export const LONGEST_TIMER_MS = 24 * 86_400_000;
 
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   after(ms, fn) {
-    const timer = setTimeout(fn, Math.min(ms, LONGEST_MS));
+    const timer = setTimeout(fn, Math.min(ms, LONGEST_TIMER_MS));
     timer.unref();
     return () => clearTimeout(timer);
   },

@@ -6,10 +6,11 @@ import { EXAMPLES } from '../../src/cli/examples.ts';
 import { createProgram } from '../../src/cli/program.ts';
 import { logLines } from '../../src/cli/shown/logRecord.ts';
 import { createPaint } from '../../src/cli/shown/paint.ts';
-import { durationMs, LONGEST_TIMER_MS, percent, span } from '../../src/cli/shown/text.ts';
+import { durationMs, percent, span } from '../../src/cli/shown/text.ts';
 import { similar } from '../../src/cli/similar.ts';
 import { stepsOf } from '../../src/cli/strategy.ts';
 import { inputsOf } from '../../src/cli/tensors.ts';
+import { LONGEST_TIMER_MS } from '../../src/lib/clock.ts';
 
 test('every command shows an example that it would take', () => {
   const program = createProgram('clops', '0.0.0', () => Promise.reject(new Error('not asked')), { exit: 0 });

@@ -30,9 +30,6 @@ export function bytes(count: number): string {
 
 const DURATION = /^(\d{1,9})(ms|s|m|h|d)?$/;
 
-/** What a timer of Node holds: of anything longer it makes a millisecond. */
-export const LONGEST_TIMER_MS = 24 * 86_400_000;
-
 /** `30s`, `5m`, `2h`; a bare number is seconds. In milliseconds, `mostMs` at most. */
 export function durationMs(text: string, what: string, mostMs = Number.POSITIVE_INFINITY): number {
   const [, count, unit = 's'] = DURATION.exec(text.trim()) ?? [];
