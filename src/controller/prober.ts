@@ -37,12 +37,14 @@ const AGAIN_MS = 1000;
 
 export function createProber(options: { probe?: Probe; enqueue: (key: string) => void; clock?: Clock }): Prober {
   const { probe = askPod, enqueue, clock = systemClock } = options;
-  const known = new Map<string, { key: string; said: Said; asking: boolean; at: number }>();
+  // Due is what a timer has said. Timers go off up to a millisecond early: one that compared times found nothing due, and
+  // nobody looked again.
+  const known = new Map<string, { key: string; said: Said; asking: boolean; isDue: boolean }>();
   let isClosed = false;
 
   async function ask(target: ProbeTarget): Promise<void> {
-    const entry = known.get(target.id) ?? { key: target.key, said: { verdict: 'Asking' }, asking: false, at: 0 };
-    entry.asking = true;
+    const entry = known.get(target.id) ?? { key: target.key, said: { verdict: 'Asking' }, asking: false, isDue: false };
+    Object.assign(entry, { asking: true, isDue: false });
     known.set(target.id, entry);
     const said = await probe(target).then(
       (isRight): Said => ({ verdict: isRight ? 'Verified' : 'Refuted' }),
@@ -52,17 +54,19 @@ export function createProber(options: { probe?: Probe; enqueue: (key: string) =>
     const isNews = entry.said.verdict !== said.verdict;
     entry.said = said;
     entry.asking = false;
-    entry.at = clock.monotonic();
     if (isNews) enqueue(target.key);
     // A pod that is not the model may become it (a server that loads late): asked again while somebody looks.
-    if (said.verdict === 'Refuted') clock.after(AGAIN_MS, () => known.has(target.id) && enqueue(target.key));
+    if (said.verdict === 'Refuted')
+      clock.after(AGAIN_MS, () => {
+        entry.isDue = true;
+        if (known.get(target.id) === entry) enqueue(target.key);
+      });
   }
 
   return {
     verdict(target) {
       const entry = known.get(target.id);
-      const isDue = !entry || (entry.said.verdict === 'Refuted' && clock.monotonic() - entry.at >= AGAIN_MS);
-      if (isDue && !entry?.asking && !isClosed) void ask(target);
+      if ((!entry || entry.isDue) && !entry?.asking && !isClosed) void ask(target);
       return entry?.said ?? { verdict: 'Asking' };
     },
     retain(key, ids) {
