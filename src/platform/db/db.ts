@@ -132,9 +132,9 @@ export function createDb({ url, log, maxConnections = 10, answerWithinMs = 8_000
   }
 
   return {
-    read: (st, params = []) => translated(() => run(pool, st, params)),
+    read: (st, params = []) => translated(log, () => run(pool, st, params)),
     tx: (fn) =>
-      translated(async () => {
+      translated(log, async () => {
         for (let attempt = 1; ; attempt++) {
           try {
             return await once(fn);
@@ -153,7 +153,7 @@ export function createDb({ url, log, maxConnections = 10, answerWithinMs = 8_000
       const client = new pg.Client(session);
       // Without a listener a terminated backend ends the process; whoever holds the client adds one that reconnects.
       client.on('error', () => {});
-      await translated(() => client.connect());
+      await translated(log, () => client.connect());
       return client;
     },
     onStatement(listener) {
@@ -199,7 +199,7 @@ export function isForeignKeyViolation(error: unknown): boolean {
   return codeOf(error) === '23503';
 }
 
-async function translated<T>(fn: () => Promise<T>): Promise<T> {
+async function translated<T>(log: Log, fn: () => Promise<T>): Promise<T> {
   try {
     return await fn();
   } catch (error) {
@@ -209,6 +209,8 @@ async function translated<T>(fn: () => Promise<T>): Promise<T> {
       });
     }
     if (UNSTORABLE.has(codeOf(error))) {
+      // Inputs are checked before: what comes this far may as well be a fault of ours, and nobody else would tell.
+      log.warn({ err: error }, 'Postgres refused a value');
       const words =
         'A value in the request cannot be stored or looked for: it holds a NUL character or half of a surrogate pair, is nested too deeply, or is not of the type that its place has.';
       throw new Fault('BAD_USER_INPUT', words, { cause: error });
