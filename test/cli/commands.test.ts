@@ -318,8 +318,25 @@ describe('who asks', () => {
     expect(out).toMatch(/✔ +reachable/);
     expect(out).toMatch(/✔ +token +of admin/);
     expect(out).toMatch(/✔ +clock/);
+    expect(out).toMatch(/✔ +streams +a WebSocket stood in \d+ ms/);
     expect(exit).toBe(out.includes('✖') ? 1 : 0);
     const stranger = await clops(['doctor', '-o', 'json'], { env: { ...env, CLOPS_TOKEN: 'clops_wrong' } });
     expect(JSON.parse(stranger.out)).toContainEqual(expect.objectContaining({ check: 'token', ok: false }));
+  });
+
+  test('doctor says where a proxy lets no WebSocket through, or never answers for it', async () => {
+    const [refusing, silent] = [
+      await anHttpProxy(api.api.url),
+      await anHttpProxy(api.api.url, () => new Promise(() => {})),
+    ];
+    for (const [proxy, what] of [
+      [refusing, 'was refused'],
+      [silent, 'did not stand within 5 s'],
+    ] as const) {
+      const { exit, out } = await clops(['doctor'], { env: { ...env, CLOPS_URL: proxy.url } });
+      expect(out).toMatch(new RegExp(`✖ +streams +a WebSocket to /graphql ${what} +→ does a proxy in between`));
+      expect(exit).toBe(1);
+      await proxy.close();
+    }
   });
 });

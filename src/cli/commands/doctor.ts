@@ -25,6 +25,8 @@ interface Finding {
 
 /** Tokens, ages and waits are off by as much as clocks are. */
 const MAX_SKEW_MS = 5_000;
+/** An upgrade that a proxy neither refuses nor lets through. */
+const STREAM_WITHIN_MS = 5_000;
 
 export async function doctor(context: Context): Promise<Exit> {
   const findings = await examine(context);
@@ -65,6 +67,7 @@ async function examine(context: Context): Promise<Finding[]> {
   findings.push(await version(context));
   const owner = await whose(context, place);
   findings.push(owner);
+  findings.push(await streams(url, context.signal));
   if (owner.ok) findings.push(...(await Promise.all([clusterAnswers(context), gatewayAnswers(context)])));
   if (isLocal) findings.push(...(await kubectlFits(context.config.local.kubeconfig, context.signal)));
   return findings;
@@ -144,6 +147,24 @@ async function whose(context: Context, place: Place): Promise<Finding> {
     const { message, next } = refused(place);
     return { check, ok: false, detail: message, advice: next[0] ?? '' };
   }
+}
+
+/** What is watched comes over a WebSocket, which proxies are known to refuse while they let all else through. */
+async function streams(url: string, signal: AbortSignal): Promise<Finding> {
+  const check = 'streams';
+  const began = Date.now();
+  const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/graphql`, 'graphql-transport-ws');
+  const outcome = await new Promise<'open' | 'refused' | 'silent'>((resolve) => {
+    socket.addEventListener('open', () => resolve('open'));
+    socket.addEventListener('error', () => resolve('refused'));
+    AbortSignal.any([signal, AbortSignal.timeout(STREAM_WITHIN_MS)]).addEventListener('abort', () => resolve('silent'));
+  });
+  socket.close();
+  signal.throwIfAborted();
+  if (outcome === 'open') return { check, ok: true, detail: `a WebSocket stood in ${Date.now() - began} ms` };
+  const what = outcome === 'refused' ? 'was refused' : `did not stand within ${STREAM_WITHIN_MS / 1000} s`;
+  const advice = 'does a proxy in between let WebSockets through? Without them nothing can be watched, all else works';
+  return { check, ok: false, detail: `a WebSocket to /graphql ${what}`, advice };
 }
 
 async function clusterAnswers(context: Context): Promise<Finding> {
