@@ -193,6 +193,15 @@ const schema = z.object({
         'the pod’s service account',
       ),
     ),
+  NODE_EXTRA_CA_CERTS: z
+    .string()
+    .optional()
+    .meta(
+      described(
+        'File (PEM) of authorities that are trusted besides the public ones: for Postgres and an object store, and by the step that fetches bytes in pods of models, which get its content with the address.',
+        'none',
+      ),
+    ),
   NODE_ENV: z
     .string()
     .default('development')
@@ -220,6 +229,8 @@ export interface Config {
   readonly maxArtifactBytes: number;
   /** Undefined: files in the data folder. */
   readonly objectStore: ObjectStoreConfig | undefined;
+  /** Node.js reads it for itself; pods of models are handed its content. */
+  readonly extraCaFile: string | undefined;
   readonly localConfigFile: string | undefined;
   readonly cluster: 'local' | 'external';
   /** Of this machine as nodes of the external cluster; each may have been given without the other. */
@@ -290,6 +301,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     corsOrigins: e.CLOPS_CORS_ORIGINS,
     maxArtifactBytes: e.CLOPS_MAX_ARTIFACT_BYTES,
     objectStore: objectStoreOf(e),
+    extraCaFile: e.NODE_EXTRA_CA_CERTS,
     localConfigFile: e.CLOPS_LOCAL_CONFIG,
     cluster: e.CLOPS_CLUSTER,
     nodeAddress,

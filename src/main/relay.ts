@@ -20,7 +20,7 @@ export async function relay(parts: Parts): Promise<unknown> {
 export async function startTheRelay({ config, lifetime }: Parts, platform: Platform): Promise<Relay> {
   await import('reflect-metadata');
   const { startRelay } = await import('../modules/serving/index.ts');
-  const relay = await startRelay({ ...platform, newCluster: config.newCluster });
+  const relay = await startRelay({ ...platform, newCluster: config.newCluster, extraCaFile: config.extraCaFile });
   lifetime.atEnd('relay', () => relay.close());
   return relay;
 }

@@ -6,8 +6,9 @@
 import { createHash, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { createBackoff } from '../lib/backoff.ts';
 import type { Log } from '../lib/log.ts';
 import { digestOfFile } from './digest.ts';
@@ -231,7 +232,8 @@ const codeOf = (error: unknown): string | undefined =>
 const FETCH_FLAGS = {
   url: { meaning: 'where the artifact is', fallback: undefined },
   'url-file': {
-    meaning: 'a file that holds the URL, for one that is a secret; of several lines the one that names the digest',
+    meaning:
+      'a file that holds the URL, for one that is a secret; of several lines the one that names the digest. Authorities in `ca.crt` beside it are trusted',
     fallback: undefined,
   },
   digest: { meaning: "the artifact's sha256 digest (sha256: and 64 hexadecimal digits)", pattern: DIGEST },
@@ -251,6 +253,7 @@ export async function runFetchArtifact(argv: readonly string[], options: { log: 
   const [url, urlFile] = [flags.optional('url'), flags.optional('url-file')];
   if ((url === undefined) === (urlFile === undefined))
     throw new FlagError('fetch-artifact needs either --url or --url-file.');
+  if (urlFile !== undefined) await trustBeside(urlFile);
   const digest = flags.text('digest');
   return fetchArtifact({
     url: url ?? urlFor(digest, await readFile(urlFile!, 'utf8')),
@@ -261,6 +264,24 @@ export async function runFetchArtifact(argv: readonly string[], options: { log: 
     maxBytes: flags.number('max-bytes'),
     log: options.log,
   });
+}
+
+/** By the whole process: it does nothing else. */
+async function trustBeside(urlFile: string): Promise<void> {
+  const path = join(dirname(urlFile), 'ca.crt');
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return;
+    throw new Error(`${path} cannot be read: ${messageOf(error)}`);
+  }
+  const own = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  try {
+    setDefaultCACertificates([...getCACertificates('default'), ...own]);
+  } catch (error) {
+    throw new Error(`${path} has a certificate that cannot be read: ${messageOf(error)}`);
+  }
 }
 
 /** One file serves every version of a deployment: the line that names the digest, or the only one when it names none. */

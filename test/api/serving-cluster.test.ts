@@ -1,7 +1,11 @@
 /** What people do in the cluster, past the API, is taken into the graph and not fought; what is deleted leaves nothing. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ModelDeployment } from '../../src/contract/modeldeployment.ts';
 import { hashOf } from '../../src/contract/revision.ts';
+import type { KubeObject } from '../../src/platform/cluster/port.ts';
 import {
   CONTROLLERREVISIONS,
   DEPLOYMENTS,
@@ -308,4 +312,30 @@ test('of a deleted deployment nothing is left in the cluster, and its history ca
   expect((await lab.told(id)).slice(-1)).toEqual(['deployment.deleted']);
   const late = await lab.drive('promoteRollout', rollout?.id ?? '');
   expect(late.errors).toMatchObject([{ code: 'NOT_FOUND' }]);
+});
+
+test('pods are given the authorities that the relay trusts, and no longer when it trusts none', async () => {
+  await serving('trusting');
+  const folder = await mkdtemp(join(tmpdir(), 'clops-authorities-'));
+  const extraCaFile = join(folder, 'ca.crt');
+  const given = async (): Promise<string | undefined> => {
+    const secret = await lab.cluster.get<{ data: Record<string, string> } & KubeObject>(
+      SECRETS,
+      'trusting-artifact',
+      'speech',
+    );
+    const text = secret.data['ca.crt'];
+    return text && Buffer.from(text, 'base64').toString();
+  };
+  try {
+    await lab.stopRelay();
+    await writeFile(extraCaFile, 'authorities\n');
+    await lab.startRelay({ extraCaFile });
+    await eventually(async () => expect(await given()).toBe('authorities\n'));
+    await lab.stopRelay();
+    await lab.startRelay({ extraCaFile: join(folder, 'nowhere.crt') });
+    await eventually(async () => expect(await given()).toBeUndefined());
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 });

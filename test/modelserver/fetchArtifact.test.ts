@@ -1,13 +1,18 @@
 /** The bytes get there through broken connections, and nothing but the right bytes. Real server, real files. */
+import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { silentLog } from '../../src/lib/log.ts';
+import { openPki } from '../../src/local/apiserver/pki.ts';
 import { fetchArtifact, runFetchArtifact } from '../../src/modelserver/index.ts';
+import { MAIN } from '../support/program.ts';
 
 const BYTES = randomBytes(300_000);
 const DIGEST = `sha256:${createHash('sha256').update(BYTES).digest('hex')}`;
@@ -159,4 +164,27 @@ it('reads its flags, and the URL from a file', async () => {
   await expect(
     runFetchArtifact(['--digest=abc', `--path=${path}`, `--url=${url}`], { log: silentLog }),
   ).rejects.toThrow(/^fetch-artifact: --digest=abc is not the artifact's sha256 digest/);
+});
+
+it('trusts an authority that is beside the URL, besides the public ones', async () => {
+  const pki = await openPki({ dir: join(folder, 'pki'), bind: '127.0.0.1' });
+  const server = createSecureServer({ key: pki.server.key, cert: pki.server.cert }, (request, response) =>
+    serve(request, response, BYTES),
+  );
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const urlFile = join(folder, 'url');
+  await writeFile(urlFile, `https://127.0.0.1:${(server.address() as AddressInfo).port}/model.onnx\n`);
+  const flags = [`--digest=${DIGEST}`, `--path=${path}`, `--url-file=${urlFile}`, '--attempts=1'];
+  // A process of its own, as in a pod: it trusts for all of it.
+  const step = () => promisify(execFile)(process.execPath, [MAIN, 'fetch-artifact', ...flags]);
+  try {
+    await expect(step()).rejects.toThrow(/could not be fetched in 1 tries; the last: .*certificate/);
+    await writeFile(join(folder, 'ca.crt'), '-----BEGIN CERTIFICATE-----\nbm90aGluZw==\n-----END CERTIFICATE-----\n');
+    await expect(step()).rejects.toThrow(/ca\.crt has a certificate that cannot be read: /);
+    await writeFile(join(folder, 'ca.crt'), `# ours\n${pki.ca}# another\n${pki.ca}`);
+    await step();
+    expect(await readFile(path)).toEqual(BYTES);
+  } finally {
+    await new Promise((resolve) => server.close(resolve));
+  }
 });

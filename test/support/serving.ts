@@ -31,7 +31,7 @@ export interface ServingLab extends TestApi, Pick<World, 'fates' | 'requests'> {
   /** False: the platform's connections to the cluster are refused, those that are open are cut. */
   connect(isUp: boolean): void;
   stopRelay(): Promise<void>;
-  startRelay(options?: { newCluster: string }): Promise<void>;
+  startRelay(options?: { newCluster?: string; extraCaFile?: string }): Promise<void>;
   stopController(): Promise<void>;
   startController(): void;
   /** Registers so many versions, each of other bytes, of a new model. Answers their digests. */

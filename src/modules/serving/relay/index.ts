@@ -46,15 +46,17 @@ export interface Relay {
 export interface RelayOptions {
   services: Services;
   addressForPods: AddressForPods;
+  /** Authorities (PEM) that pods have to trust to fetch from there. */
+  extraCaFile?: string | undefined;
   /** Uid of kube-system of a cluster that may take the place of the one that the database knows. The local one may anyway. */
   newCluster?: string | undefined;
 }
 
-export async function startRelay({ services, addressForPods, newCluster }: RelayOptions): Promise<Relay> {
+export async function startRelay({ services, addressForPods, newCluster, extraCaFile }: RelayOptions): Promise<Relay> {
   const { db, events, cluster, log, clock } = services;
   const closing = new AbortController();
   const closed = new Promise((resolve) => closing.signal.addEventListener('abort', resolve, { once: true }));
-  const parts = await createParts(services, addressForPods, { newCluster, onReplaced: lookAtAll });
+  const parts = await createParts(services, addressForPods, { newCluster, extraCaFile, onReplaced: lookAtAll });
   const answers = createInformer<RolloutCommand>({ cluster: cluster.port, resource: ROLLOUTCOMMANDS, log, clock });
   const queue = (what: string, work: (key: string) => Promise<Outcome>, concurrency = 4): WorkQueue =>
     createWorkQueue({

@@ -12,6 +12,8 @@ export interface Parts {
   /** For batched readers, which want a context: the relay sees everything. */
   ctx: Ctx;
   addressForPods: AddressForPods;
+  /** Authorities that pods have to trust to fetch from that address; undefined: the public ones do. */
+  extraCaFile: string | undefined;
   /** The actor behind what the controller reports. */
   controllerId: string;
   /** The actor behind what the relay itself does. */
@@ -24,7 +26,7 @@ export interface Parts {
 export async function createParts(
   services: Services,
   addressForPods: AddressForPods,
-  options: Parameters<typeof createHome>[1],
+  { extraCaFile, ...options }: Parameters<typeof createHome>[1] & { extraCaFile?: string | undefined },
 ): Promise<Parts> {
   const actor = async (name: string): Promise<string> => (await ensureActor(services.db, 'SYSTEM', name)).id;
   const controllerId = await actor('controller');
@@ -33,6 +35,7 @@ export async function createParts(
   const parts = {
     services,
     addressForPods,
+    extraCaFile,
     controllerId,
     relayId,
     actor,

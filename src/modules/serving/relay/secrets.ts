@@ -1,7 +1,9 @@
 /**
  * The Secret that pods of a deployment fetch their artifact with: a URL signed for each digest that may have to be fetched,
  * a line each. Never a person's token. One Secret for all, so that whoever changes the version with kubectl need not know it.
+ * Beside them, in `ca.crt`, the authorities of the company's own that the relay trusts itself.
  */
+import { readFile } from 'node:fs/promises';
 import { LABELS, RELAY_MANAGER } from '../../../contract/names.ts';
 import { isNotFound } from '../../../platform/cluster/port.ts';
 import { SECRETS } from '../../../platform/cluster/resources.ts';
@@ -23,13 +25,18 @@ const selectLiveDigests = statement<{ digest: string }>(
    join clops.model_versions v on v.id = r.version_id where d.id = $1 order by 1`,
 );
 
+/** A Secret holds 1 MiB. The bundle of a cloud has 0.2. */
+const MAX_AUTHORITIES_BYTES = 512 * 1024;
+
 type Named = Pick<DeploymentRow, 'id' | 'namespace' | 'name'>;
 
-export async function writeSecret({ services, addressForPods }: Parts, { id, namespace, name }: Named): Promise<void> {
+export async function writeSecret(parts: Parts, { id, namespace, name }: Named): Promise<void> {
+  const { services, addressForPods } = parts;
   const { db, clock, cluster } = services;
   const digests = await db.read(selectLiveDigests, [id]);
   const expiresAt = clock.now() + URL_VALID_MS;
   const urls = await Promise.all(digests.map(({ digest }) => addressForPods(digest, expiresAt)));
+  const authorities = await authoritiesOf(parts);
   const labels = { [LABELS.managedBy]: 'clops', [LABELS.deployment]: name };
   await cluster.port.apply(
     SECRETS,
@@ -38,10 +45,28 @@ export async function writeSecret({ services, addressForPods }: Parts, { id, nam
       kind: 'Secret',
       metadata: { name: secretName(name), namespace, labels },
       type: 'Opaque',
-      data: { url: Buffer.from(`${urls.join('\n')}\n`).toString('base64') },
+      data: { url: base64(`${urls.join('\n')}\n`), ...(authorities && { 'ca.crt': base64(authorities) }) },
     },
     { fieldManager: RELAY_MANAGER, force: true },
   );
+}
+
+const base64 = (text: string): string => Buffer.from(text).toString('base64');
+
+/** Read each time, as it may be renewed. What cannot be read is left out, as Node.js does with its own copy of it. */
+async function authoritiesOf({ extraCaFile, services: { log } }: Parts): Promise<string | undefined> {
+  if (extraCaFile === undefined) return undefined;
+  try {
+    const text = await readFile(extraCaFile, 'utf8');
+    if (text.length <= MAX_AUTHORITIES_BYTES) return text;
+    log.warn(
+      { extraCaFile, bytes: text.length },
+      `pods are not given authorities of over ${MAX_AUTHORITIES_BYTES} bytes`,
+    );
+  } catch (err) {
+    log.warn({ err, extraCaFile }, 'pods are given no authorities: the file cannot be read');
+  }
+  return undefined;
 }
 
 export async function deleteSecret({ services }: Parts, { namespace, name }: Named): Promise<void> {
