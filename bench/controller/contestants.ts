@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import type { ModelDeployment } from '../../src/contract/modeldeployment.ts';
 import type { KubeObject, Resource } from '../../src/platform/cluster/port.ts';
 import { LEASES, MODELDEPLOYMENTS, SERVICES } from '../../src/platform/cluster/resources.ts';
-import { pathOf, sourcesOf } from '../../test/kubernetes/build/build.ts';
+import { argoManifests, pathOf } from '../../test/kubernetes/build/build.ts';
 import type { KubernetesLab } from '../../test/kubernetes/controllerLab.ts';
 import { eventually } from '../../test/support/eventually.ts';
 
@@ -91,8 +91,8 @@ export function rollouts(lab: KubernetesLab, isRouted: boolean): Contestant {
     title: isRouted ? 'Argo Rollouts, routed' : 'Argo Rollouts, by pods',
     user: `bench:argo-${isRouted ? 'routed' : 'pods'}`,
     async prepare() {
-      const sources = await sourcesOf('argo-rollouts', 'github.com/argoproj/argo-rollouts');
-      const args = files.flatMap((name) => ['-f', `${sources}/manifests/crds/${name}-crd.yaml`]);
+      const manifests = await argoManifests();
+      const args = files.flatMap((name) => ['-f', `${manifests}/crds/${name}-crd.yaml`]);
       await lab.kubernetes.kubectl(['apply', '--server-side', ...args]);
       await eventually(() => lab.cluster.list(ROLLOUTS), { withinMs: 30_000, everyMs: 300 });
     },

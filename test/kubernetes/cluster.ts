@@ -115,23 +115,29 @@ interface Saved {
   options: KubernetesOptions;
   plane: ControlPlane;
   network?: Network;
-  /** Whose end is this cluster's, unless kept. */
-  owner?: Process;
 }
 
 const RUNS = join(CACHE, 'run');
-const runOf = (name: string): string => join(RUNS, name);
+const NAME = /^[a-z0-9][a-z0-9-]{0,19}$/;
+
+/** Refuses what is no name: `down` removes the folder. */
+function runOf(name: string): string {
+  if (!NAME.test(name))
+    throw new Error(`"${name}" is no name for a cluster: use up to 20 small letters, digits and dashes.`);
+  return join(RUNS, name);
+}
+
+/** Who ends and so ends it, unless it is kept. There before all else, so that nothing of a start that broke off stays. */
+const ownerFile = (name: string): string => join(runOf(name), 'owner.json');
 
 /** Starts a cluster, or what of it does not run. */
 export async function startKubernetes(options: KubernetesOptions = {}): Promise<Kubernetes> {
   const name = options.name ?? `test-${randomBytes(3).toString('hex')}`;
-  if (!/^[a-z0-9][a-z0-9-]{0,19}$/.test(name))
-    throw new Error(`"${name}" is no name for a cluster: use up to 20 small letters, digits and dashes.`);
   const there = read(name);
   const missing = missingFor(there?.options ?? options);
   if (missing) throw new Error(missing);
   await removeOrphans();
-  if (!there) claim(name);
+  if (!there) claim(name, options.keep ? undefined : processOf(process.pid));
   try {
     const saved = there ?? (await create(name, options));
     await startParts(saved);
@@ -153,7 +159,7 @@ async function startParts({ name, options, plane, network }: Saved): Promise<voi
 }
 
 /** Names of all, also of those whose start broke off. */
-export const clusters = (): string[] => (existsSync(RUNS) ? readdirSync(RUNS) : []);
+export const clusters = (): string[] => (existsSync(RUNS) ? readdirSync(RUNS).filter((name) => NAME.test(name)) : []);
 
 /** The handle of a cluster that was started before, by whomever. */
 export function findKubernetes(name: string): Kubernetes | undefined {
@@ -221,10 +227,11 @@ function handleOf({ name, plane, options: { traefik } }: Saved): Kubernetes {
   };
 }
 
-function claim(name: string): void {
+function claim(name: string, owner: Process | undefined): void {
   mkdirSync(RUNS, { recursive: true });
   try {
     mkdirSync(runOf(name));
+    if (owner) writeFileSync(ownerFile(name), JSON.stringify(owner));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     const end = `npm run kubernetes:down -- --name=${name}`;
@@ -236,8 +243,7 @@ async function create(name: string, options: KubernetesOptions): Promise<Saved> 
   const run = runOf(name);
   const network = isApart(options) ? await makeNetwork(name) : undefined;
   const plane = network ? insideOf(run, network, options.dns ?? false) : await onLoopback(run);
-  const owner = options.keep ? undefined : processOf(process.pid);
-  const saved: Saved = { name, options, plane, ...(network ? { network } : {}), ...(owner ? { owner } : {}) };
+  const saved: Saved = { name, options, plane, ...(network ? { network } : {}) };
   const file = join(run, 'cluster.json');
   writeFileSync(`${file}.tmp`, JSON.stringify(saved));
   renameSync(`${file}.tmp`, file); // others look for orphans at any moment
@@ -275,8 +281,8 @@ function read(name: string): Saved | undefined {
 /** Clusters of tests that were killed before they could clean up. */
 async function removeOrphans(): Promise<void> {
   for (const name of clusters()) {
-    const owner = read(name)?.owner;
-    if (owner && !isAlive(owner)) await remove(name);
+    const file = ownerFile(name);
+    if (existsSync(file) && !isAlive(JSON.parse(readFileSync(file, 'utf8')) as Process)) await remove(name);
   }
 }
 

@@ -43,12 +43,15 @@ export async function demo(say: (line: string) => void): Promise<void> {
   let kubernetes: Kubernetes | undefined;
   let around: Surroundings | undefined;
   try {
-    const cluster = await step('a cluster: control plane, a node with containerd, Traefik', () =>
-      startKubernetes(OPTIONS),
-    );
-    kubernetes = cluster;
-    const here = await step('the image with its packages, and a Postgres', () => surround(cluster, ['speech']));
-    around = here;
+    // Kept before the step ends: a Ctrl-C during it is heard only then, and what it started would be left.
+    const cluster = await step('a cluster: control plane, a node with containerd, Traefik', async () => {
+      kubernetes = await startKubernetes(OPTIONS);
+      return kubernetes;
+    });
+    const here = await step('the image with its packages, and a Postgres', async () => {
+      around = await surround(cluster, ['speech']);
+      return around;
+    });
     const values = join(here.volume, '..', 'values.json');
     writeFileSync(values, JSON.stringify(here.values));
     const install = ['install', 'clops', 'deploy/chart', '-n', NAMESPACE, '-f', values, '--wait', '--timeout=240s'];

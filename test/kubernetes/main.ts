@@ -40,15 +40,14 @@ const COMMANDS: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
       kwok: count('kwok', values.kwok, 1000),
     };
     if (findKubernetes(name) && args.some((given) => !given.startsWith('--name')))
-      throw new Error(`Cluster ${name} is there already and keeps its shape: \`npm run kubernetes:down\` first.`);
+      throw new Error(`Cluster ${name} is there already and keeps its shape: \`${downOf(name)}\` first.`);
     const missing = missingOnMachine(options);
     if (missing) throw new Error(missing);
     await build(setsOf(options), say);
     const { url, kubeconfig, gateway } = await startKubernetes(options);
     say(`cluster ${name} is up at ${url}${gateway ? `, Traefik at ${gateway}` : ''}`);
-    const which = name === 'dev' ? '' : `--name=${name} `;
-    say(`  npm run kubernetes:shell -- ${which}kubectl get nodes`);
-    say(`  npm run kubernetes:down${which && ` -- ${which}`}`);
+    say(`  npm run kubernetes:shell -- ${name === 'dev' ? '' : `--name=${name} `}kubectl get nodes`);
+    say(`  ${downOf(name)}`);
     console.log(`KUBECONFIG=${kubeconfig}`);
   },
 
@@ -68,9 +67,13 @@ const COMMANDS: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
   },
 
   async down(args) {
-    const { name } = named(args);
-    if (args.includes('--all')) for (const each of clusters()) await remove(each);
-    else await remove(name);
+    const { values } = parseArgs({
+      args,
+      options: { name: { type: 'string', default: 'dev' }, all: { type: 'boolean', default: false } },
+    });
+    if (!values.all && !clusters().includes(values.name))
+      throw new Error(`There is no cluster ${values.name}. There ${inWords(clusters())}.`);
+    for (const each of values.all ? clusters() : [values.name]) await remove(each);
   },
 
   async demo() {
@@ -97,10 +100,20 @@ try {
   process.exitCode = 1;
 }
 
-/** `--name=x` counts before the command only, so that the command's own words stay whole. */
-function named(args: readonly string[]): { name: string; rest: string[] } {
-  const given = /^--name=(.+)$/.exec(args[0] ?? '')?.[1];
-  return { name: given ?? 'dev', rest: given === undefined ? [...args] : args.slice(1) };
+/** `--name=x` or `--name x` counts before the command only, so that the command's own words stay whole. */
+function named([first = '', ...rest]: readonly string[]): { name: string; rest: string[] } {
+  if (first === '--name') return { name: rest[0] ?? '', rest: rest.slice(1) };
+  const given = /^--name=(.+)$/.exec(first)?.[1];
+  return given === undefined ? { name: 'dev', rest: first ? [first, ...rest] : [] } : { name: given, rest };
+}
+
+function downOf(name: string): string {
+  return `npm run kubernetes:down${name === 'dev' ? '' : ` -- --name=${name}`}`;
+}
+
+function inWords(names: readonly string[]): string {
+  if (names.length === 0) return 'is none';
+  return `${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}`;
 }
 
 function count(what: string, text: string, most: number): number {

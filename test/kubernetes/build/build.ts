@@ -8,7 +8,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -80,6 +80,7 @@ export async function build(sets: readonly SetName[], say: (line: string) => voi
     }
     say(`built ${name} in ${Math.round((performance.now() - began) / 1000)} s`);
   }
+  for (const set of sets) await FILES[set]?.();
 }
 
 const inWords = (seconds: number): string => (seconds < 60 ? `${seconds} s` : `${Math.ceil(seconds / 60)} min`);
@@ -93,19 +94,53 @@ function whatIsToBeBuilt(names: readonly ProgramName[]): string {
 }
 
 /** The folder with the published definitions of the Gateway API. */
-export async function gatewayApiCrds(): Promise<string> {
-  return join(await downloaded(GATEWAY_API, 'Dir'), 'config', 'crd', 'standard');
-}
+export const gatewayApiCrds = (): Promise<string> => kept(GATEWAY_API, 'config/crd/standard');
 
 /** The folder with those of the Prometheus operator. */
-export async function prometheusOperatorCrds(): Promise<string> {
-  return join(await downloaded(PROMETHEUS_OPERATOR, 'Dir'), 'example', 'prometheus-operator-crd');
+export const prometheusOperatorCrds = (): Promise<string> =>
+  kept(PROMETHEUS_OPERATOR, 'example/prometheus-operator-crd');
+
+/** The file with the rights that Traefik's own manual gives it. */
+export const traefikRights = (): Promise<string> =>
+  kept(
+    pinned('traefik', 'github.com/traefik/traefik/v3'),
+    'docs/content/reference/dynamic-configuration/kubernetes-gateway-rbac.yml',
+  );
+
+/** The folder with Argo Rollouts' manifests. */
+export const argoManifests = (): Promise<string> =>
+  kept(pinned('argo-rollouts', 'github.com/argoproj/argo-rollouts'), 'manifests');
+
+/** What a set needs beside its programs. */
+const FILES: { readonly [name in SetName]?: () => Promise<string> } = {
+  'control-plane': gatewayApiCrds,
+  chart: prometheusOperatorCrds,
+  traefik: traefikRights,
+  argo: argoManifests,
+};
+
+/** A file or folder of a module that is not Go, beside the programs: the module's own copy is gone with Go's cache. */
+async function kept(module: string, path: string): Promise<string> {
+  const place = join(CACHE, 'bin', 'files', module.replaceAll('/', '+'), path);
+  if (existsSync(place)) return place;
+  const from = join(await downloaded(module, 'Dir'), path);
+  const draft = `${place}.${process.pid}.tmp`;
+  try {
+    await cp(from, draft, { recursive: true });
+    await rename(draft, place);
+  } catch (error) {
+    if (!existsSync(place)) throw error; // another process was quicker
+  } finally {
+    await rm(draft, { recursive: true, force: true });
+  }
+  return place;
 }
 
-/** The folder of a pinned module's own sources, for what is not Go in it. */
-export async function sourcesOf(module: string, path: string): Promise<string> {
-  const { stdout } = await exec('go', ['list', '-m', '-f', '{{.Dir}}', path], { cwd: moduleDir(module), env: GO_ENV });
-  return stdout.trim();
+/** `PATH@VERSION` as the go.mod of one of our modules has it. */
+function pinned(module: string, path: string): string {
+  const version = new RegExp(`\\b${path} (v\\S+)`).exec(readFileSync(join(moduleDir(module), 'go.mod'), 'utf8'))?.[1];
+  if (version === undefined) throw new Error(`The go.mod of ${module} does not require ${path}.`);
+  return `${path}@${version}`;
 }
 
 function hashOf(module: string): string {

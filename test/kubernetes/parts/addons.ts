@@ -1,7 +1,7 @@
 /** What can stand beside a control plane: nodes that pretend (kwok), and Traefik as implementation of the Gateway API. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { gatewayApiCrds, pathOf, sourcesOf } from '../build/build.ts';
+import { gatewayApiCrds, pathOf, traefikRights } from '../build/build.ts';
 import { writeKubeconfig } from './certificates.ts';
 import { type ControlPlane, flags, urlOf } from './controlPlane.ts';
 import { running, start, until } from './processes.ts';
@@ -89,9 +89,7 @@ export async function startTraefik(plane: ControlPlane): Promise<void> {
       () => false, // kubectl ends at once while there are no conditions yet
     ),
   );
-  const sources = await sourcesOf('traefik', 'github.com/traefik/traefik/v3');
-  const rights = join(sources, 'docs/content/reference/dynamic-configuration/kubernetes-gateway-rbac.yml');
-  await kubectl(run, [...apply, '-f', rights]);
+  await kubectl(run, [...apply, '-f', await traefikRights()]);
   const items = [
     {
       apiVersion: 'rbac.authorization.k8s.io/v1',

@@ -16,6 +16,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   nft: 'nftables',
   iptables: 'iptables',
   conntrack: 'conntrack',
+  sysctl: 'procps',
   tar: 'tar',
 };
 /** Bits of the effective capabilities, by their kernel names. */
@@ -44,7 +45,7 @@ export function missingOnMachine(options: KubernetesOptions): string | undefined
   const effective = BigInt(`0x${/^CapEff:\s*(\w+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0'}`);
   const lacking = Object.keys(CAPABILITIES).filter((name) => !((effective >> (CAPABILITIES[name] ?? 0n)) & 1n));
   if (lacking.length > 0) return `Nodes need network and mount namespaces, and this root lacks ${lacking.join(', ')}.`;
-  const needed = (options.nodes ?? 0) > 0 ? Object.keys(PACKAGES) : ['ip', 'nsenter'];
+  const needed = (options.nodes ?? 0) > 0 ? Object.keys(PACKAGES) : ['ip', 'nsenter', 'sysctl'];
   const programs = needed.filter((program) => !isOnPath(program));
   const packages = [...new Set(programs.map((program) => PACKAGES[program]))].join(' ');
   if (programs.length > 0) return `Nodes need ${programs.join(', ')}: \`apt-get install ${packages}\`.`;

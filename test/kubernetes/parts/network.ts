@@ -29,8 +29,26 @@ const ip = (...args: string[]): Promise<string> => run(['ip', ...args]);
 /** `number` makes a network again that a restart of the machine took away. */
 export async function makeNetwork(cluster: string, number?: number): Promise<Network> {
   const namespace = namespaceOf(cluster);
+  return inNew(namespace, async () => {
+    const network = { namespace, number: await joinHost(namespace, number) };
+    await configure(network);
+    return network;
+  });
+}
+
+/** Whole or not there: the next start takes one that is there for whole. Links go with the namespace that holds an end. */
+async function inNew<T>(namespace: string, configured: () => Promise<T>): Promise<T> {
   await ip('netns', 'add', namespace);
-  const network = { namespace, number: await joinHost(namespace, number) };
+  try {
+    return await configured();
+  } catch (error) {
+    await ip('netns', 'del', namespace);
+    throw error;
+  }
+}
+
+async function configure(network: Network): Promise<void> {
+  const { namespace } = network;
   const link = hostLink(network.number);
   const address = addressOf(network, 1);
   await ip('addr', 'add', `${addressOf(network, 0)}/24`, 'dev', link);
@@ -43,7 +61,6 @@ export async function makeNetwork(cluster: string, number?: number): Promise<Net
   await forward(namespace);
   for (const range of [podRangeOf(network), `${servicesOf(network)}.0/24`])
     await ip('route', 'add', range, 'via', address);
-  return network;
 }
 
 /** A namespace for each node after the first, joined to the bridge. */
@@ -51,18 +68,19 @@ export async function joinNode(network: Network, node: number): Promise<void> {
   if (node === 1 || (await namespaces()).includes(nodeNamespace(network, node))) return;
   const [namespace, link] = [nodeNamespace(network, node), `node${node}`];
   const at = (...args: string[]): Promise<string> => run([...into(namespace), 'ip', ...args]);
-  await ip('netns', 'add', namespace);
-  await inside(network, ['link', 'add', link, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', namespace]);
-  await inside(network, ['link', 'set', link, 'master', 'node0', 'up']);
-  await at('link', 'set', 'lo', 'up');
-  await at('addr', 'add', `${addressOf(network, node)}/24`, 'dev', 'eth0');
-  await at('link', 'set', 'eth0', 'up');
-  await at('route', 'add', 'default', 'via', addressOf(network, 1));
-  await forward(namespace);
-  await inside(network, ['route', 'add', podsOf(network, node), 'via', addressOf(network, node)]);
+  await inNew(namespace, async () => {
+    await inside(network, ['link', 'add', link, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', namespace]);
+    await inside(network, ['link', 'set', link, 'master', 'node0', 'up']);
+    await at('link', 'set', 'lo', 'up');
+    await at('addr', 'add', `${addressOf(network, node)}/24`, 'dev', 'eth0');
+    await at('link', 'set', 'eth0', 'up');
+    await at('route', 'add', 'default', 'via', addressOf(network, 1));
+    await forward(namespace);
+    await inside(network, ['route', 'add', podsOf(network, node), 'via', addressOf(network, node)]);
+  });
 }
 
-/** Also of a cluster whose start broke off: by name. Links go with the namespace that holds their other end. */
+/** Also of a cluster whose start broke off: by name. */
 export async function removeNetwork(cluster: string): Promise<void> {
   const mine = new RegExp(`^${namespaceOf(cluster)}(-\\d+)?$`);
   for (const namespace of (await namespaces()).filter((name) => mine.test(name))) await ip('netns', 'del', namespace);

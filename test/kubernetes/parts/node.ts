@@ -68,13 +68,14 @@ async function startMachine(run: string, folder: string, network: Network, node:
   const { pid: parent } = start(run, `unshare-${node}`, [...into(nodeNamespace(network, node)), ...command]);
   await until(run, `the first process of node ${node}`, [`unshare-${node}`], () => childOf(parent) !== undefined);
   const pid = childOf(parent) ?? 0;
-  adopt(run, init, pid);
-  await until(run, 'its own /proc', [init], () => readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'pause');
+  const isPause = (): boolean => readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'pause';
+  await until(run, 'its own /proc', [`unshare-${node}`], isPause);
   for (const place of ['lib', 'log']) {
     mkdirSync(join(folder, place), { recursive: true });
     await execute([...enter(pid), 'mount', '--bind', join(folder, place), `/var/${place}`]);
   }
   await execute([...enter(pid), 'mount', '-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', '/run']);
+  adopt(run, init, pid); // last: where it is found it is whole, or containerd would use the machine's own folders
   return enter(pid);
 }
 
