@@ -17,8 +17,10 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const OURS = ['bin', 'dist', 'drizzle', 'deploy/crds', 'deploy/runtimes', 'graphiql/static', 'LICENSE'];
 /** What npm reads to install, and the program to know its version. */
 const NPM = ['package.json', 'package-lock.json', '.npmrc'];
-/** Of packages: declarations, source maps, sources and handbooks. Licences stay. */
+/** Of packages: declarations, source maps, sources and handbooks. */
 const UNREAD = /\.(d\.[cm]?ts|map|[cm]?ts|md|markdown|flow|tsbuildinfo)$/i;
+/** Stay, whatever they end with: who passes the packages on passes these on. */
+const LICENCE = /^(licen[cs]e|copying|notice)/i;
 
 /** Fills `folder`, which must be absent or empty. */
 export function assembleImage(folder: string): void {
@@ -61,7 +63,8 @@ function keepOneRuntime(bin: string): void {
 
 function removeUnread(folder: string): void {
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
-    if (entry.isFile() && UNREAD.test(entry.name)) rmSync(join(entry.parentPath, entry.name));
+    if (entry.isFile() && UNREAD.test(entry.name) && !LICENCE.test(entry.name))
+      rmSync(join(entry.parentPath, entry.name));
   }
 }
 

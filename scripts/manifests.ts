@@ -1,10 +1,10 @@
 /**
  * `npm run manifests`: renders deploy/base, for people who apply with kustomize, from the chart, which is the one source.
- * `--check` says whether it is what the chart makes now. Rendering wants Helm; the check compares a digest of the chart
- * that the rendered file carries, and wants nothing.
+ * `--check` says whether it is what the chart makes now. Rendering wants Helm; the check compares digests of the chart
+ * and of what was rendered, which the file carries, and wants nothing.
  *
- * What Helm does by hooks is done there by the same Job, without its annotations; what belongs to `helm uninstall` and
- * `helm test` is left out.
+ * What Helm does by hooks is done there by the same Job, without its annotations; what belongs to `helm rollback`,
+ * `helm uninstall` and `helm test` is left out.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -51,12 +51,14 @@ function render(): string {
     }
     document.commentBefore = null;
   }
-  const head = `# Written by \`npm run manifests\` from ${CHART}. Do not edit.\n# chart: ${digestOfChart()}\n`;
-  return head + kept.map((document) => `---\n${document.toString({ lineWidth: 0 }).replace(/^---\n/, '')}`).join('');
+  const body = kept.map((document) => `---\n${document.toString({ lineWidth: 0 }).replace(/^---\n/, '')}`).join('');
+  return `# Written by \`npm run manifests\` from ${CHART}. Do not edit.\n# chart: ${digestOfChart()}\n# rest: ${digestOf(body)}\n${body}`;
 }
 
+const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex');
+
 const isOfHelm = ({ metadata }: Manifest): boolean =>
-  /pre-delete|test/.test(metadata.annotations?.['helm.sh/hook'] ?? '');
+  /^pre-rollback$|pre-delete|test/.test(metadata.annotations?.['helm.sh/hook'] ?? '');
 
 const hookKeys = (annotations: unknown): string[] =>
   Object.keys(toObject(annotations)).filter((key) => key.startsWith('helm.sh/'));
@@ -68,8 +70,9 @@ const toObject = (node: unknown): object =>
     : {};
 
 if (process.argv.includes('--check')) {
-  const said = /^# chart: (\w+)$/m.exec(readFileSync(TARGET, 'utf8'))?.[1];
-  if (said !== digestOfChart()) {
+  const [, chart, rest, body = ''] =
+    /^.*\n# chart: (\w+)\n# rest: (\w+)\n([\s\S]*)$/.exec(readFileSync(TARGET, 'utf8')) ?? [];
+  if (chart !== digestOfChart() || rest !== digestOf(body)) {
     console.error(`${TARGET} is not what ${CHART} makes now.`);
     process.exitCode = 1;
   }

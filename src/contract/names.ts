@@ -18,6 +18,8 @@ export const ROUTE_RULE = 'clops';
 
 export const CONTROLLER_MANAGER = 'clops-controller';
 export const RELAY_MANAGER = 'clops-relay';
+/** In the platform's namespace: whose controller leads. */
+export const CONTROLLER_LEASE = 'clops-controller';
 
 export const LABELS = {
   managedBy: 'app.kubernetes.io/managed-by',

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import {
+  CONTROLLER_LEASE,
   CONTROLLER_MANAGER,
   GATEWAY_CLASS,
   GATEWAY_CONTROLLER,
@@ -15,10 +16,10 @@ import {
   LABELS,
   SYSTEM_NAMESPACE,
 } from '../contract/names.ts';
-import type { ServingRuntime } from '../contract/servingruntime.ts';
+import type { PodSecurityContext, ServingRuntime } from '../contract/servingruntime.ts';
 import { createBackoff } from '../lib/backoff.ts';
 import { type ClusterPort, isNotFound, type KubeObject, type Resource } from '../platform/cluster/port.ts';
-import { CRDS, GATEWAYCLASSES, GATEWAYS, NAMESPACES, SERVINGRUNTIMES } from '../platform/cluster/resources.ts';
+import { CRDS, GATEWAYCLASSES, GATEWAYS, LEASES, NAMESPACES, SERVINGRUNTIMES } from '../platform/cluster/resources.ts';
 
 /** The same place seen from src/controller and from dist/controller. */
 const DEPLOY = fileURLToPath(new URL('../../deploy', import.meta.url));
@@ -27,7 +28,9 @@ export interface InstallOptions {
   /** Also make the GatewayClass and the Gateway `clops`: for the local cluster. */
   gateway: boolean;
   /** What the built-in runtimes are made of in this cluster. Default: the name of an image that only the local one knows. */
-  runtimes?: { image: string; pullPolicy?: string; pullSecrets?: readonly string[] };
+  runtimes?: { image: string; pullPolicy?: string; pullSecrets?: readonly string[]; isAnyUser?: boolean };
+  /** Without the custom resources, which are there. */
+  runtimesOnly?: boolean;
   /** Where pods of the built-in runtimes may run, when not every node has their image. */
   placement?: ServingRuntime['spec']['placement'];
   /** Port of the Gateway's listener. */
@@ -40,7 +43,7 @@ export async function install(cluster: ClusterPort, options: InstallOptions): Pr
   const apply = (resource: Resource, object: KubeObject): Promise<KubeObject> =>
     cluster.apply(resource, object, { fieldManager: CONTROLLER_MANAGER, force: true, ...(signal && { signal }) });
 
-  const crds = await manifests('crds');
+  const crds = options.runtimesOnly ? [] : await manifests('crds');
   await Promise.all(crds.map((crd) => apply(CRDS, crd)));
   await Promise.all(crds.map((crd) => established(cluster, crd.metadata.name, signal)));
   for (const runtime of await manifests('runtimes')) {
@@ -66,12 +69,29 @@ export async function install(cluster: ClusterPort, options: InstallOptions): Pr
   });
 }
 
+/** A lease lasts 15 s; clocks may differ by the rest. */
+const DEAD_AFTER_MS = 60_000;
+
+interface Lease extends KubeObject {
+  spec?: { holderIdentity?: string; renewTime?: string };
+}
+
+/** The namespace of another installation whose controller has lately held its lease. */
+export async function otherInstallation(cluster: ClusterPort, namespace: string): Promise<string | undefined> {
+  const { items } = await cluster.list<Lease>(LEASES, { fieldSelector: `metadata.name=${CONTROLLER_LEASE}` });
+  const isHeld = ({ metadata, spec }: Lease): boolean =>
+    metadata.namespace !== namespace &&
+    Boolean(spec?.holderIdentity) &&
+    Date.now() - Date.parse(spec?.renewTime ?? '') < DEAD_AFTER_MS;
+  return items.find(isHeld)?.metadata.namespace;
+}
+
 /** A gateway of somebody else learns later than ours that a pod is ending: Traefik after up to 2 s. */
 const LINGER = '--linger-ms=5000';
 
 function withImage(runtime: KubeObject, given: NonNullable<InstallOptions['runtimes']>): KubeObject {
-  const { container, fetch, ...spec } = (runtime as ServingRuntime).spec;
-  const { image, pullPolicy, pullSecrets } = given;
+  const { container, fetch, podSecurityContext, ...spec } = (runtime as ServingRuntime).spec;
+  const { image, pullPolicy, pullSecrets, isAnyUser } = given;
   const from = { image, ...(pullPolicy && { imagePullPolicy: pullPolicy }) };
   const secrets = pullSecrets && { imagePullSecrets: pullSecrets.map((name) => ({ name })) };
   return {
@@ -79,11 +99,17 @@ function withImage(runtime: KubeObject, given: NonNullable<InstallOptions['runti
     spec: {
       ...spec,
       ...secrets,
+      ...(podSecurityContext && {
+        podSecurityContext: isAnyUser ? withoutUser(podSecurityContext) : podSecurityContext,
+      }),
       container: { ...container, ...from, args: [...(container.args ?? []), LINGER] },
       fetch: { ...fetch, ...from },
     },
   };
 }
+
+/** The cluster gives each namespace users of its own, and refuses pods that name another. */
+const withoutUser = ({ runAsUser, runAsGroup, ...rest }: PodSecurityContext): PodSecurityContext => rest;
 
 const withPlacement = (runtime: KubeObject, placement: InstallOptions['placement']): KubeObject => ({
   ...runtime,

@@ -2,7 +2,7 @@
  * The controller as a running thing: caches, one queue of deployments, one of answered commands, leader election. Two of
  * them may run; one leads. Knows the cluster and nothing else: no database, no API.
  */
-import { GATEWAY_NAME, SYSTEM_NAMESPACE } from '../contract/names.ts';
+import { CONTROLLER_LEASE, GATEWAY_NAME, SYSTEM_NAMESPACE } from '../contract/names.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import { after, createWorkQueue, type WorkQueue } from '../lib/workqueue.ts';
@@ -43,8 +43,6 @@ export interface Controller {
   /** Ends the work, gives the lease back, closes all watches. */
   close(): Promise<void>;
 }
-
-const LEASE = 'clops-controller';
 
 export function startController(options: ControllerOptions): Controller {
   const { traffic, log, clock = systemClock, identity, isDead, probe } = options;
@@ -115,7 +113,7 @@ export function startController(options: ControllerOptions): Controller {
   const leader = electLeader({
     cluster: options.cluster,
     namespace,
-    name: LEASE,
+    name: CONTROLLER_LEASE,
     identity,
     ...(isDead && { isDead }),
     log,

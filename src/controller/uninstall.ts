@@ -5,9 +5,28 @@ import { MODELDEPLOYMENTS } from '../platform/cluster/resources.ts';
 
 /**
  * Foreground deletion: a deployment is gone when its pods are. Resolves with how many there were. A cluster that does not
- * know the kind has none. @throws when `signal` aborts before the last is gone.
+ * know the kind has none. @throws after `withinMs`, naming those that are left.
  */
-export async function deleteModels(cluster: ClusterPort, signal: AbortSignal): Promise<number> {
+export async function deleteModels(cluster: ClusterPort, withinMs: number): Promise<number> {
+  const signal = AbortSignal.timeout(withinMs);
+  try {
+    return await deleteUntil(cluster, signal);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    const left = await listed(cluster, AbortSignal.timeout(LAST_LOOK_MS));
+    const names = (left?.items ?? []).map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
+    const shown = [...names.slice(0, SHOWN), ...(names.length > SHOWN ? [`and ${names.length - SHOWN} more`] : [])];
+    throw new Error(
+      `After ${withinMs / 1000} s these deployments are still there: ${shown.join(', ')}. Their pods and finalizers say why (kubectl -n NAMESPACE describe modeldeployment NAME). With more time (uninstall.timeoutSeconds, and Helm's --timeout above it) do it again.`,
+      { cause: error },
+    );
+  }
+}
+
+const SHOWN = 10;
+const LAST_LOOK_MS = 5_000;
+
+async function deleteUntil(cluster: ClusterPort, signal: AbortSignal): Promise<number> {
   const asked = new Set<string>();
   for (;;) {
     const present = await listed(cluster, signal);

@@ -19,6 +19,16 @@ const INSTALL_FLAGS = {
     meaning: 'names of Secrets in the namespaces of teams, separated by commas',
     fallback: undefined,
   },
+  'run-as-user': {
+    meaning: 'who the built-in runtime is run by: fixed (the user of the image), or any (the cluster gives one)',
+    fallback: 'fixed',
+    pattern: /^(fixed|any)$/,
+  },
+  'runtimes-only': {
+    meaning: 'true: the custom resources are left as they are',
+    fallback: 'false',
+    pattern: /^(true|false)$/,
+  },
   secret: { meaning: 'the Secret to make with the token and the signing key, unless it is there', fallback: undefined },
 } as const;
 
@@ -28,6 +38,7 @@ export async function installProgram(argv: readonly string[], log: Log): Promise
   const [{ readConfig }, { install }] = await Promise.all([import('../config.ts'), import('../controller/install.ts')]);
   const config = readConfig();
   const cluster = await clusterOf(config, 'clops-install');
+  await refuseSecond(cluster, config.namespace);
   const secret = flags.optional('secret');
   if (secret !== undefined && (await makeSecret(cluster, config.namespace, secret)))
     log.info({ secret }, 'made the Secret');
@@ -36,11 +47,25 @@ export async function installProgram(argv: readonly string[], log: Log): Promise
     flags.optional('image-pull-policy'),
     flags.optional('image-pull-secrets')?.split(','),
   ];
+  const isAnyUser = flags.text('run-as-user') === 'any';
   await install(cluster, {
     gateway: false,
-    ...(image && { runtimes: { image, ...(pullPolicy && { pullPolicy }), ...(pullSecrets && { pullSecrets }) } }),
+    runtimesOnly: flags.text('runtimes-only') === 'true',
+    ...(image && {
+      runtimes: { image, isAnyUser, ...(pullPolicy && { pullPolicy }), ...(pullSecrets && { pullSecrets }) },
+    }),
   });
   log.info('custom resources and runtimes are installed');
+}
+
+/** Whatever installs (`helm template`, Argo CD and kustomize ask no cluster): who holds the lease of another namespace works. */
+async function refuseSecond(cluster: Cluster, namespace: string): Promise<void> {
+  const { otherInstallation } = await import('../controller/install.ts');
+  const other = await otherInstallation(cluster, namespace);
+  if (other !== undefined)
+    throw new Error(
+      `CLOps is installed in this cluster already: its controller runs in namespace ${other}. One installation looks after every team; remove that one first.`,
+    );
 }
 
 /** False when it is there already: who has the token keeps it. */
@@ -75,7 +100,7 @@ const base64 = (text: string): string => Buffer.from(text).toString('base64');
 export async function uninstallProgram(argv: readonly string[], log: Log): Promise<undefined> {
   const flags = readFlags(
     'uninstall',
-    { 'timeout-seconds': { meaning: 'how long pods may take to end', fallback: '300', range: [1, 86_400] } },
+    { 'timeout-seconds': { meaning: 'how long pods may take to end', fallback: '240', range: [1, 86_400] } },
     argv,
   );
   const [{ readConfig }, { deleteModels }] = await Promise.all([
@@ -83,6 +108,6 @@ export async function uninstallProgram(argv: readonly string[], log: Log): Promi
     import('../controller/uninstall.ts'),
   ]);
   const cluster = await clusterOf(readConfig(), 'clops-uninstall');
-  const deleted = await deleteModels(cluster, AbortSignal.timeout(flags.number('timeout-seconds') * 1000));
+  const deleted = await deleteModels(cluster, flags.number('timeout-seconds') * 1000);
   log.info({ deleted }, 'no deployment is left');
 }

@@ -8,6 +8,7 @@ import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import type { ModelDeployment } from '../../src/contract/modeldeployment.ts';
+import type { ServingRuntime } from '../../src/contract/servingruntime.ts';
 import type { ClusterPort, KubeObject } from '../../src/platform/cluster/port.ts';
 import { CRDS, MODELDEPLOYMENTS, PODS, SERVINGRUNTIMES } from '../../src/platform/cluster/resources.ts';
 import { eventually } from '../support/eventually.ts';
@@ -93,32 +94,6 @@ describe.skipIf(missing)('the chart on a real cluster', () => {
     return counted;
   }
 
-  it('is taken by the API server as it is rendered, with every option on', async () => {
-    const flags = ['monitoring.dashboard', 'networkPolicy.enabled'].map((name) => `--set=${name}=true`);
-    const rendered = await around.helm(
-      'template',
-      'clops',
-      CHART,
-      `-n=${NAMESPACE}`,
-      '--kube-version=1.34.0',
-      '--set=database.existingSecret=x,gateway.create=true,gateway.className=traefik,uninstall.models=delete',
-      ...flags,
-    );
-    const said = await kubernetes.kubectl(['apply', '--dry-run=server', '--validate=strict', '-f', '-'], {
-      input: rendered,
-    });
-    expect(said.trim().split('\n').length).toBeGreaterThan(25);
-    expect(said).not.toMatch(/warning/i);
-    expect(await around.helm('lint', CHART, '--set=database.existingSecret=x')).toContain('0 chart(s) failed');
-  });
-
-  it('refuses values that it does not know, and says what is missing', async () => {
-    await expect(around.helm('template', 'x', CHART, '--set=api.replica=3')).rejects.toThrow("'replica' not allowed");
-    await expect(around.helm('template', 'x', CHART, '--kube-version=1.34.0')).rejects.toThrow(
-      'database.existingSecret',
-    );
-  });
-
   it('installs, and its own test passes', async () => {
     expect(await install('clops')).toContain('npx clops doctor');
     expect(await around.helm('test', 'clops', '-n', NAMESPACE, '--logs', '--timeout=200s')).toContain('"serverInfo"');
@@ -156,6 +131,22 @@ describe.skipIf(missing)('the chart on a real cluster', () => {
     await clops('promote', 'vad');
     await eventually(async () => expect((await deployment('vad')).status?.stable?.version).toBe(2), {
       withinMs: 120_000,
+    });
+  }, 500_000);
+
+  it('goes back with the runtime, also from users that the cluster gives', async () => {
+    const onnx = async () => (await cluster.get<ServingRuntime>(SERVINGRUNTIMES, 'onnx')).spec;
+    const image = { tag: 'test', pullPolicy: 'IfNotPresent' };
+    await install('clops', { image, runAsUser: 'any' }, 'upgrade');
+    expect(await onnx()).toMatchObject({ container: { imagePullPolicy: 'IfNotPresent' } });
+    expect((await onnx()).podSecurityContext).toEqual({
+      runAsNonRoot: true,
+      seccompProfile: { type: 'RuntimeDefault' },
+    });
+    await around.helm('rollback', 'clops', '-n', NAMESPACE, '--wait', '--timeout=240s');
+    expect(await onnx()).toMatchObject({
+      container: { imagePullPolicy: 'Never' },
+      podSecurityContext: { runAsUser: 65532 },
     });
   }, 500_000);
 

@@ -13,7 +13,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 
 {{- define "clops.labels" -}}
 {{ include "clops.selector" . }}
-app.kubernetes.io/version: {{ .Values.image.tag | default .Chart.AppVersion | quote }}
+app.kubernetes.io/version: {{ .Values.image.tag | default .Chart.AppVersion | trunc 63 | trimAll "-._" | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 
@@ -22,7 +22,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 
 {{- define "clops.extraCA" -}}
-{{ (.Values.extraCA | default dict).configMap }}
+{{ (.Values.extraCA | default dict).configMap | default "" }}
 {{- end }}
 
 {{- define "clops.gateway" -}}
@@ -37,10 +37,12 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{/* Pod Security's profile `restricted`. 65532 is the user of the image. */}}
 {{- define "clops.podSecurity" -}}
 runAsNonRoot: true
+{{- if ne (.Values.runAsUser | default "fixed") "any" }}
 runAsUser: 65532
 runAsGroup: 65532
 fsGroup: 65532
 fsGroupChangePolicy: OnRootMismatch
+{{- end }}
 seccompProfile: {type: RuntimeDefault}
 {{- end }}
 
@@ -48,6 +50,16 @@ seccompProfile: {type: RuntimeDefault}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
 capabilities: {drop: [ALL]}
+{{- end }}
+
+{{/* Where the pods of one set of values may run. */}}
+{{- define "clops.placement" -}}
+{{- with .nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end }}
 
 {{/* What every role is told. */}}
@@ -136,12 +148,7 @@ spec:
         - {name: {{ . }}}
       {{- end }}
       {{- end }}
-      {{- with .values.nodeSelector }}
-      nodeSelector: {{- toYaml . | nindent 8 }}
-      {{- end }}
-      {{- with .values.tolerations }}
-      tolerations: {{- toYaml . | nindent 8 }}
-      {{- end }}
+      {{- with include "clops.placement" .values }}{{ . | nindent 6 }}{{ end }}
       topologySpreadConstraints:
         - maxSkew: 1
           topologyKey: kubernetes.io/hostname

@@ -1,4 +1,4 @@
-{{/* A program that runs once: (dict "root" . "job" "install" "args" (list …) "hook" annotations) */}}
+{{/* A program that runs once: (dict "root" . "job" "install" "args" (list …) "hook" annotations); "account" when it is another's, "tries" after the first. */}}
 {{- define "clops.job" }}
 {{- $ := .root }}
 apiVersion: batch/v1
@@ -9,7 +9,7 @@ metadata:
   labels: {{- include "clops.labels" $ | nindent 4 }}
   annotations: {{- .hook | nindent 4 }}
 spec:
-  backoffLimit: 4
+  backoffLimit: {{ .tries | default 4 }}
   # Where no hook removes it: a finished job cannot be applied again with another image.
   ttlSecondsAfterFinished: 600
   template:
@@ -18,7 +18,7 @@ spec:
         {{- include "clops.labels" $ | nindent 8 }}
         app.kubernetes.io/component: {{ .job }}
     spec:
-      serviceAccountName: {{ include "clops.name" $ }}-{{ .job }}
+      serviceAccountName: {{ include "clops.name" $ }}-{{ .account | default .job }}
       restartPolicy: Never
       enableServiceLinks: false
       securityContext: {{- include "clops.podSecurity" $ | nindent 8 }}
@@ -27,6 +27,7 @@ spec:
         - {name: {{ . }}}
       {{- end }}
       {{- end }}
+      {{- with include "clops.placement" $.Values.controller }}{{ . | nindent 6 }}{{ end }}
       containers:
         - name: {{ .job }}
           image: {{ include "clops.image" $ }}
