@@ -72,7 +72,7 @@ const COMMANDS: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
       options: { name: { type: 'string', default: 'dev' }, all: { type: 'boolean', default: false } },
     });
     if (!values.all && !clusters().includes(values.name))
-      throw new Error(`There is no cluster ${values.name}. There ${inWords(clusters())}.`);
+      throw new Error(`There is no cluster ${values.name}${others(clusters())}.`);
     for (const each of values.all ? clusters() : [values.name]) await remove(each);
   },
 
@@ -111,9 +111,8 @@ function downOf(name: string): string {
   return `npm run kubernetes:down${name === 'dev' ? '' : ` -- --name=${name}`}`;
 }
 
-function inWords(names: readonly string[]): string {
-  if (names.length === 0) return 'is none';
-  return `${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}`;
+function others(names: readonly string[]): string {
+  return names.length === 0 ? ', nor any other' : `, only ${names.join(', ')}`;
 }
 
 function count(what: string, text: string, most: number): number {
