@@ -6,7 +6,8 @@ export type Log = Logger;
 export interface LogOptions {
   role: string;
   level: string;
-  destination?: DestinationStream;
+  /** One that does not fail: pino's own, stdout, ends the process on a full disk. */
+  destination: DestinationStream;
 }
 
 export function createLog({ role, level, destination }: LogOptions): Log {
@@ -21,7 +22,7 @@ export function createLog({ role, level, destination }: LogOptions): Log {
       censor: '[redacted]',
     },
   };
-  return destination ? pino(options, destination) : pino(options);
+  return pino(options, destination);
 }
 
 /** For tests and for code that is handed no log. */

@@ -36,6 +36,10 @@ const FOR_PEOPLE = 'all';
 /** The parts whose end a person waits for; pools and caches end with them. */
 const PROGRAMS = new Set(['api', 'controller', 'node', 'cluster', 'postgres']);
 
+const PAUSE = new Int32Array(new SharedArrayBuffer(4));
+/** A child's is a file as well, and so is a pod's on a node of ours. */
+const STDOUT = linesTo(1);
+
 /** Where a role that is somebody's child is remembered. */
 export const pidFile = (dataDir: string, name: string): string => join(dataDir, 'run', `${name}.pid`);
 
@@ -53,7 +57,7 @@ export async function runRole(name: string, role: Role): Promise<number> {
     requireSettings(config, role.needs);
     const unfit = role.needs.includes('folder') ? refusedFolder(config.dataDir) : undefined;
     if (unfit !== undefined) throw new ConfigError(`CLOPS_DATA_DIR=${config.dataDir} ${unfit}`);
-    const log = forPeople ? logFor(name, config) : createLog({ role: name, level: config.logLevel });
+    const log = createLog({ role: name, level: config.logLevel, destination: forPeople ? logFile(config) : STDOUT });
     const onStop = (part: string): void => {
       if (forPeople && PROGRAMS.has(part)) report.line(` stopping ${part} …`);
     };
@@ -83,7 +87,7 @@ export type Program = (argv: readonly string[], log: Log) => Promise<(() => Prom
  * limit of his own. A failure is the last line on stderr, which becomes the container's termination message.
  */
 export async function runProgram(name: string, program: Program, argv: readonly string[]): Promise<number> {
-  const log = createLog({ role: name, level: 'info' });
+  const log = createLog({ role: name, level: 'info', destination: STDOUT });
   const lifetime = createLifetime({ log, withinMs: 3_600_000 });
   obeySignals(lifetime, log);
   try {
@@ -121,19 +125,7 @@ async function live(start: Promise<unknown>, lifetime: Lifetime, log: Log): Prom
 }
 
 /** The terminal is for people; the platform's own lines go where its children's go. */
-function logFor(name: string, { dataDir, logLevel }: Config): Log {
-  const file = openLogFile(join(dataDir, 'logs', 'platform.log'));
-  return createLog({ role: name, level: logLevel, destination: { write: (line) => append(file, line) } });
-}
-
-/** On a full disk lines are lost: a throw here would end the platform wherever it has something to say. */
-function append(file: number, line: string): void {
-  try {
-    writeSync(file, line);
-  } catch {
-    // There is no other place for it, and there will be room again.
-  }
-}
+const logFile = ({ dataDir }: Config): Destination => linesTo(openLogFile(join(dataDir, 'logs', 'platform.log')));
 
 /** 130 is what a shell expects of a program that Ctrl-C ended. */
 function obeySignals(lifetime: Lifetime, log: Log): void {
@@ -145,4 +137,26 @@ function obeySignals(lifetime: Lifetime, log: Log): void {
     lifetime.end(1, 'a fault that nothing caught');
   };
   process.on('uncaughtException', fault).on('unhandledRejection', fault);
+}
+
+interface Destination {
+  write(line: string): void;
+}
+
+/** On a full disk lines are lost: a throw here would end the process wherever it has something to say. */
+function linesTo(file: number): Destination {
+  return {
+    write(line) {
+      let rest = Buffer.from(line);
+      while (rest.length > 0) {
+        try {
+          rest = rest.subarray(writeSync(file, rest));
+        } catch (error) {
+          // A pipe whose reader is slow has room in a moment. For what else fails there is no other place.
+          if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) return;
+          Atomics.wait(PAUSE, 0, 0, 10);
+        }
+      }
+    },
+  };
 }

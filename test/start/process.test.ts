@@ -1,5 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +20,7 @@ import { identityOf, startedAt } from '../../src/platform/process/identity.ts';
 import { endLeftover, findChild } from '../../src/platform/process/leftover.ts';
 import { createLifetime } from '../../src/platform/process/lifetime.ts';
 import { takeLock } from '../../src/platform/process/lock.ts';
-import { refusedPorts } from '../../src/platform/process/ports.ts';
+import { freePort, refusedPorts } from '../../src/platform/process/ports.ts';
 import { type Supervised, supervise } from '../../src/platform/process/supervise.ts';
 import { eventually } from '../support/eventually.ts';
 
@@ -47,6 +58,7 @@ async function supervised(body: string): Promise<Supervised> {
 
 const WELL = `console.log('hello'); process.send({ ready: { url: 'here' } }); process.on('disconnect', () => process.exit(0));`;
 
+const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
 const LEFTOVER = join(import.meta.dirname, '..', '..', 'src', 'platform', 'process', 'leftover.ts');
 const keptFor = (ms: number): string => `
   import { untilNobodys } from ${JSON.stringify(LEFTOVER)};
@@ -109,6 +121,13 @@ describe('a supervised child', () => {
     await eventually(() => expect(child.restarts()).toBeGreaterThanOrEqual(before + 2));
     rmSync(logs);
     await eventually(() => expect(child.pid()).toBeDefined());
+  });
+
+  test('goes on when nobody can write down that it is there', async () => {
+    mkdirSync(join(folder, 'run', 'child.pid.new'), { recursive: true }); // as on a full disk
+    const child = await supervised(WELL);
+    process.kill(child.pid() ?? 0, 'SIGKILL');
+    await eventually(() => expect([child.restarts(), child.pid() !== undefined]).toEqual([1, true]));
   });
 
   test('that does not start says why, and is not tried again', async () => {
@@ -174,6 +193,18 @@ describe('a supervised child', () => {
     expect(bystander.exitCode ?? bystander.signalCode).toBeNull();
     expect(existsSync(file)).toBe(false);
   });
+});
+
+test.runIf(process.platform === 'linux')('a role whose log has no room goes on, and ends in order', async () => {
+  const full = openSync('/dev/full', 'w');
+  closing.push(() => closeSync(full));
+  const env = { ...process.env, CLOPS_DATA_DIR: folder, CLOPS_CLUSTER_PORT: `${await freePort()}` };
+  const role = spawn(process.execPath, [MAIN, 'cluster'], { env, stdio: ['ignore', full, full, 'ipc'] });
+  closing.push(() => role.kill('SIGKILL'));
+  const ended = once(role, 'exit');
+  await once(role, 'message'); // that it is ready
+  role.kill('SIGTERM');
+  expect(await ended).toEqual([0, null]);
 });
 
 /** A process that supervises a child and can be killed. */

@@ -143,20 +143,25 @@ export async function supervise(options: SuperviseOptions): Promise<Supervised> 
   };
 }
 
-function launch({ command, args, logFile, pidFile, stamp }: SuperviseOptions): ChildProcess {
+function launch(options: SuperviseOptions): ChildProcess {
+  const { command, args, logFile } = options;
   const output = openLogFile(logFile);
   try {
     const child = spawn(command, args, { stdio: ['ignore', output, output, 'ipc'], detached: true });
     child.on('error', () => {}); // until somebody listens: a failed spawn is told a moment later
-    try {
-      rememberChild(pidFile, child.pid, stamp);
-    } catch (error) {
-      child.kill('SIGKILL'); // nobody could take it over, or end it
-      throw error;
-    }
+    remember(child, options);
     return child;
   } finally {
     closeSync(output);
+  }
+}
+
+/** On a full disk it is not: a child that no file names ends by itself when this process is killed (`untilNobodys`). */
+function remember({ pid }: ChildProcess, { name, pidFile, stamp, log }: SuperviseOptions, info?: unknown): void {
+  try {
+    rememberChild(pidFile, pid, stamp, info);
+  } catch (error) {
+    log.warn({ err: error, child: name }, 'a child process could not be remembered for the next start');
   }
 }
 
@@ -186,7 +191,7 @@ function taken({ pid, identity }: Child, clock: Clock): Process {
 }
 
 async function readiness(child: ChildProcess, options: SuperviseOptions): Promise<unknown> {
-  const { name, logFile, pidFile, stamp, readyWithinMs = 60_000 } = options;
+  const { name, logFile, pidFile, readyWithinMs = 60_000 } = options;
   const { promise, resolve, reject } = Promise.withResolvers<unknown>();
   const fail = (why: string): void => reject(new Error(`${name} did not start: ${why}`));
   const timer = setTimeout(
@@ -205,7 +210,7 @@ async function readiness(child: ChildProcess, options: SuperviseOptions): Promis
   child.on('message', onMessage).once('error', onError).once('exit', onExit);
   try {
     const info = await promise;
-    rememberChild(pidFile, child.pid, stamp, info ?? null);
+    remember(child, options, info ?? null);
     return info;
   } catch (error) {
     await end(ours(child), 1_000);

@@ -4,7 +4,7 @@ import { runModelServer } from '../../../src/modelserver/index.ts';
 
 try {
   const server = await runModelServer(process.argv.slice(2), {
-    log: createLog({ role: 'model-server', level: 'info' }),
+    log: createLog({ role: 'model-server', level: 'info', destination: process.stdout }),
   });
   process.stdout.write(`url ${server.url}\n`);
   process.once('SIGTERM', () => void server.close().then(() => process.exit(0)));
