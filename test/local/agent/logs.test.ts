@@ -1,4 +1,4 @@
-import { appendFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -52,6 +52,20 @@ test('a log that is too large is cut, and the older part can still be read', asy
   appendFileSync(file, 'fresh\n');
   expect(await read({ tailLines: 2 })).toBe(`${'b'.repeat(600)}\nfresh\n`);
   keeper.close();
+});
+
+test('a full disk takes no times and ends nothing; what comes next has them noted', async () => {
+  let now = 1_000_000;
+  const keeper = keepLog(file, { ...systemClock, now: () => now });
+  mkdirSync(`${file}.times`); // nothing can be written there
+  appendFileSync(file, 'one\n');
+  expect(() => keeper.close()).not.toThrow();
+  rmdirSync(`${file}.times`);
+  now += 1_000;
+  const next = keepLog(file, { ...systemClock, now: () => now });
+  appendFileSync(file, 'two\n');
+  next.close();
+  expect(await read({ sinceMs: now })).toBe('one\ntwo\n');
 });
 
 test('follows across a cut until the end', async () => {

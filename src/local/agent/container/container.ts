@@ -54,6 +54,7 @@ export class Container {
   #stopProbing: (() => void) | undefined;
   #stopping: { deadline: number; cancel: () => void } | undefined;
   #exited: Promise<void> = Promise.resolve();
+  #isWritten = true;
 
   constructor(options: ContainerOptions) {
     this.#options = options;
@@ -86,7 +87,7 @@ export class Container {
     return this.record?.attempt ?? 0;
   }
 
-  /** Resolves when what runs now, or ran when the last agent died, has ended and that is written down. */
+  /** Resolves when what runs now, or ran when the last agent died, has ended and that is known. Never rejects. */
   get exited(): Promise<void> {
     return this.#exited;
   }
@@ -113,9 +114,10 @@ export class Container {
     };
     const last = repeats ? before?.last : (before?.ended ?? before?.last);
     if (last) record.last = last;
-    this.record = record;
     this.#prepareFolder(attempt);
-    this.#write();
+    writeRecord(this.#file, record); // before it is believed: on a full disk this start has not happened
+    this.#isWritten = true;
+    this.record = record;
     try {
       const started = await launch({ id: record.id, files: this.#files(record), ...command }, clock);
       Object.assign(record, { pid: started.pid, startTime: started.startTime });
@@ -242,12 +244,12 @@ export class Container {
     const { name } = this.spec;
     const written = readText(join(containerDirOf(podDir, name), 'termination-log'));
     if (written) return written.slice(0, MAX_TERMINATION_MESSAGE);
-    return code === 0 ? '' : await lastLines(logFile(podDir, name, record.attempt));
+    return code === 0 ? '' : await lastLines(logFile(podDir, name, record.attempt)).catch(() => '');
   }
 
   #restore(): void {
-    const { clock, podDir } = this.#options;
-    const record = readRecord<ContainerRecord>(containerFile(podDir, this.spec.name));
+    const { clock } = this.#options;
+    const record = readRecord<ContainerRecord>(this.#file);
     this.record = record;
     if (!record || record.ended) return;
     const found = adopt(record.id, this.#files(record), record, clock);
@@ -276,8 +278,25 @@ export class Container {
     this.#options.events.changed();
   }
 
+  /** Called also where nobody could take an error (a timer, the end of a process): what failed is left to `catchUp`. */
   #write(): void {
-    writeRecord(containerFile(this.#options.podDir, this.spec.name), this.record as ContainerRecord);
+    this.#isWritten = false;
+    try {
+      this.catchUp();
+    } catch {
+      // Whoever is told of the change calls it again, and hears why.
+    }
+  }
+
+  /** Writes down what a full disk has kept from it. @throws as long as it does */
+  catchUp(): void {
+    if (this.#isWritten) return;
+    writeRecord(this.#file, this.record as ContainerRecord);
+    this.#isWritten = true;
+  }
+
+  get #file(): string {
+    return containerFile(this.#options.podDir, this.spec.name);
   }
 
   #prepareFolder(attempt: number): void {

@@ -12,6 +12,7 @@ import {
   type FSWatcher,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
   truncateSync,
   watch,
@@ -36,21 +37,30 @@ export function keepLog(file: string, clock: Clock, maxBytes = MAX_LOG_BYTES): L
   let cancel: (() => void) | undefined;
   let watcher: FSWatcher | undefined;
 
-  /** "All bytes before `size` were there at `ms`". */
+  /** "All bytes before `size` were there at `ms`". A full disk takes no times: the next note is for these bytes as well. */
   function note(ms: number): void {
     cancel = undefined;
-    const size = sizeOf(file);
-    if (size <= noted) return;
-    appendFileSync(timesOf(file), `${size} ${Math.round(ms)}\n`, { mode: 0o600 });
-    noted = size;
-    if (size > maxBytes) rotate();
+    try {
+      const size = sizeOf(file);
+      if (size <= noted) return;
+      appendFileSync(timesOf(file), `${size} ${Math.round(ms)}\n`, { mode: 0o600 });
+      noted = size;
+      if (size > maxBytes) rotate();
+    } catch {
+      // It is called by timers and at the end of a container: nothing there is worth failing for.
+    }
   }
 
   function rotate(): void {
-    copyFileSync(file, olderOf(file));
+    try {
+      copyFileSync(file, olderOf(file));
+    } catch (error) {
+      rmSync(olderOf(file), { force: true }); // half of it would be read twice
+      throw error;
+    }
     truncateSync(file); // the container appends, so it goes on at byte 0
-    renameSync(timesOf(file), timesOf(olderOf(file)));
     noted = 0;
+    renameSync(timesOf(file), timesOf(olderOf(file)));
   }
 
   if (sizeOf(file) > noted) note(statSync(file).mtimeMs);

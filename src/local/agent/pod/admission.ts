@@ -61,8 +61,8 @@ export function createAdmission(options: {
     const devices = assignDevices(devicesWanted(pod), chosen, capacity, inUse);
     if (typeof devices === 'string') return { reason: 'UnexpectedAdmissionError', message: devices };
     const record = { uid, namespace, name, address, startTime: timeText(clock.now()), ports, devices };
-    records.set(uid, record);
     writeRecord(podFile(podDirOf(nodeDir, uid)), record);
+    records.set(uid, record);
     return record;
   }
 

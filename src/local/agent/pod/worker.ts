@@ -79,12 +79,17 @@ export class PodWorker {
     await this.#admit(pod);
     await this.#settled();
     if (pod.metadata.deletionTimestamp !== undefined) return await this.#endDeleted(pod);
-    const wait = this.#failure
-      ? this.#untilFailed()
-      : isPodFinished(pod)
-        ? this.#stopAll(GONE_GRACE_MS)
-        : await this.#run(pod);
-    if (!isPodFinished(pod)) await this.#report(pod, false);
+    if (isPodFinished(pod)) {
+      if (!this.#failure) this.#stopAll(GONE_GRACE_MS);
+      return undefined;
+    }
+    let wait: number | undefined;
+    try {
+      wait = this.#failure ? this.#untilFailed() : await this.#run(pod);
+    } finally {
+      await this.#report(pod, false); // what has ended is not ready, also while a full disk keeps it from starting again
+    }
+    for (const container of this.#containers) container.catchUp();
     return wait === undefined ? undefined : after(wait);
   }
 
@@ -238,9 +243,11 @@ export class PodWorker {
       container.waiting = { reason: 'ContainerCreating' };
     } catch (error) {
       if (error instanceof NotYetKnown) return; // woken when it is
-      if (!(error instanceof ConfigMissing)) throw error;
-      const waiting = { reason: 'CreateContainerConfigError', message: error.message };
-      this.#waits(pod, container, waiting, error.message);
+      const message = error instanceof Error ? error.message : String(error);
+      const isMissing = error instanceof ConfigMissing;
+      const reason = isMissing ? 'CreateContainerConfigError' : 'CreateContainerError';
+      this.#waits(pod, container, { reason, message }, message);
+      if (!isMissing) throw error;
     }
   }
 
