@@ -10,6 +10,7 @@ import type { Images } from './agent/types.ts';
 import type { NodeDeclaration } from './declaration.ts';
 import { type RunningGateway, startGateway } from './gateway/index.ts';
 import { join } from './joined.ts';
+import { removeUndeclared } from './undeclared.ts';
 
 export interface NodeOptions {
   cluster: ClusterPort;
@@ -57,6 +58,8 @@ export async function startNode(options: NodeOptions): Promise<LocalNode> {
     await Promise.all([gateway.close(), place?.close(), ...agents.map((agent) => agent.close())]);
     throw failed.reason;
   }
+  // In somebody's cluster a Node is not ours to delete.
+  const stopRemoving = place ? undefined : removeUndeclared({ ...options, clock: systemClock });
   const registered = Promise.all(agents.map((agent) => agent.registered)).then(() => undefined);
   registered.catch(() => undefined);
   return {
@@ -66,7 +69,7 @@ export async function startNode(options: NodeOptions): Promise<LocalNode> {
       const drained = gateway.close();
       // Requests that last longer end with their pod: a stop has seconds, not minutes.
       await Promise.race([drained, sleep(DRAIN_MS, undefined, { ref: false })]);
-      await Promise.all(agents.map((agent) => agent.close(close)));
+      await Promise.all([stopRemoving?.(), ...agents.map((agent) => agent.close(close))]);
       await Promise.all([drained, place?.close()]);
     },
   };

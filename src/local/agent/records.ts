@@ -35,7 +35,8 @@ export interface ContainerRecord {
   backoff: { ms: number; at: number };
 }
 
-export const nodeDirOf = (dataDir: string, node: string): string => join(dataDir, 'node', node);
+export const nodesDir = (dataDir: string): string => join(dataDir, 'node');
+export const nodeDirOf = (dataDir: string, node: string): string => join(nodesDir(dataDir), node);
 export const podsDir = (nodeDir: string): string => join(nodeDir, 'pods');
 export const podDirOf = (nodeDir: string, uid: string): string => join(podsDir(nodeDir), uid);
 export const podFile = (podDir: string): string => join(podDir, 'pod.json');

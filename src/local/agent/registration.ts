@@ -10,7 +10,7 @@ import { createBackoff } from '../../lib/backoff.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
 import { createInformer } from '../../platform/cluster/informer.ts';
-import { type ClusterPort, isAlreadyExists, isNotFound, type KubeObject } from '../../platform/cluster/port.ts';
+import { type ClusterPort, isAlreadyExists, isNotFound } from '../../platform/cluster/port.ts';
 import { LEASES, NAMESPACES, NODES } from '../../platform/cluster/resources.ts';
 import type { NodeDeclaration } from '../declaration.ts';
 import { type Condition, conditionOf, type Node, timeText } from '../kinds.ts';
@@ -64,19 +64,15 @@ export function startRegistration(options: RegistrationOptions): Registration {
   let working: Promise<void> = Promise.resolve();
 
   async function register(): Promise<Node> {
-    const object: KubeObject = {
-      apiVersion: 'v1',
-      kind: 'Node',
-      metadata,
-      spec: { ...(options.podCidr && { podCIDR: options.podCidr, podCIDRs: [options.podCidr] }), taints: node.taints },
-    };
-    try {
-      return (await cluster.create<KubeObject>(NODES, object, { fieldManager: MANAGER, signal: abort.signal })) as Node;
-    } catch (error) {
+    const { podCidr } = options;
+    const spec = { ...(podCidr && { podCIDR: podCidr, podCIDRs: [podCidr] }), taints: node.taints };
+    const object: Node = { apiVersion: 'v1', kind: 'Node', metadata: { name: node.name }, spec };
+    const write = { fieldManager: MANAGER, signal: abort.signal };
+    await cluster.create(NODES, object, write).catch((error) => {
       if (!isAlreadyExists(error)) throw error;
-      const own = { apiVersion: 'v1', kind: 'Node', metadata };
-      return await cluster.apply<Node>(NODES, own, { fieldManager: MANAGER, force: true, signal: abort.signal });
-    }
+    });
+    // Labels are applied also the first time: those that were created stayed for ever, a GPU's after it was declared no longer.
+    return await cluster.apply<Node>(NODES, { apiVersion: 'v1', kind: 'Node', metadata }, { ...write, force: true });
   }
 
   async function writeStatus(ready: Condition = READY, signal: AbortSignal = abort.signal): Promise<void> {

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
@@ -8,6 +9,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { silentLog } from '../../../src/lib/log.ts';
 import type { AgentPod } from '../../../src/local/agent/types.ts';
 import { type LocalCluster, startCluster } from '../../../src/local/cluster.ts';
+import type { NodeDeclaration } from '../../../src/local/declaration.ts';
 import type { Node } from '../../../src/local/kinds.ts';
 import { authorityOf, type LocalNode, startNode } from '../../../src/local/node.ts';
 import { createClientNodeCluster } from '../../../src/platform/cluster/clientNode.ts';
@@ -27,18 +29,22 @@ beforeAll(async () => {
   control = await startCluster({ dataDir, port: 0, bind: '127.0.0.1', log: silentLog });
   const kubeconfig = join(dataDir, 'cluster', 'node.kubeconfig');
   cluster = createClientNodeCluster({ kubeconfig, userAgent: 'clops-node/test' });
+  await start([aNode(), aNode({ name: 'cpu-1', gpus: undefined, taints: [{ key: 'slow', effect: 'NoSchedule' }] })]);
+});
+
+async function start(nodes: NodeDeclaration[]): Promise<void> {
   node = await startNode({
     cluster,
-    nodes: [aNode(), aNode({ name: 'cpu-1', gpus: undefined, taints: [{ key: 'slow', effect: 'NoSchedule' }] })],
+    nodes,
     images: { app: { command: ['/app/node'], files: { '/app/node': process.execPath } } },
     dataDir,
     gateway: { port: 0, bind: '127.0.0.1' },
-    clientCa: authorityOf(kubeconfig),
+    clientCa: authorityOf(join(dataDir, 'cluster', 'node.kubeconfig')),
     network: { mode: 'ports' },
     log: silentLog,
   });
   await node.registered;
-});
+}
 
 afterAll(async () => {
   await node.close();
@@ -169,4 +175,29 @@ test('answers nobody without a certificate of the cluster', async () => {
     request(url, { rejectUnauthorized: false }, resolve).once('error', reject).end();
   });
   await expect(asked).rejects.toThrow(/certificate required|alert|ECONNRESET/);
+});
+
+test('what is declared no longer goes: a node with its pods and processes, the labels of a GPU', async () => {
+  await node.close({ stopPods: false }); // as after kill -9
+  await start([aNode({ name: 'big' }), aNode({ name: 'cpu-1', taints: [{ key: 'slow', effect: 'NoSchedule' }] })]);
+  await eventually(async () => {
+    const { items } = await cluster.list<Node>(NODES);
+    expect(items.map(({ metadata }) => metadata.name).sort()).toEqual(['big', 'cpu-1']);
+    const pods = await cluster.list<AgentPod>(PODS, { labelSelector: 'app=web' });
+    expect(pods.items.map((pod) => [pod.spec.nodeName, condition(pod, 'Ready')])).toEqual([
+      ['big', 'True'],
+      ['big', 'True'],
+    ]);
+    expect(processesUnder(join(dataDir, 'node', 'gpu-1'))).toEqual([]);
+    expect(existsSync(join(dataDir, 'node', 'gpu-1'))).toBe(false);
+  });
+
+  const gpuLabels = async (): Promise<string[]> => {
+    const { labels = {} } = (await cluster.get<Node>(NODES, 'big')).metadata;
+    return Object.keys(labels).filter((name) => name.startsWith('nvidia.com/'));
+  };
+  expect(await gpuLabels()).toContain('nvidia.com/gpu.count');
+  await node.close();
+  await start([aNode({ name: 'big', gpus: undefined })]);
+  expect(await gpuLabels()).toEqual([]);
 });
