@@ -1,7 +1,7 @@
 /** The role "node": the node agent, whose pods are processes of this machine, and the local gateway. */
 import { join } from 'node:path';
 import type { Config } from '../config.ts';
-import type { Parts } from '../start/run.ts';
+import { FAULT, type Parts } from '../start/run.ts';
 import { MAIN } from './here.ts';
 import { endPostgresWithUs } from './unattended.ts';
 
@@ -22,7 +22,8 @@ export async function node(parts: Parts): Promise<unknown> {
   const clientCa = joined || kubeconfig === undefined ? undefined : authorityOf(kubeconfig);
   const given = { nodes, images, dataDir, gateway: { port, bind }, joined, clientCa };
   const local = await startNode({ ...given, cluster, log });
-  lifetime.atEnd('node', () => local.close());
+  // After a fault the models go on, as after kill -9: the next start adopts them.
+  lifetime.atEnd('node', (_hurry, code) => local.close({ stopPods: code !== FAULT }));
   return { url: local.gateway.url };
 }
 

@@ -33,6 +33,8 @@ export interface Role {
 
 /** The role that people start by hand: its progress goes to the terminal, its log to a file. */
 const FOR_PEOPLE = 'all';
+/** What a role ends with after a fault: not because anybody wanted it to. */
+export const FAULT = 1;
 /** The parts whose end a person waits for; pools and caches end with them. */
 const PROGRAMS = new Set(['api', 'controller', 'node', 'cluster', 'postgres']);
 
@@ -134,7 +136,7 @@ function obeySignals(lifetime: Lifetime, log: Log): void {
   process.on('SIGHUP', () => lifetime.end(0, 'SIGHUP'));
   const fault = (error: unknown): void => {
     log.fatal({ err: error }, 'a fault that nothing caught');
-    lifetime.end(1, 'a fault that nothing caught');
+    lifetime.end(FAULT, 'a fault that nothing caught');
   };
   process.on('uncaughtException', fault).on('unhandledRejection', fault);
 }

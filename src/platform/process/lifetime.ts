@@ -6,8 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../../lib/log.ts';
 
 export interface Lifetime {
-  /** Registers how to stop a part. `hurry` aborts when there is no more time for manners. */
-  atEnd(name: string, stop: (hurry: AbortSignal) => Promise<void> | void): void;
+  /** Registers how to stop a part. */
+  atEnd(name: string, stop: Stop): void;
   /** What is being started just now: the end waits for it, so that nothing is started behind its back. */
   starting(work: Promise<unknown>): void;
   /** Begins the end; later calls hurry it. */
@@ -17,6 +17,9 @@ export interface Lifetime {
   /** Resolves with the exit code, and how long it took, when everything has been stopped or given up on. */
   readonly done: Promise<{ code: number; tookMs: number }>;
 }
+
+/** `hurry` aborts when there is no more time for manners; `code` is what the process will end with. */
+type Stop = (hurry: AbortSignal, code: number) => Promise<void> | void;
 
 export interface LifetimeOptions {
   log: Log;
@@ -31,7 +34,7 @@ const GIVE_UP_AFTER_MS = 800;
 const ONE_WISH_MS = 700;
 
 export function createLifetime({ log, withinMs = 8_500, onStop }: LifetimeOptions): Lifetime {
-  const parts: { name: string; stop: (hurry: AbortSignal) => Promise<void> | void }[] = [];
+  const parts: { name: string; stop: Stop }[] = [];
   const hurry = new AbortController();
   const over = new AbortController();
   const { promise: done, resolve } = Promise.withResolvers<{ code: number; tookMs: number }>();
@@ -40,12 +43,12 @@ export function createLifetime({ log, withinMs = 8_500, onStop }: LifetimeOption
   let endedAt: number | undefined;
   let start: Promise<unknown> = Promise.resolve();
 
-  async function unwind(): Promise<void> {
+  async function unwind(code: number): Promise<void> {
     await Promise.race([start, outOfTime]).catch(() => {});
     for (let part = parts.pop(); part; part = parts.pop()) {
       onStop?.(part.name);
       try {
-        await Promise.race([part.stop(hurry.signal), outOfTime]);
+        await Promise.race([part.stop(hurry.signal, code), outOfTime]);
       } catch (error) {
         log.error({ err: error, part: part.name }, 'could not be stopped in order');
       }
@@ -69,7 +72,7 @@ export function createLifetime({ log, withinMs = 8_500, onStop }: LifetimeOption
       over.abort();
       log.info({ reason }, 'shutting down');
       const timer = setTimeout(() => hurry.abort(), withinMs);
-      void unwind().then(() => {
+      void unwind(code).then(() => {
         clearTimeout(timer);
         resolve({ code, tookMs: performance.now() - began });
       });

@@ -11,11 +11,14 @@ import type { ContainerRecord } from '../../../src/local/agent/records.ts';
 import type { AgentPod } from '../../../src/local/agent/types.ts';
 import { createApi } from '../../../src/local/apiserver/handler.ts';
 import { createInProcessCluster } from '../../../src/local/apiserver/inProcess.ts';
+import { createClientNodeCluster } from '../../../src/platform/cluster/clientNode.ts';
 import { PODS } from '../../../src/platform/cluster/resources.ts';
+import { freePort } from '../../../src/platform/process/ports.ts';
 import { eventually } from '../../support/eventually.ts';
-import { aNode } from './aNode.ts';
+import { aNode, NODE } from './aNode.ts';
 import { condition, type Lab, processesUnder, startLab, statusOf } from './lab.ts';
 
+const MAIN = join(import.meta.dirname, '../../../src/main.ts');
 const cleanups: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
@@ -146,6 +149,65 @@ test('starts and closes while no cluster answers', async () => {
   const refused = expect(agent.registered).rejects.toThrow('was stopped before it was registered');
   await agent.close();
   await refused;
+});
+
+test('a fault that ends the node’s process ends no pod: the next one adopts them', async () => {
+  const dataDir = await mkdtemp(join(tmpdir(), 'clops-fault-'));
+  cleanups.push(() => rm(dataDir, { recursive: true, force: true }));
+  const [cluster, gateway] = await Promise.all([freePort(), freePort()]);
+  const env = { ...process.env, CLOPS_DATA_DIR: dataDir, CLOPS_LOCAL_CONFIG: join(dataDir, 'nodes.yaml') };
+  Object.assign(env, { CLOPS_CLUSTER_PORT: `${cluster}`, CLOPS_GATEWAY_PORT: `${gateway}` });
+  await writeFile(env.CLOPS_LOCAL_CONFIG, `nodes: [{name: ${NODE}}]`);
+  const fault = 'data:text/javascript,process.on("SIGUSR2",()=>{throw new Error("a fault")})';
+  const startRole = async (name: string): Promise<{ end(signal: NodeJS.Signals): Promise<unknown> }> => {
+    const child = spawn(process.execPath, ['--import', fault, MAIN, name], {
+      env,
+      stdio: ['pipe', 'pipe', 'pipe', 'ipc'],
+    });
+    const ended = once(child, 'exit');
+    const end = (signal: NodeJS.Signals): Promise<unknown> => {
+      child.kill(signal);
+      return ended;
+    };
+    cleanups.push(() => end('SIGTERM'));
+    await once(child, 'message'); // that it is ready
+    return { end };
+  };
+  await startRole('cluster');
+  const client = createClientNodeCluster({
+    kubeconfig: join(dataDir, 'cluster', 'node.kubeconfig'),
+    userAgent: 'test',
+  });
+  cleanups.push(() => client.close());
+  const node = await startRole('node');
+  const file = join(dataDir, 'isReady');
+  await writeFile(file, '');
+  const readinessProbe = {
+    exec: { command: ['/bin/sh', '-c', `test -e ${file}`] },
+    periodSeconds: 1,
+    failureThreshold: 1,
+  };
+  await client.create(PODS, {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'vad', namespace: 'default' },
+    spec: { nodeName: NODE, containers: [{ name: 'main', image: 'test', ...sleeper, readinessProbe }] },
+  });
+  const until = (ready: string): Promise<AgentPod> =>
+    eventually(async () => {
+      const pod = await client.get<AgentPod>(PODS, 'vad', 'default');
+      expect(condition(pod, 'Ready')).toBe(ready);
+      return pod;
+    });
+  const { pid } = await recordOf(dataDir, await until('True'));
+  expect(await node.end('SIGUSR2')).toEqual([1, null]);
+  expect(processesUnder(dataDir)).toContain(pid);
+  await rm(file);
+  const next = await startRole('node');
+  const pod = await until('False'); // somebody probes it again
+  expect([statusOf(pod).restartCount, (await recordOf(dataDir, pod)).pid]).toEqual([0, pid]);
+  expect(await next.end('SIGTERM')).toEqual([0, null]);
+  expect(processesUnder(dataDir)).toEqual([]);
 });
 
 test('after kill -9 of the agent: keeps what is wanted, learns what ended, ends what is nobody’s', async () => {
