@@ -63,6 +63,8 @@ export interface Agent {
   close(options?: { stopPods: boolean }): Promise<void>;
 }
 
+/** What is being done for pods. It may wait for a cluster that does not answer, and the processes are to end before we are killed. */
+const LAST_WORK_MS = 500;
 /** Ending all processes and telling the cluster, which may be gone already. */
 const FAREWELL_MS = 5_000;
 
@@ -165,7 +167,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     registered: registration.registered,
     async close({ stopPods } = { stopPods: true }) {
       certified?.();
-      await Promise.all([pods.stop(), queue.stop(), registration.close()]);
+      await Promise.all([pods.stop(), within(LAST_WORK_MS, clock, [queue.stop()]), registration.close()]);
       if (stopPods)
         await within(
           FAREWELL_MS,

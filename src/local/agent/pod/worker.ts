@@ -47,6 +47,7 @@ export class PodWorker {
   #failure: { reason: string; message: string; since: number } | undefined;
   #reported: { text: string; status: PodStatus } | undefined;
   #mountFailure: string | undefined;
+  #isClosed = false;
 
   constructor(pod: AgentPod, context: WorkerContext) {
     this.pod = pod;
@@ -95,6 +96,7 @@ export class PodWorker {
 
   /** Ends every process and leaves the pod as it is: the next agent starts it again. */
   async stopByAgent(): Promise<void> {
+    this.#isClosed = true;
     const grace = Math.min(this.#graceMs(this.#last), AGENT_STOP_GRACE_MS);
     for (const container of this.#containers) {
       if (!container.isRunning) continue;
@@ -107,6 +109,7 @@ export class PodWorker {
   }
 
   release(): void {
+    this.#isClosed = true;
     for (const container of this.#containers) container.release();
   }
 
@@ -204,7 +207,7 @@ export class PodWorker {
   }
 
   async #keepUp(pod: AgentPod, container: Container, policy: string): Promise<number | undefined> {
-    if (container.isRunning) return undefined;
+    if (container.isRunning || this.#isClosed) return undefined;
     const { recorder, clock, backoff } = this.#context;
     const { record, ended, spec } = container;
     let nextBackoff = record?.backoff ?? { ms: 0, at: 0 };
