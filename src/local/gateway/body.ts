@@ -47,10 +47,13 @@ export class RequestBody implements AsyncIterableIterator<Buffer, undefined> {
     return Promise.resolve(END);
   }
 
-  /** Reads the rest for nobody, so that the connection can carry its next request. */
+  /** Reads the rest for nobody, so that the connection can carry its next request. A mirror must not take what it has for the whole. */
   discard(): void {
     this.#ended = true;
-    for (const copy of this.#copies) copy.end();
+    for (const copy of this.#copies) {
+      if (this.#request.readableEnded) copy.end();
+      else copy.drop();
+    }
     this.#request.removeAllListeners('readable');
     this.#request.resume();
     this.#wake();

@@ -120,7 +120,7 @@ function render(all: readonly Series[], mirrors: readonly MirrorSeries[], rules:
   family(
     'clops_gateway_mirrored_requests_total',
     'counter',
-    'Copies of requests, by what became of them: a status code, failed, or dropped (the mirror was too slow).',
+    'Copies of requests, by what became of them: a status code, failed, or dropped (the mirror was too slow, or the request did not come whole).',
     mirrors.flatMap(({ labels, results }) =>
       [...results].map(
         ([result, count]) => `clops_gateway_mirrored_requests_total{${labels},result="${result}"} ${count}`,

@@ -215,7 +215,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
     observe(this.#series, code, (performance.now() - this.#incoming.startedAt) / 1000);
     // A header sent before the gateway began to close has promised the client another request on this connection.
     if (this.#context.closing) this.#incoming.response.once('close', () => this.#incoming.request.socket.end());
-    if (this.#body?.taken && !this.#incoming.request.readableEnded) this.#body.discard();
+    // Also one that no backend took: its copies are on their way, and a mirror would wait for the rest for ever.
+    if (this.#body && !this.#incoming.request.readableEnded) this.#body.discard();
   }
 }
 

@@ -234,6 +234,38 @@ describe('traffic', () => {
     );
   });
 
+  it('lets no mirror wait for a body that no backend takes, or take a part of it for the whole', async () => {
+    const copies: { isWhole: boolean }[] = [];
+    const mirror = await lab.backend((request, response) => {
+      request.resume().once('close', () => copies.push({ isWhole: request.complete }));
+      request.once('end', () => response.end());
+    });
+    const early = await lab.backend((request, response) => request.once('data', () => response.end('enough')));
+    await lab.service('mirror', [mirror]);
+    await lab.service('nobody', []);
+    await lab.service('hasty', [early]);
+    const filters = [{ type: 'RequestMirror', requestMirror: { backendRef: to('mirror') } }];
+    for (const name of ['nobody', 'hasty'])
+      await lab.route(name, [{ matches: at(`/${name}`), filters, backendRefs: [to(name)] }]);
+
+    const nobody = await pool.request({ method: 'POST', path: '/nobody', body: 'x' });
+    expect(nobody.statusCode).toBe(503);
+    await nobody.body.dump();
+    await eventually(async () =>
+      expect(await metrics()).toContain('route="nobody",backend="mirror",result="dropped"} 1'),
+    );
+
+    const upload = httpRequest(`${lab.gateway.url}/hasty`, { method: 'POST' });
+    upload.write('a part');
+    const [answer] = (await once(upload, 'response')) as [IncomingMessage];
+    await eventually(async () =>
+      expect(await metrics()).toContain('route="hasty",backend="mirror",result="dropped"} 1'),
+    );
+    upload.end('the rest');
+    await once(answer.resume(), 'end');
+    expect(copies.filter(({ isWhole }) => isWhole)).toEqual([]);
+  });
+
   it('ends the backend’s request when the client goes away, and counts 499', async () => {
     const closed = Promise.withResolvers<void>();
     const arrived = Promise.withResolvers<void>();
