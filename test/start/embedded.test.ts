@@ -108,6 +108,23 @@ test('a killed Postgres is started again at the same address with what was commi
   });
 });
 
+test('nothing is left of a Postgres that is stopped while it starts again', async () => {
+  const folder = aFolder();
+  const postgres = await start(folder);
+  // Something to recover from, for as long as a look takes.
+  await query(
+    postgres.url,
+    'create table kept as select n, repeat(md5(n::text), 20) from generate_series(1, 100000) n',
+  );
+  const before = findPostmaster(realData(folder));
+  process.kill(before?.pid ?? 0, 'SIGKILL');
+  await eventually(() => expect(findPostmaster(realData(folder))?.pid ?? before?.pid).not.toBe(before?.pid), {
+    everyMs: 1,
+  });
+  await postgres.stop();
+  expect(findPostmaster(realData(folder))).toBeNull();
+});
+
 test.runIf(process.platform === 'linux')(
   'a running Postgres is known by its folder: after the clock was set, and by another path',
   async () => {

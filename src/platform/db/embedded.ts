@@ -82,20 +82,22 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
   // It speaks no TLS, whatever PGSSLMODE asks of somebody else's server.
   const url = `postgres://clops:${password}@127.0.0.1:${running.port}/${DATABASE}?sslmode=disable`;
   const version = await prepareDatabase(url);
-  let stopping = false;
+  const stopping = new AbortController();
+  const { signal } = stopping;
   const watch = watchOver(place.data, () => running, revive);
 
   async function revive(): Promise<void> {
     const backoff = createBackoff({ initialMs: 200, maxMs: 10_000 });
-    while (!stopping) {
+    while (!signal.aborted) {
       try {
-        running = await startOn(place, settings, logFile, running.port);
+        running = await startOn(place, settings, logFile, { port: running.port, signal });
         log.warn({ pid: running.pid }, 'Postgres had died and was started again');
         return;
       } catch (error) {
+        if (signal.aborted) return;
         const inMs = backoff.next();
         log.error({ err: error, inMs }, 'Postgres died and does not start again yet');
-        await sleep(inMs);
+        await sleep(inMs, undefined, { signal }).catch(() => {});
       }
     }
   }
@@ -106,8 +108,8 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
     adopted: left !== null,
     ...(place.note !== undefined && { note: place.note }),
     async stop() {
-      stopping = true;
-      watch.stop();
+      stopping.abort();
+      await watch.stop(); // and what it is just starting again
       await stopPostmaster(running);
     },
   };
@@ -139,10 +141,12 @@ async function startOn(
   place: Place,
   settings: Readonly<Record<string, string>>,
   logFile: string,
-  port?: number,
+  { port, signal }: { port?: number; signal?: AbortSignal } = {},
 ): Promise<Postmaster> {
   for (let attempt = 1; ; attempt++) {
-    const answer = await tryToStart(place, { ...settings, port: String(port ?? (await freePort())) }, logFile);
+    signal?.throwIfAborted();
+    const given = { ...settings, port: String(port ?? (await freePort())) };
+    const answer = await tryToStart(place, given, logFile, signal);
     if ('pid' in answer) return answer;
     const again = /Address already in use|shared memory block .* is still in use/.test(answer.failed);
     if (!again || attempt === 5) throw new Error(`Postgres does not start (${logFile}): ${answer.failed}`);
@@ -154,6 +158,7 @@ async function tryToStart(
   { bin, data, runAs }: Place,
   settings: Readonly<Record<string, string>>,
   logFile: string,
+  signal?: AbortSignal,
 ): Promise<Postmaster | { failed: string }> {
   disownStalePid(data);
   const output = openLogFile(logFile);
@@ -175,6 +180,11 @@ async function tryToStart(
     if (ended !== undefined) return { failed: lastWords(logFile) ?? ended };
     const found = findPostmaster(data);
     if (found !== null && found.pid === child.pid && found.status === 'ready') return found;
+    // A crash is recovered from for minutes, and whoever ends the platform meanwhile wants no Postgres to be left.
+    if (signal?.aborted && child.pid !== undefined) {
+      await stopPostmaster({ pid: child.pid, identity: identityOf(child.pid) ?? '' });
+      return { failed: 'it was stopped before it was ready' };
+    }
     if (performance.now() > until) {
       child.kill('SIGQUIT');
       return { failed: 'it was not ready after two minutes' };
@@ -210,14 +220,18 @@ async function prepareDatabase(url: string): Promise<string> {
  * Asks once a second whether the process is still there: one that was found running is nobody's child, so no event
  * tells of its end.
  */
-function watchOver(data: string, current: () => Postmaster, onDeath: () => Promise<void>): { stop(): void } {
-  let busy = false;
+function watchOver(data: string, current: () => Postmaster, onDeath: () => Promise<void>): { stop(): Promise<void> } {
+  let busy: Promise<void> | undefined;
   const timer = setInterval(() => {
     const { pid, identity } = current();
     if (busy || identityOf(pid) === identity || findPostmaster(data)) return;
-    busy = true;
-    void onDeath().finally(() => (busy = false));
+    busy = onDeath().finally(() => (busy = undefined));
   }, 1_000);
   timer.unref();
-  return { stop: () => clearInterval(timer) };
+  return {
+    async stop() {
+      clearInterval(timer);
+      await busy;
+    },
+  };
 }

@@ -56,7 +56,10 @@ export function disownStalePid(data: string): void {
 }
 
 /** Fast shutdown (SIGINT: clients are disconnected, a checkpoint is written), then without the checkpoint, then hard. */
-export async function stopPostmaster({ pid, identity }: Postmaster, fastMs = 6_000): Promise<void> {
+export async function stopPostmaster(
+  { pid, identity }: Pick<Postmaster, 'pid' | 'identity'>,
+  fastMs = 6_000,
+): Promise<void> {
   const steps: [NodeJS.Signals, number][] = [
     ['SIGINT', fastMs],
     ['SIGQUIT', 1_500],
