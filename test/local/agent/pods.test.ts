@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { CONFIGMAPS, PODS, SECRETS } from '../../../src/platform/cluster/resources.ts';
@@ -171,6 +171,42 @@ test('ends a pod: preStop, SIGTERM, not ready at once, SIGKILL after the grace p
   await lab.isGone('stubborn');
   await eventually(() => expect(processesUnder(home)).toEqual([]));
   expect(await readFile(file, 'utf8')).toBe('prestop\nterm\n');
+});
+
+test('tells a program to end before it is killed, also when its preStop takes all the time there is', async () => {
+  const file = join(lab.core.dataDir, 'told');
+  const script = `trap 'echo told > ${file}; exit' TERM; while :; do sleep 0.1; done`;
+  const preStop = { exec: { command: ['/bin/sleep', '60'] } };
+  await lab.create('slow-hook', { ...sh(script), lifecycle: { preStop } });
+  await lab.until('slow-hook', (pod) => expect(condition(pod, 'Ready')).toBe('True'));
+  await lab.core.cluster.delete(PODS, 'slow-hook', 'default', { gracePeriodSeconds: 1 });
+  await lab.isGone('slow-hook');
+  expect(await readFile(file, 'utf8')).toBe('told\n');
+});
+
+test('a container that is being ended is ready only as long as it says so', async () => {
+  const [ready, dead] = [join(lab.core.dataDir, 'still-ready'), join(lab.core.dataDir, 'is-dead')];
+  await writeFile(ready, '');
+  const probe = (script: string) => ({ exec: sh(script), periodSeconds: 1, failureThreshold: 1 });
+  await lab.create(
+    'lingering',
+    {
+      ...sh(`trap '' TERM; while :; do sleep 0.1; done`),
+      readinessProbe: probe(`test -e ${ready}`),
+      livenessProbe: probe(`! test -e ${dead}`),
+    },
+    { terminationGracePeriodSeconds: 60 },
+  );
+  await lab.until('lingering', (pod) => expect(condition(pod, 'Ready')).toBe('True'));
+  await writeFile(dead, '');
+  await eventually(async () =>
+    expect((await lab.events('lingering')).join()).toContain('failed liveness probe, will be restarted'),
+  );
+  await rm(ready);
+  const pod = await lab.until('lingering', (pod) => expect(condition(pod, 'Ready')).toBe('False'));
+  expect(statusOf(pod)).toMatchObject({ restartCount: 0, state: { running: {} } });
+  await lab.core.cluster.delete(PODS, 'lingering', 'default', { gracePeriodSeconds: 1 });
+  await lab.isGone('lingering');
 });
 
 test('gives each pod devices of its own and refuses one too many', async () => {

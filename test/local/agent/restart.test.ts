@@ -12,7 +12,7 @@ import type { AgentPod } from '../../../src/local/agent/types.ts';
 import { createApi } from '../../../src/local/apiserver/handler.ts';
 import { createInProcessCluster } from '../../../src/local/apiserver/inProcess.ts';
 import { createClientNodeCluster } from '../../../src/platform/cluster/clientNode.ts';
-import { PODS } from '../../../src/platform/cluster/resources.ts';
+import { PODS, SECRETS } from '../../../src/platform/cluster/resources.ts';
 import { freePort } from '../../../src/platform/process/ports.ts';
 import { eventually } from '../../support/eventually.ts';
 import { aNode, NODE } from './aNode.ts';
@@ -101,6 +101,42 @@ test('processes left running are adopted, neither restarted nor unready for a mo
   process.kill(-(before.pid as number), 'SIGKILL');
   const restarted = await lab.until('vad', (pod) => expect(statusOf(pod).restartCount).toBe(1));
   expect(statusOf(restarted).lastState.terminated).toMatchObject({ exitCode: 137, reason: 'ContainerStatusUnknown' });
+});
+
+test('a Secret that is deleted fails no probe of who was started with it, also after an adoption', async () => {
+  const lab = await open();
+  const { cluster, dataDir } = lab.core;
+  const metadata = { name: 'key', namespace: 'default' };
+  await cluster.create(SECRETS, { apiVersion: 'v1', kind: 'Secret', metadata, data: { key: 'eA==' } });
+  const file = join(dataDir, 'isReady');
+  await writeFile(file, '');
+  const exec = (script: string) => ({
+    exec: { command: ['/bin/sh', '-c', script] },
+    periodSeconds: 1,
+    failureThreshold: 1,
+  });
+  await lab.create('vad', {
+    ...sleeper,
+    env: [{ name: 'KEY', valueFrom: { secretKeyRef: { name: 'key', key: 'key' } } }],
+    livenessProbe: exec('test "$KEY" = x'),
+    readinessProbe: exec(`test -e ${file}`),
+  });
+  await lab.until('vad', isReady);
+  await cluster.delete(SECRETS, 'key', 'default');
+  for (const ready of ['False', 'True']) {
+    await (ready === 'True' ? writeFile(file, '') : rm(file));
+    const pod = await lab.until('vad', (pod) => expect(condition(pod, 'Ready')).toBe(ready));
+    expect(statusOf(pod).restartCount).toBe(0);
+  }
+
+  await lab.agent.close({ stopPods: false });
+  await lab.start();
+  await eventually(async () =>
+    expect(await lab.events('vad')).toContain(
+      'Warning Unhealthy Liveness probe errored, which does not count: secret "key" not found',
+    ),
+  );
+  expect(statusOf(await lab.get('vad'))).toMatchObject({ restartCount: 0, ready: true });
 });
 
 test('a full disk ends neither the node nor a pod, and keeps a stop from nothing', async () => {

@@ -1,7 +1,6 @@
-/** What is really run for a container: image → command, paths and ports rewritten, the whole environment. Pure. */
+/** What is really run for a container: image → command, paths and ports rewritten, the environment with what is always in it. Pure. */
 import { join } from 'node:path';
-import type { Container, Image, Images } from '../types.ts';
-import { environmentOf, type Lookup, type PodFacts } from './env.ts';
+import type { AgentPod, Container, Image, Images } from '../types.ts';
 import { expand, pathRewrite, portRewrite } from './rewrite.ts';
 
 const TERMINATION_LOG = '/dev/termination-log';
@@ -16,8 +15,9 @@ export interface Command {
 }
 
 export interface CommandOptions {
-  facts: PodFacts;
-  lookup: Lookup;
+  pod: AgentPod;
+  /** Its environment by its spec. */
+  values: ReadonlyMap<string, string>;
   images: Images;
   /** The container's own folder: its home, and where its termination message lies. */
   dir: string;
@@ -52,11 +52,9 @@ export function unrunnable(
   };
 }
 
-/** @throws ConfigMissing when a ConfigMap, a Secret or a key is absent. */
 export function commandOf(container: Container, options: CommandOptions): Command {
-  const { facts, images, dir, ports } = options;
+  const { pod, values, images, dir, ports } = options;
   const image: Image = images[container.image ?? ''] ?? {};
-  const values = environmentOf(container, facts, options.lookup);
   const paths = pathRewrite(pathsOf(container, image, options));
   const numbers = portRewrite(ports);
   const rewrite = (text: string): string => numbers(paths(text));
@@ -64,7 +62,7 @@ export function commandOf(container: Container, options: CommandOptions): Comman
   const env: Record<string, string> = {
     PATH,
     HOME: dir,
-    HOSTNAME: facts.pod.spec.hostname ?? facts.pod.metadata.name,
+    HOSTNAME: pod.spec.hostname ?? pod.metadata.name,
     ...image.env,
     ...Object.fromEntries(values),
   };

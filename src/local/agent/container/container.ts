@@ -10,11 +10,12 @@ import { join } from 'node:path';
 import type { Clock } from '../../../lib/clock.ts';
 import { timeText } from '../../kinds.ts';
 import { type ContainerRecord, containerDirOf, containerFile, logFile, readRecord, writeRecord } from '../records.ts';
-import type { Probe, Container as Spec, Terminated } from '../types.ts';
+import type { Action, Probe, Container as Spec, Terminated } from '../types.ts';
 import { type ActionTarget, perform } from './action.ts';
 import type { Command } from './command.ts';
+import { type Ending, startEnding } from './ending.ts';
 import { keepLog, type LogKeeper, lastLines } from './logs.ts';
-import { startProber } from './prober.ts';
+import { type Prober, startProber } from './prober.ts';
 import { adopt, type Exit, type Files, launch, type RunningProcess } from './process.ts';
 
 const MAX_TERMINATION_MESSAGE = 4096;
@@ -51,8 +52,8 @@ export class Container {
   readonly #options: ContainerOptions;
   #process: RunningProcess | undefined;
   #log: LogKeeper | undefined;
-  #stopProbing: (() => void) | undefined;
-  #stopping: { deadline: number; cancel: () => void } | undefined;
+  #prober: Prober | undefined;
+  #ending: Ending | undefined;
   #exited: Promise<void> = Promise.resolve();
   #isWritten = true;
 
@@ -67,7 +68,7 @@ export class Container {
   }
 
   get isStopping(): boolean {
-    return this.#stopping !== undefined;
+    return this.#ending !== undefined;
   }
 
   get isReady(): boolean {
@@ -151,34 +152,28 @@ export class Container {
       this.record.stoppedByAgent = true;
       this.#write();
     }
-    const deadline = clock.monotonic() + graceMs;
-    if (this.#stopping && this.#stopping.deadline <= deadline) return;
-    const isFirst = !this.#stopping;
-    this.#stopping?.cancel();
-    this.#stopping = { deadline, cancel: clock.after(graceMs, () => running.signal('SIGKILL')) };
-    if (!isFirst) return;
-    this.#stopProbing?.();
+    if (this.#ending) {
+      this.#ending.hasten(graceMs);
+      return;
+    }
+    this.#prober?.stopRestarts();
     if (!options.byAgent) events.normal('Killing', options.why ?? `Stopping container ${this.spec.name}`);
-    void this.#preStop(graceMs).finally(() => {
-      if (this.#process === running) running.signal(graceMs > 0 ? 'SIGTERM' : 'SIGKILL');
-    });
+    const action = this.spec.lifecycle?.preStop;
+    const hook = action && ((withinMs: number) => this.#preStop(action, withinMs));
+    this.#ending = startEnding(running, { graceMs, hook, clock });
   }
 
   /** Leaves the process alone and forgets it: the next agent adopts it. */
   release(): void {
-    this.#stopProbing?.();
-    this.#stopping?.cancel();
+    this.#prober?.close();
+    this.#ending?.cancel();
     this.#log?.close();
     this.#process = undefined;
   }
 
-  async #preStop(graceMs: number): Promise<void> {
-    const hook = this.spec.lifecycle?.preStop;
-    if (!hook || graceMs <= 0) return;
-    const result = await perform(hook, this.#options.target, graceMs).catch((error: Error) => ({
-      ok: false,
-      message: error.message,
-    }));
+  async #preStop(action: Action, withinMs: number): Promise<void> {
+    const failed = (error: unknown) => ({ ok: false, message: error instanceof Error ? error.message : String(error) });
+    const result = await perform(action, this.#options.target, withinMs).catch(failed);
     if (!result.ok) this.#options.events.warning('FailedPreStopHook', `PreStopHook failed: ${result.message}`);
   }
 
@@ -189,16 +184,16 @@ export class Container {
     this.#process = running;
     this.#log = keepLog(logFile(podDir, name, record.attempt), clock);
     this.#exited = running.exited.then((exit) => this.#ended(running, exit));
-    this.#stopProbing = startProber({
+    this.#prober = startProber({
       container: this.spec,
       target,
-      before: record,
+      hasStarted: record.started,
       startedAt: record.startedAt,
       clock,
       events: {
         started: () => this.#set({ started: true }),
         ready: (ready) => this.#set({ ready }),
-        unhealthy: (type, message) => events.warning('Unhealthy', `${type} probe failed: ${message}`),
+        unhealthy: (type, message) => events.warning('Unhealthy', `${type} probe ${message}`),
         failed: (type, probe) => events.mustRestart(type, probe),
       },
     });
@@ -208,9 +203,9 @@ export class Container {
   async #ended(running: RunningProcess, exit: Exit): Promise<void> {
     if (this.#process !== running) return;
     const record = this.record as ContainerRecord;
-    this.#stopProbing?.();
-    this.#stopping?.cancel();
-    this.#stopping = undefined;
+    this.#prober?.close();
+    this.#ending?.cancel();
+    this.#ending = undefined;
     this.#log?.close();
     this.#process = undefined;
     record.ready = false;

@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../../../lib/clock.ts';
 import type { Container, Probe } from '../types.ts';
-import { type ActionResult, type ActionTarget, perform } from './action.ts';
+import { type ActionTarget, perform } from './action.ts';
 
 type ProbeType = 'Startup' | 'Readiness' | 'Liveness';
 
@@ -13,19 +13,32 @@ interface ProberEvents {
   ready(isReady: boolean): void;
   /** A liveness or startup probe has failed for good. */
   failed(type: 'Startup' | 'Liveness', probe: Probe): void;
-  /** Every single failure, for the Event `Unhealthy`. */
+  /** Every single failure, in words that follow "Liveness probe", for the Event `Unhealthy`. */
   unhealthy(type: ProbeType, message: string): void;
 }
 
 export interface ProberOptions {
   container: Container;
   target: ActionTarget;
-  /** What an earlier agent found out about this same process. */
-  before: { started: boolean; ready: boolean };
+  /** An earlier agent has found out so about this same process. */
+  hasStarted: boolean;
   /** When the container was started, in milliseconds since the epoch. */
   startedAt: number;
   clock: Clock;
   events: ProberEvents;
+}
+
+export interface Prober {
+  /** The container is being ended: nothing restarts it any more, and it is ready for as long as it says so. */
+  stopRestarts(): void;
+  /** Ends all probing; nothing is told after it. */
+  close(): void;
+}
+
+/** `ok` is undefined when it could not be asked at all. */
+interface Attempt {
+  ok: boolean | undefined;
+  message: string;
 }
 
 /**
@@ -34,11 +47,11 @@ export interface ProberOptions {
  */
 const EARLY_MS = 100;
 
-/** Returns a function that ends all probing; nothing is told after it. */
-export function startProber({ container, target, before, startedAt, clock, events }: ProberOptions): () => void {
+export function startProber({ container, target, hasStarted, startedAt, clock, events }: ProberOptions): Prober {
   const { startupProbe, readinessProbe, livenessProbe } = container;
   const cancels = new Set<() => void>();
-  let stopped = false;
+  let isClosed = false;
+  let isEnding = false;
 
   /** `onResult` hears each outcome that reached its threshold; false ends the series. */
   function series(type: ProbeType, probe: Probe, onResult: (ok: boolean) => boolean): void {
@@ -50,7 +63,7 @@ export function startProber({ container, target, before, startedAt, clock, event
     async function once(): Promise<void> {
       const begun = clock.monotonic();
       const result = await attempt(probe);
-      if (stopped) return;
+      if (isClosed || (isEnding && type !== 'Readiness')) return;
       if (result.ok) early = undefined;
       const left = early ? early.countedAt + period - clock.monotonic() : 0;
       if (early && left > 0) {
@@ -59,7 +72,12 @@ export function startProber({ container, target, before, startedAt, clock, event
         return;
       }
       if (early) early.countedAt += period;
-      if (!result.ok) events.unhealthy(type, result.message);
+      if (result.ok === undefined) {
+        events.unhealthy(type, `errored, which does not count: ${result.message}`);
+        later(period);
+        return;
+      }
+      if (!result.ok) events.unhealthy(type, `failed: ${result.message}`);
       run = run.ok === result.ok ? { ok: run.ok, length: run.length + 1 } : { ok: result.ok, length: 1 };
       const reached = run.length >= (run.ok ? needed.ok : needed.failed);
       if (reached && !onResult(run.ok)) return;
@@ -77,11 +95,12 @@ export function startProber({ container, target, before, startedAt, clock, event
     later(Math.max(0, startedAt + (probe.initialDelaySeconds ?? 0) * 1000 - clock.now()));
   }
 
-  async function attempt(probe: Probe): Promise<ActionResult> {
+  /** A kubelet, too, throws away what is no answer of the program. */
+  async function attempt(probe: Probe): Promise<Attempt> {
     try {
       return await perform(probe, target, (probe.timeoutSeconds || 1) * 1000);
     } catch (error) {
-      return { ok: false, message: error instanceof Error ? error.message : String(error) };
+      return { ok: undefined, message: error instanceof Error ? error.message : String(error) };
     }
   }
 
@@ -101,7 +120,7 @@ export function startProber({ container, target, before, startedAt, clock, event
     }
   }
 
-  if (!startupProbe || before.started) afterStart();
+  if (!startupProbe || hasStarted) afterStart();
   else {
     series('Startup', startupProbe, (ok) => {
       if (ok) afterStart();
@@ -109,8 +128,13 @@ export function startProber({ container, target, before, startedAt, clock, event
       return false;
     });
   }
-  return () => {
-    stopped = true;
-    for (const cancel of cancels) cancel();
+  return {
+    stopRestarts() {
+      isEnding = true;
+    },
+    close() {
+      isClosed = true;
+      for (const cancel of cancels) cancel();
+    },
   };
 }

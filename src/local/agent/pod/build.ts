@@ -6,6 +6,7 @@ import type { Recorder } from '../../recorder.ts';
 import type { ActionTarget } from '../container/action.ts';
 import { type Command, commandOf } from '../container/command.ts';
 import { Container } from '../container/container.ts';
+import { environmentOf } from '../container/env.ts';
 import { ID_VARIABLE } from '../container/process.ts';
 import { containerDirOf, type PodRecord } from '../records.ts';
 import type { AgentPod, Container as ContainerSpec, Images } from '../types.ts';
@@ -31,6 +32,8 @@ export interface Builder {
   make(spec: ContainerSpec): Container;
 }
 
+type Environment = ReadonlyMap<string, string>;
+
 /** Whether a ConfigMap or Secret exists is being asked: the pod is woken by the answer. */
 export class NotYetKnown extends Error {
   override readonly name = 'NotYetKnown';
@@ -51,10 +54,18 @@ export function createBuilder(context: BuildContext, record: PodRecord, newest: 
     return object === 'absent' ? undefined : object;
   }
 
-  const command = (spec: ContainerSpec): Command =>
+  const environment = (spec: ContainerSpec): Environment =>
+    environmentOf(spec, { pod: newest(), podIp: address, hostIp: nodeAddress, allocatable }, lookup);
+  /**
+   * What each container was started with, for what is run beside it: made anew, a Secret that was deleted since would fail
+   * a probe, and a program that is well be killed. After an adoption nobody knows it; then it is as it would be now.
+   */
+  const started = new Map<string, Environment>();
+
+  const command = (spec: ContainerSpec, values: Environment): Command =>
     commandOf(spec, {
-      facts: { pod: newest(), podIp: address, hostIp: nodeAddress, allocatable },
-      lookup,
+      pod: newest(),
+      values,
       images,
       dir: containerDirOf(podDir, spec.name),
       volumeDir: (name) => volumeDir(podDir, name),
@@ -70,14 +81,19 @@ export function createBuilder(context: BuildContext, record: PodRecord, newest: 
         return own === undefined ? undefined : (ports.get(own) ?? own);
       },
       exec(argv) {
-        const { env, ...rest } = command({ ...spec, command: [...argv], args: [] });
+        const values = started.get(spec.name) ?? environment(spec);
+        const { env, ...rest } = command({ ...spec, command: [...argv], args: [] }, values);
         return { ...rest, env: { ...env, [ID_VARIABLE]: id() } }; // so that it ends with the container
       },
     };
   }
 
   return {
-    commandOf: command,
+    commandOf(spec) {
+      const values = environment(spec);
+      started.set(spec.name, values);
+      return command(spec, values);
+    },
     make(spec) {
       const container: Container = new Container({
         spec,
