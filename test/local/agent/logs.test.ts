@@ -1,4 +1,6 @@
-import { appendFileSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { appendFileSync, existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -106,4 +108,47 @@ test('a reader that goes away ends the following', async () => {
   const next = followed.next();
   abort.abort();
   expect((await next).done).toBe(true);
+});
+
+test.runIf(process.platform === 'linux')('keeps and follows where the system has no watch left', async ({ skip }) => {
+  const [logs, clock] = ['local/agent/container/logs.ts', 'lib/clock.ts'].map((name) =>
+    JSON.stringify(join(import.meta.dirname, '../../../src', name)),
+  );
+  const kept = join(dir, 'kept.log');
+  writeFileSync(kept, '');
+  const script = `
+    const [{ keepLog, readLog }, { systemClock }] = await Promise.all([import(${logs}), import(${clock})]);
+    keepLog(${JSON.stringify(kept)}, systemClock, 10);
+    setInterval(() => {}, 1000);
+    console.log('begun');
+    const until = new Promise(() => {});
+    for await (const chunk of readLog(${JSON.stringify(file)}, { until })) process.stdout.write(chunk);`;
+  const noWatch = 'echo 0 >/proc/sys/user/max_inotify_watches && exec "$@"';
+  const args = [
+    '-U',
+    '--map-root-user',
+    'sh',
+    '-c',
+    noWatch,
+    'sh',
+    process.execPath,
+    '--input-type=module',
+    '-e',
+    script,
+  ];
+  const child = spawn('unshare', args, { stdio: ['ignore', 'pipe', 'ignore'] });
+  const ended = once(child, 'exit');
+  let said = '';
+  child.stdout.on('data', (chunk) => (said += chunk));
+  try {
+    await eventually(() => expect([said, child.exitCode]).not.toEqual(['', null]));
+    if (!said) skip('this machine allows no user namespace');
+    appendFileSync(kept, 'more than ten bytes\n');
+    await eventually(() => expect(existsSync(`${kept}.1`)).toBe(true));
+    appendFileSync(file, 'one\n');
+    await eventually(() => expect(said).toBe('begun\none\n'));
+  } finally {
+    child.kill('SIGKILL');
+    await ended;
+  }
 });

@@ -24,6 +24,9 @@ const MAX_LOG_BYTES = 10 * 1024 * 1024;
 const NOTE_MS = 20;
 const WINDOW_BYTES = 1_000_000;
 
+/** Where the system has no watch left (inotify's limits). */
+const LOOK_MS = 500;
+
 const timesOf = (file: string): string => `${file}.times`;
 const olderOf = (file: string): string => `${file}.1`;
 
@@ -35,7 +38,6 @@ export interface LogKeeper {
 export function keepLog(file: string, clock: Clock, maxBytes = MAX_LOG_BYTES): LogKeeper {
   let noted = lastNoted(file);
   let cancel: (() => void) | undefined;
-  let watcher: FSWatcher | undefined;
 
   /** "All bytes before `size` were there at `ms`". A full disk takes no times: the next note is for these bytes as well. */
   function note(ms: number): void {
@@ -67,18 +69,33 @@ export function keepLog(file: string, clock: Clock, maxBytes = MAX_LOG_BYTES): L
   const soon = (): void => {
     cancel ??= clock.after(NOTE_MS, () => note(clock.now()));
   };
-  try {
-    watcher = watch(file, { persistent: false }, soon);
-    watcher.on('error', () => watcher?.close());
-  } catch {
-    // No watch to be had (the system's limit): every line gets the time of the end.
-  }
+  const stopWatching = onChange(file, soon);
   return {
     close() {
-      watcher?.close();
+      stopWatching();
       cancel?.();
       note(clock.now());
     },
+  };
+}
+
+/** Tells when the file may have changed. Answers how to stop. */
+function onChange(file: string, tell: () => void): () => void {
+  let watcher: FSWatcher | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  const lookNow = (): void => {
+    watcher?.close();
+    timer ??= setInterval(tell, LOOK_MS).unref();
+  };
+  try {
+    watcher = watch(file, { persistent: false }, tell);
+    watcher.on('error', lookNow);
+  } catch {
+    lookNow();
+  }
+  return () => {
+    watcher?.close();
+    clearInterval(timer);
   };
 }
 
@@ -146,8 +163,7 @@ async function* follow(
   /** In a line: the last piece ended inside one, and what follows gets no time of its own. */
   let { position, isInLine } = from;
   let wake = Promise.withResolvers<void>();
-  const watcher = watch(file, { persistent: false }, () => wake.resolve());
-  watcher.on('error', () => wake.resolve());
+  const stopWatching = onChange(file, () => wake.resolve());
   let isOver = false;
   void until.finally(() => {
     isOver = true;
@@ -184,7 +200,7 @@ async function* follow(
       wake = Promise.withResolvers();
     }
   } finally {
-    watcher.close();
+    stopWatching();
     signal?.removeEventListener('abort', stop);
   }
 }
