@@ -96,6 +96,21 @@ test('refuses in words what it cannot run', async () => {
   );
 });
 
+test('names a working directory that is not there, and makes a subPath that is not', async () => {
+  await lab.create('nowhere', { ...sh('true'), workingDir: '/no/such/place' }, { restartPolicy: 'Never' });
+  const pod = await lab.until('nowhere', (pod) => expect(pod.status?.phase).toBe('Failed'));
+  expect(statusOf(pod).state.terminated).toMatchObject({
+    reason: 'StartError',
+    message: 'failed to start: working directory /no/such/place does not exist on this machine',
+  });
+  await lab.create(
+    'part',
+    { ...sh('echo kept > /part/file'), volumeMounts: [{ name: 'work', mountPath: '/part', subPath: 'a/b' }] },
+    { restartPolicy: 'Never', volumes: [{ name: 'work', emptyDir: {} }] },
+  );
+  await lab.until('part', (pod) => expect(pod.status?.phase).toBe('Succeeded'));
+});
+
 test('restarts what crashes, later each time, and shows its last words', async () => {
   await lab.create('crash', sh('echo about to fail; exit 3'));
   const pod = await lab.until('crash', (pod) => expect(statusOf(pod).state.waiting?.reason).toBe('CrashLoopBackOff'));

@@ -7,7 +7,7 @@
  * process of a container carries the container's id in its environment.
  */
 import { execFileSync, spawn } from 'node:child_process';
-import { closeSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../../../lib/clock.ts';
@@ -58,6 +58,8 @@ export interface RunningProcess {
 
 /** @throws when the system cannot start the process at all (no such working folder, too many processes). */
 export async function launch({ id, files, argv, env, cwd }: Launch, clock: Clock): Promise<RunningProcess> {
+  // The system names the program instead, which is there.
+  if (!existsSync(cwd)) throw new Error(`working directory ${cwd} does not exist on this machine`);
   const log = openSync(files.log, 'a', 0o600);
   try {
     const child = spawn('/bin/sh', ['-c', LEADER, 'container', files.exit, files.pid, ...argv], {

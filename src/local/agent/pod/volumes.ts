@@ -1,9 +1,18 @@
 /** A pod's volumes as folders under its own: emptyDir, configMap, secret. The folder of a volume never moves. */
-import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, normalize, relative } from 'node:path';
 import type { KubeObject } from '../../../platform/cluster/port.ts';
 import { dataOf } from '../container/env.ts';
-import type { AgentPod, KeyToPath, Volume } from '../types.ts';
+import type { AgentPod, Container, KeyToPath, Volume } from '../types.ts';
 import type { RefKind } from './refs.ts';
 
 export const volumeDir = (podDir: string, name: string): string => join(podDir, 'volumes', name);
@@ -44,6 +53,15 @@ export function prepareVolumes(
       missing ??= `MountVolume.SetUp failed for volume "${volume.name}" : ${source.kind.toLowerCase()} "${source.name}" not found`;
   }
   return { missing, isAsked };
+}
+
+/** A `subPath` of an emptyDir that is not there when a container starts becomes a folder, as a kubelet makes it. */
+export function makeSubPaths(pod: AgentPod, { volumeMounts = [] }: Container, podDir: string): void {
+  for (const { name, subPath } of volumeMounts) {
+    const isOwn = pod.spec.volumes?.some((volume) => volume.name === name && volume.emptyDir);
+    const path = join(volumeDir(podDir, name), subPath ?? '');
+    if (isOwn && !existsSync(path)) mkdirSync(path, { recursive: true, mode: 0o700 });
+  }
 }
 
 interface Source {

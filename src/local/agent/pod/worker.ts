@@ -18,7 +18,7 @@ import { backoffMessage, type RestartBackoff, restartAfter } from './backoff.ts'
 import { type BuildContext, type Builder, createBuilder, NotYetKnown, specGraceMs } from './build.ts';
 import type { Refusals } from './refusals.ts';
 import { podStatus } from './status.ts';
-import { prepareVolumes, unservedVolume } from './volumes.ts';
+import { makeSubPaths, prepareVolumes, unservedVolume } from './volumes.ts';
 
 export interface WorkerContext extends BuildContext {
   cluster: ClusterPort;
@@ -244,6 +244,7 @@ export class PodWorker {
     }
     try {
       const command = builder.commandOf(container.spec);
+      makeSubPaths(pod, container.spec, this.#context.podDir(this.uid));
       await container.start(command, backoff);
       container.waiting = { reason: 'ContainerCreating' };
     } catch (error) {
