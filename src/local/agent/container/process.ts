@@ -16,8 +16,8 @@ import type { Clock } from '../../../lib/clock.ts';
 export const ID_VARIABLE = 'CLOPS_CONTAINER';
 
 /** The pid is written before the command runs: no command without a pid file. */
-const LEADER = `exit=$1; echo $$ >"$2" || exit 128; shift 2
-"$@"
+const leader = (renaming: string): string => `exit=$1; echo $$ >"$2" || exit 128; shift 2
+${renaming}"$@"
 code=$?
 echo $code >"$exit"
 exit $code`;
@@ -62,9 +62,10 @@ export async function launch({ id, files, argv, env, cwd }: Launch, clock: Clock
   if (!existsSync(cwd)) throw new Error(`working directory ${cwd} does not exist on this machine`);
   const log = openSync(files.log, 'a', 0o600);
   try {
-    const child = spawn('/bin/sh', ['-c', LEADER, 'container', files.exit, files.pid, ...argv], {
+    const { renaming, passed } = forShell(env);
+    const child = spawn('/bin/sh', ['-c', leader(renaming), 'container', files.exit, files.pid, ...argv], {
       cwd,
-      env: { ...env, [ID_VARIABLE]: id },
+      env: { ...passed, [ID_VARIABLE]: id },
       detached: true,
       stdio: ['ignore', log, log],
     });
@@ -86,6 +87,26 @@ export async function launch({ id, files, argv, env, cwd }: Launch, clock: Clock
   } finally {
     closeSync(log);
   }
+}
+
+/**
+ * dash passes no variable on whose name it could not use itself, such as a Secret's `tls.crt`. These come by another name,
+ * and env(1) gives them their own: the shell's arguments, which everybody on the machine can read, hold no value.
+ */
+function forShell(env: Launch['env']): { renaming: string; passed: Record<string, string> } {
+  const passed: Record<string, string> = {};
+  const [removed, given]: [string[], string[]] = [[], []];
+  for (const [name, value] of Object.entries(env)) {
+    if (/^[A-Za-z_]\w*$/.test(name)) {
+      passed[name] = value;
+      continue;
+    }
+    const alias = `${ID_VARIABLE}_ENV_${given.length}`;
+    passed[alias] = value;
+    removed.push(`-u ${alias}`);
+    given.push(`'${name.replaceAll("'", `'\\''`)}='"$${alias}"`);
+  }
+  return { renaming: given.length === 0 ? '' : `/usr/bin/env ${[...removed, ...given].join(' ')} `, passed };
 }
 
 /** A container started by an earlier agent, or how it ended. */
