@@ -209,7 +209,9 @@ export class PodWorker {
   }
 
   async #keepUp(pod: AgentPod, container: Container, policy: string): Promise<number | undefined> {
-    if (container.isRunning || this.#isClosed) return undefined;
+    if (container.isRunning) return undefined;
+    await container.exited; // one that has just ended is not known to have, and would be started as if for the first time
+    if (this.#isClosed) return undefined;
     const { recorder, clock, backoff } = this.#context;
     const { record, ended, spec } = container;
     let nextBackoff = record?.backoff ?? { ms: 0, at: 0 };
@@ -238,10 +240,7 @@ export class PodWorker {
     const { images, isStrict } = this.#context;
     const builder = this.#builder as Builder;
     const refusal = unrunnable(container.spec, images, isStrict);
-    if (refusal) {
-      this.#waits(pod, container, refusal, refusal.message);
-      return;
-    }
+    if (refusal) return this.#waits(pod, container, refusal);
     try {
       const command = builder.commandOf(container.spec);
       makeSubPaths(pod, container.spec, this.#context.podDir(this.uid));
@@ -252,14 +251,14 @@ export class PodWorker {
       const message = error instanceof Error ? error.message : String(error);
       const isMissing = error instanceof ConfigMissing;
       const reason = isMissing ? 'CreateContainerConfigError' : 'CreateContainerError';
-      this.#waits(pod, container, { reason, message }, message);
+      this.#waits(pod, container, { reason, message });
       if (!isMissing) throw error;
     }
   }
 
-  #waits(pod: AgentPod, container: Container, waiting: { reason: string; message: string }, message: string): void {
+  #waits(pod: AgentPod, container: Container, waiting: { reason: string; message: string }): void {
     if (container.waiting.message !== waiting.message)
-      this.#context.recorder.warning(PODS, pod, 'Failed', `Error: ${message}`);
+      this.#context.recorder.warning(PODS, pod, 'Failed', `Error: ${waiting.message}`);
     container.waiting = waiting;
   }
 
