@@ -16,7 +16,7 @@ import { startCertified } from './certified.ts';
 import { type NetworkOptions, openNetwork } from './pod/addresses.ts';
 import { createAdmission } from './pod/admission.ts';
 import { KUBELET_BACKOFF, type RestartBackoff } from './pod/backoff.ts';
-import { endLeftovers } from './pod/leftovers.ts';
+import { endLeftovers, endProcesses } from './pod/leftovers.ts';
 import { createRefs } from './pod/refs.ts';
 import { createRefusals, type Refusals } from './pod/refusals.ts';
 import { PodWorker, type WorkerContext } from './pod/worker.ts';
@@ -168,12 +168,14 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     async close({ stopPods } = { stopPods: true }) {
       certified?.();
       await Promise.all([pods.stop(), within(LAST_WORK_MS, clock, [queue.stop()]), registration.close()]);
-      if (stopPods)
-        await within(
-          FAREWELL_MS,
-          clock,
-          [...workers.values()].map((worker) => worker.stopByAgent()),
-        );
+      if (stopPods) {
+        // Those, too, that the cluster has not told us about yet.
+        const unknown = namesIn(podsDir(nodeDir)).filter((uid) => !workers.has(uid));
+        await within(FAREWELL_MS, clock, [
+          ...[...workers.values()].map((worker) => worker.stopByAgent()),
+          ...unknown.map((uid) => endProcesses(podDirOf(nodeDir, uid), clock)),
+        ]);
+      }
       for (const worker of workers.values()) worker.release();
       await Promise.all([refs.close(), within(1_000, clock, [recorder.close()]), logServer.close()]);
     },

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
@@ -33,17 +33,10 @@ async function open(): Promise<Lab> {
 const sleeper = { command: ['/bin/sh', '-c', 'echo began; exec sleep 300'] };
 const isReady = (pod: AgentPod): void => expect(condition(pod, 'Ready')).toBe('True');
 
-const fileOf = (dataDir: string, pod: AgentPod): string =>
-  join(dataDir, 'node/gpu-1/pods', pod.metadata.uid as string, 'containers/main/container.json');
-const recordOf = async (dataDir: string, pod: AgentPod): Promise<ContainerRecord> =>
-  JSON.parse(await readFile(fileOf(dataDir, pod), 'utf8')) as ContainerRecord;
-
-/** As on a full disk: nothing more can be written down about this pod's container. Answers how to make room again. */
-async function fill(dataDir: string, pod: AgentPod): Promise<() => Promise<void>> {
-  const inTheWay = `${fileOf(dataDir, pod)}.tmp`;
-  await mkdir(inTheWay);
-  return () => rm(inTheWay, { recursive: true });
-}
+const recordOf = async (dataDir: string, pod: AgentPod): Promise<ContainerRecord> => {
+  const path = join(dataDir, 'node/gpu-1/pods', pod.metadata.uid as string, 'containers/main/container.json');
+  return JSON.parse(await readFile(path, 'utf8')) as ContainerRecord;
+};
 
 test('a stop ends the processes and keeps the pods; the next start begins them without counting a restart', async () => {
   const lab = await open();
@@ -139,42 +132,6 @@ test('a Secret that is deleted fails no probe of who was started with it, also a
   expect(statusOf(await lab.get('vad'))).toMatchObject({ restartCount: 0, ready: true });
 });
 
-test('a full disk ends neither the node nor a pod, and keeps a stop from nothing', async () => {
-  const lab = await open();
-  const file = join(lab.core.dataDir, 'isReady');
-  const readinessProbe = { exec: { command: ['/bin/sh', '-c', `test -e ${file}`] }, periodSeconds: 1 };
-  await lab.create('vad', { ...sleeper, readinessProbe });
-  const pod = await lab.until('vad', (pod) => expect(statusOf(pod).state.running).toBeDefined());
-  const { pid } = await recordOf(lab.core.dataDir, pod);
-  const makeRoom = await fill(lab.core.dataDir, pod);
-  await writeFile(file, '');
-  await lab.until('vad', isReady);
-
-  process.kill(-(pid as number), 'SIGKILL');
-  await lab.until('vad', (pod) => expect(condition(pod, 'Ready')).toBe('False'));
-  await makeRoom();
-  const restarted = await lab.until('vad', isReady);
-  expect(statusOf(restarted)).toMatchObject({ restartCount: 1, lastState: { terminated: { exitCode: 137 } } });
-
-  await fill(lab.core.dataDir, pod);
-  await lab.agent.close();
-  expect(processesUnder(lab.core.dataDir)).toEqual([]);
-});
-
-test('an end that a full disk kept from being written down is made good when there is room', async () => {
-  const lab = await open();
-  await lab.create('vad', sleeper);
-  const pod = await lab.until('vad', isReady);
-  await lab.agent.close({ stopPods: false });
-  process.kill(-((await recordOf(lab.core.dataDir, pod)).pid as number), 'SIGKILL');
-  const makeRoom = await fill(lab.core.dataDir, pod);
-  await lab.start();
-  await lab.until('vad', (pod) => expect(condition(pod, 'Ready')).toBe('False'));
-  await makeRoom();
-  const restarted = await lab.until('vad', isReady);
-  expect(statusOf(restarted).restartCount).toBe(1);
-});
-
 test('starts and closes while no cluster answers', async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'clops-alone-'));
   cleanups.push(() => rm(dataDir, { recursive: true, force: true }));
@@ -185,6 +142,19 @@ test('starts and closes while no cluster answers', async () => {
   const refused = expect(agent.registered).rejects.toThrow('was stopped before it was registered');
   await agent.close();
   await refused;
+});
+
+test('a stop before the cluster has said which pods there are ends their processes as well', async () => {
+  const lab = await open();
+  const { dataDir } = lab.core;
+  await lab.create('vad', sleeper);
+  await lab.until('vad', isReady);
+  await lab.agent.close({ stopPods: false });
+  const silent = createInProcessCluster(lab.core.api, 'test/1');
+  await silent.close();
+  const agent = await startAgent({ cluster: silent, node: aNode(), images: {}, dataDir, log: silentLog });
+  await agent.close();
+  expect(processesUnder(dataDir)).toEqual([]);
 });
 
 test('a fault that ends the node’s process ends no pod: the next one adopts them', async () => {

@@ -1,4 +1,4 @@
-/** Ends what an earlier agent started for a pod that no longer exists, and removes the pod's folder. */
+/** Ends what an earlier agent has started for a pod that this one does not look after. */
 import { join } from 'node:path';
 import type { Clock } from '../../../lib/clock.ts';
 import { adopt } from '../container/process.ts';
@@ -6,7 +6,13 @@ import { type ContainerRecord, containerFile, logFile, namesIn, readRecord, remo
 
 const GRACE_MS = 2_000;
 
+/** Of a pod that no longer exists: its folder goes as well. */
 export async function endLeftovers(podDir: string, clock: Clock): Promise<void> {
+  await endProcesses(podDir, clock);
+  removeFolder(podDir);
+}
+
+export async function endProcesses(podDir: string, clock: Clock): Promise<void> {
   const ends = namesIn(join(podDir, 'containers')).map(async (name) => {
     const record = readRecord<ContainerRecord>(containerFile(podDir, name));
     if (!record || record.ended) return;
@@ -19,5 +25,4 @@ export async function endLeftovers(podDir: string, clock: Clock): Promise<void> 
     cancel();
   });
   await Promise.all(ends);
-  removeFolder(podDir);
 }
