@@ -1,8 +1,8 @@
 /**
  * The HTTPS listener: who asks, what the body is, and how an answer goes out. Knows no resources.
  *
- * A client is somebody by a certificate of this cluster's authority or by the admin's token. All of them are
- * administrators: there is no RBAC here.
+ * A client is somebody by one of the certificates that this cluster made for its clients, or by the admin's token. All of
+ * them are administrators: there is no RBAC here.
  */
 import { timingSafeEqual } from 'node:crypto';
 import { once } from 'node:events';
@@ -13,7 +13,7 @@ import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
 import { readBody } from './body.ts';
-import { CLIENTS, digestOf, type Pki, type User } from './pki.ts';
+import { CLIENTS, digestOf, type Pki } from './pki.ts';
 import { isPublic, type Serving } from './serving.ts';
 import { badRequest, internalError, Refusal } from './status.ts';
 import type { ApiRequest, ApiResponse } from './types.ts';
@@ -35,7 +35,6 @@ export interface Front {
   close(): Promise<void>;
 }
 
-const ANYBODY: User = { name: 'system:anonymous', groups: ['system:unauthenticated'] };
 const WRITES = new Set(['POST', 'PUT', 'PATCH']);
 const GRACE_MS = 5000;
 
@@ -63,8 +62,8 @@ export async function openFront({ serving, pki, bind, port, log, clock }: FrontO
 
   async function read(req: IncomingMessage, signal: AbortSignal): Promise<ApiRequest> {
     const url = parseUrl(req.url ?? '/');
-    const user = identify(req, token) ?? (isPublic(url.pathname) ? ANYBODY : undefined);
-    if (!user) throw new Refusal({ code: 401, reason: 'Unauthorized', message: 'Unauthorized' });
+    if (!isPublic(url.pathname) && !isSomebody(req, token))
+      throw new Refusal({ code: 401, reason: 'Unauthorized', message: 'Unauthorized' });
     const contentType = req.headers['content-type'] ?? '';
     // The default of a real server; controllers of this process, which do not come this way, are not checked.
     if (WRITES.has(req.method ?? '') && !url.searchParams.has('fieldValidation'))
@@ -75,7 +74,6 @@ export async function openFront({ serving, pki, bind, port, log, clock }: FrontO
       query: url.searchParams,
       headers: { accept: req.headers.accept ?? '', contentType, userAgent: req.headers['user-agent'] ?? '' },
       body: await readBody(req, contentType),
-      user,
       signal,
     };
   }
@@ -126,13 +124,13 @@ function parseUrl(text: string): URL {
   }
 }
 
-function identify(req: IncomingMessage, token: Buffer): User | undefined {
+function isSomebody(req: IncomingMessage, token: Buffer): boolean {
   const bearer = /^Bearer (\S+)$/i.exec(req.headers.authorization ?? '')?.[1];
-  if (bearer !== undefined) return timingSafeEqual(digestOf(bearer), token) ? CLIENTS.admin : undefined;
+  if (bearer !== undefined) return timingSafeEqual(digestOf(bearer), token);
   const socket = req.socket as TLSSocket;
-  if (!socket.authorized) return undefined;
+  if (!socket.authorized) return false;
   const name = socket.getPeerCertificate().subject?.CN;
-  return Object.values(CLIENTS).find((client) => client.name === name);
+  return Object.values(CLIENTS).some((client) => client.name === name);
 }
 
 async function send(res: ServerResponse, response: ApiResponse, signal: AbortSignal): Promise<void> {

@@ -25,7 +25,6 @@ import {
   invalid,
   methodNotAllowed,
   notFound,
-  notImplemented,
   notServed,
   pageNotFound,
   Refusal,
@@ -196,7 +195,6 @@ function onItem(core: Core, item: Item, request: Incoming): ApiResponse {
 
 function onSubresource(core: Core, item: Item, request: Incoming): ApiResponse {
   const { row, subresource } = item;
-  if (subresource === 'log' && row.subresources.log) throw notImplemented('reading logs in process');
   if (subresource === 'finalize' && row.storage === 'namespaces' && request.method === 'PUT') {
     const mode = modeOf(request, request.warnings);
     return written(row, 200, update(core, { ...item }, objectOf(item, request.body), mode), mode);

@@ -27,8 +27,8 @@ interface Call {
   signal?: AbortSignal | undefined;
 }
 
-/** `user` is the name in logs and, up to the first `/`, the default field manager. */
-export function createInProcessCluster(api: Api, user = 'clops-cluster'): ClusterPort {
+/** `userAgent` is, up to the first `/`, the default field manager. */
+export function createInProcessCluster(api: Api, userAgent = 'clops-cluster'): ClusterPort {
   async function send({
     method,
     path,
@@ -44,9 +44,8 @@ export function createInProcessCluster(api: Api, user = 'clops-cluster'): Cluste
       method,
       path,
       query: parameters,
-      headers: { accept: 'application/json', contentType, userAgent: user },
+      headers: { accept: 'application/json', contentType, userAgent },
       body,
-      user: { name: user, groups: ['system:masters'] },
       signal: signal ?? new AbortController().signal,
     });
     // The core answers without waiting for anything: a controller that goes round in a circle would otherwise starve

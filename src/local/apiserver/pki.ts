@@ -14,7 +14,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import * as x509 from '@peculiar/x509';
 
-export interface User {
+interface User {
   name: string;
   groups: readonly string[];
 }

@@ -103,9 +103,6 @@ export const methodNotAllowed = (): Refusal =>
     details: {},
   });
 
-export const notImplemented = (what: string): Refusal =>
-  new Refusal({ code: 501, reason: 'NotImplemented', message: `${what} is not served by the local cluster` });
-
 export const unsupportedMediaType = (message: string, details?: Details): Refusal =>
   new Refusal({ code: 415, reason: 'UnsupportedMediaType', message, ...(details && { details }) });
 

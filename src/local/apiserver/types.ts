@@ -68,7 +68,6 @@ export interface ApiRequest {
   query: URLSearchParams;
   headers: { accept: string; contentType: string; userAgent: string };
   body: unknown;
-  user: { name: string; groups: readonly string[] };
   /** Aborted when the client goes away. */
   signal: AbortSignal;
 }

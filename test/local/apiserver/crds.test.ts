@@ -137,7 +137,6 @@ describe('custom resources', () => {
         query: new URLSearchParams({ fieldValidation: validation, dryRun: 'All' }),
         headers: { accept: '', contentType: 'application/json', userAgent: 'kubectl/v1.34' },
         body: aWidget('v', { name: 'a', foo: 1 }),
-        user: { name: 'x', groups: [] },
         signal: new AbortController().signal,
       });
     const strict = await request('Strict');

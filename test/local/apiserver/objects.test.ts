@@ -227,7 +227,6 @@ describe('built-in kinds', () => {
       query: new URLSearchParams({ fieldValidation, dryRun: 'All' }),
       headers: { accept: '', contentType: 'application/json', userAgent: 'kubectl/v1.34' },
       body,
-      user: { name: 'x', groups: [] },
       signal: new AbortController().signal,
     });
 
@@ -263,7 +262,6 @@ describe('built-in kinds', () => {
         query: new URLSearchParams(),
         headers: { accept: '', contentType, userAgent: 'x' },
         body: {},
-        user: { name: 'x', groups: [] },
         signal: new AbortController().signal,
       });
     expect(await ask('GET', '/apis/batch/v1/jobs')).toMatchObject({

@@ -110,7 +110,6 @@ describe('watch', () => {
       query: new URLSearchParams({ watch: '1', resourceVersion: (await cluster.list(CONFIGMAPS)).resourceVersion }),
       headers: { accept: '', contentType: '', userAgent: 'slow' },
       body: undefined,
-      user: { name: 'x', groups: [] },
       signal: abort.signal,
     });
     for (let i = 0; i < 1200; i++)
