@@ -133,8 +133,11 @@ export function startCollector(core: Core): Collector {
       sayWhatHolds(found.row, found.object, left);
       return;
     }
+    const finalizers = listAt(found.object.spec, 'finalizers');
+    // Whoever else holds it lets it go in its own time: a write that changed nothing was once followed by the next at once.
+    if (!finalizers.includes('kubernetes')) return;
     const next = clone(found.object);
-    next.spec = { ...(next.spec as Plain), finalizers: [] };
+    next.spec = { ...(next.spec as Plain), finalizers: finalizers.filter((one) => one !== 'kubernetes') };
     persist(core, found.row, next);
   }
 

@@ -88,7 +88,6 @@ function immutableData(object: Plain, old?: Plain): FieldError[] {
 
 const namespaces: Strategy = {
   default(object) {
-    fill(child(object, 'spec'), 'finalizers', ['kubernetes']);
     fill(child(object, 'status'), 'phase', 'Active');
     const metadata = child(object, 'metadata');
     const labels = child(metadata, 'labels');

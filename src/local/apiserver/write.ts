@@ -9,7 +9,7 @@ import { NAMESPACES } from '../../platform/cluster/resources.ts';
 import { asObject, type Core, type Item, type Target, timeOf, type WriteMode } from './core.ts';
 import { admitSchema } from './custom.ts';
 import { compare, ownable } from './fields.ts';
-import { clone, equal, isObject, type Plain, readPath } from './json.ts';
+import { clone, equal, isObject, listAt, type Plain, readPath } from './json.ts';
 import { afterUpdate, type Ownership, readOwnership, type Writer, writeOwnership } from './managed.ts';
 import { generatedName, validateMetadata } from './metadata.ts';
 import type { ServedRow } from './registry.ts';
@@ -103,6 +103,7 @@ export function create(
   if (metadata.name && core.store.get(row.storage, metadata.namespace, metadata.name))
     throw alreadyExists(row, metadata.name, core.store.get(row.storage, metadata.namespace, metadata.name));
   if (row.storage === 'pods') admitPriority(row, object);
+  if (row.storage === 'namespaces') holdNamespace(object);
   const now = timeOf(core.clock.now());
   for (const key of ['deletionTimestamp', 'deletionGracePeriodSeconds', 'managedFields', 'generation'] as const)
     delete metadata[key];
@@ -125,6 +126,7 @@ export function update(core: Core, item: Item, object: KubeObject, mode: WriteMo
   const old = existing(core, item);
   checkPreconditions(row, name, object, old);
   const next = subresource === 'status' ? statusOnly(object, old) : specOnly(row, object, old);
+  if (row.storage === 'namespaces' && subresource !== 'finalize') keepFinalizers(next, old);
   keepIdentity(next, old);
   admit(row, next, old, mode);
   if (row.counted && subresource !== 'status' && intentChanged(row, next, old))
@@ -185,6 +187,11 @@ function specOnly(row: ServedRow, object: KubeObject, old: KubeObject): KubeObje
   return next;
 }
 
+/** A namespace let go by an ordinary write would go at once, with all that is in it left behind. */
+function keepFinalizers(next: KubeObject, old: KubeObject): void {
+  next.spec = { ...(isObject(next.spec) && next.spec), finalizers: clone(listAt(old.spec, 'finalizers')) };
+}
+
 const KEPT = [
   'uid',
   'creationTimestamp',
@@ -227,6 +234,13 @@ function admit(row: ServedRow, object: KubeObject, old: KubeObject | undefined, 
   row.strategy?.default?.(object);
   errors.push(...(row.strategy?.validate?.(object, old) ?? []));
   if (errors.length > 0) throw invalid(row, object.metadata.name ?? '', errors);
+}
+
+/** Taken away when it is empty, by whoever empties it. */
+function holdNamespace(namespace: KubeObject): void {
+  const finalizers = listAt(namespace.spec, 'finalizers');
+  if (finalizers.includes('kubernetes')) return;
+  namespace.spec = { ...(isObject(namespace.spec) && namespace.spec), finalizers: [...finalizers, 'kubernetes'] };
 }
 
 const SYSTEM_PRIORITIES = new Set(['system-node-critical', 'system-cluster-critical']);

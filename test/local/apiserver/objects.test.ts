@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../../src/platform/cluster/port.ts';
 import { CONFIGMAPS, DEPLOYMENTS, NAMESPACES, PODS } from '../../../src/platform/cluster/resources.ts';
@@ -199,6 +200,49 @@ describe('deletion', () => {
       expect((await refusal(cluster.get(NAMESPACES, 'going'))).code).toBe(404);
     });
     expect(await present('inside')).toBe(false);
+  });
+
+  it('leaves an empty namespace that somebody else holds alone', async () => {
+    const { cluster } = core;
+    const metadata = { name: 'held', finalizers: ['example.com/hold'] };
+    await cluster.create(NAMESPACES, { apiVersion: 'v1', kind: 'Namespace', metadata });
+    await cluster.delete(NAMESPACES, 'held');
+    const emptied = await eventually(async () => {
+      const found = await cluster.get<KubeObject>(NAMESPACES, 'held');
+      expect(found.spec).toEqual({ finalizers: [] });
+      return found;
+    });
+    for (let i = 0; i < 10; i++) await turn();
+    expect(await cluster.get(NAMESPACES, 'held')).toEqual(emptied);
+    await cluster.patch(NAMESPACES, 'held', undefined, 'merge', { metadata: { finalizers: null } });
+    expect((await refusal(cluster.get(NAMESPACES, 'held'))).code).toBe(404);
+  });
+
+  it('takes what holds a namespace from its finalize alone', async () => {
+    const { cluster } = core;
+    const made = await cluster.create<KubeObject>(NAMESPACES, {
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name: 'kept' },
+      spec: { finalizers: [] },
+    });
+    expect(made.spec).toEqual({ finalizers: ['kubernetes'] });
+    const patched = await cluster.patch(NAMESPACES, 'kept', undefined, 'merge', { spec: { finalizers: [] } });
+    expect(patched).toEqual(made);
+    expect((await cluster.replace(NAMESPACES, { ...made, spec: {} })).spec).toEqual(made.spec);
+    const path = '/api/v1/namespaces/kept/finalize';
+    const finalized = await core.api.handle({
+      method: 'PUT',
+      path,
+      query: new URLSearchParams(),
+      headers: { accept: '', contentType: 'application/json', userAgent: 'x' },
+      body: { ...made, spec: { finalizers: [] } },
+      signal: new AbortController().signal,
+    });
+    expect(finalized).toMatchObject({ status: 200 });
+    expect((finalized.body as KubeObject).spec).not.toMatchObject({ finalizers: ['kubernetes'] });
+    await cluster.delete(NAMESPACES, 'kept');
+    expect((await refusal(cluster.get(NAMESPACES, 'kept'))).code).toBe(404);
   });
 });
 
