@@ -1,6 +1,6 @@
 /**
  * What goes because something else went: dependents of an owner, the contents of a namespace, the objects of a CRD.
- * Driven by the store's events and never by a timer; every step is an ordinary delete, so finalizers and grace hold.
+ * Driven by the store's events and by no timer but after a failed write; every step is an ordinary delete, so finalizers and grace hold.
  * State is only what the store says, so a restart looks once at everything and goes on.
  */
 import type { KubeObject } from '../../platform/cluster/port.ts';
@@ -9,10 +9,14 @@ import { clone, equal, listAt, type Plain } from './json.ts';
 import { endingConditions } from './namespaceEnd.ts';
 import type { ServedRow } from './registry.ts';
 import { dropOwner, FOREGROUND, type Propagation, remove } from './remove.ts';
+import { Refusal } from './status.ts';
 import { persist } from './write.ts';
 
 export const CRD_FINALIZER = 'customresourcecleanup.apiextensions.k8s.io';
 const CRD_STORAGE = 'apiextensions.k8s.io/customresourcedefinitions';
+
+/** A write that the disk refused is tried again, or what it was for would stay until a restart. */
+const AGAIN_MS = 1000;
 
 export interface Collector {
   stop(): void;
@@ -31,6 +35,8 @@ export function startCollector(core: Core): Collector {
   const queue = new Set<() => void>();
   let scheduled: NodeJS.Immediate | undefined;
   let stopped = false;
+  const failed: (() => void)[] = [];
+  let cancelAgain: (() => void) | undefined;
 
   function later(task: () => void): void {
     queue.add(task);
@@ -46,9 +52,18 @@ export function startCollector(core: Core): Collector {
         task();
       } catch (error) {
         core.log.error({ err: error }, 'garbage collection of an object failed');
+        if (!(error instanceof Refusal)) again(task);
       }
     }
     if (queue.size > 0) scheduled ??= setImmediate(run);
+  }
+
+  function again(task: () => void): void {
+    failed.push(task);
+    cancelAgain ??= core.clock.after(AGAIN_MS, () => {
+      cancelAgain = undefined;
+      for (const one of failed.splice(0)) later(one);
+    });
   }
 
   const refOf = (storage: string, { metadata }: KubeObject): Ref => ({
@@ -208,6 +223,7 @@ export function startCollector(core: Core): Collector {
       stopped = true;
       unsubscribe();
       if (scheduled) clearImmediate(scheduled);
+      cancelAgain?.();
     },
   };
 }

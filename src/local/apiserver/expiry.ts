@@ -14,13 +14,18 @@ const lastWritten = (event: KubeObject): number =>
   );
 
 /** Looks once a minute while there are events. The returned function ends it. */
-export function expireEvents({ store, clock }: Core): () => void {
+export function expireEvents({ store, clock, log }: Core): () => void {
   let cancel: (() => void) | undefined;
   function look(): void {
     cancel = undefined;
     const oldest = clock.now() - KEPT_MS;
     const events = store.list('events');
-    for (const event of events) if (lastWritten(event) < oldest) store.remove('events', event);
+    try {
+      for (const event of events) if (lastWritten(event) < oldest) store.remove('events', event);
+    } catch (error) {
+      // Of a full disk; out of a timer it would end the platform.
+      log.error({ err: error }, 'old events could not be removed, the next look tries again');
+    }
     if (events.length > 0) schedule();
   }
   const schedule = (): void => {

@@ -160,17 +160,18 @@ export function createJournal({ dir, clock, log }: { dir: string; clock: Clock; 
   async function writeSnapshot(revision: number, lines: Iterable<string>): Promise<void> {
     const temporary = `${snapshotFile}.tmp`;
     const handle = await open(temporary, 'w', 0o600);
-    let written = 0;
+    let written: number;
     try {
       let chunk = `{"revision":${revision}}\n`;
       for (const line of lines) {
         chunk += line;
         if (chunk.length < 256 * 1024) continue;
-        written += (await handle.write(chunk)).bytesWritten;
+        await handle.writeFile(chunk); // all of it, where write() stops at what a nearly full disk takes
         chunk = '';
       }
-      written += (await handle.write(chunk)).bytesWritten;
+      await handle.writeFile(chunk);
       await handle.sync();
+      written = (await handle.stat()).size;
     } finally {
       await handle.close();
     }

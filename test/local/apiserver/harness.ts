@@ -1,10 +1,12 @@
 /** A core of its own over a temporary folder, and the port that speaks to it. */
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { silentLog } from '../../../src/lib/log.ts';
-import { type CoreApi, createApi } from '../../../src/local/apiserver/handler.ts';
+import { type CoreApi, type CoreOptions, createApi } from '../../../src/local/apiserver/handler.ts';
 import { createInProcessCluster } from '../../../src/local/apiserver/inProcess.ts';
 import { ApiError, type ClusterPort, type KubeObject } from '../../../src/platform/cluster/port.ts';
 
@@ -17,9 +19,9 @@ export interface TestCore {
   close(): Promise<void>;
 }
 
-export async function startCore(): Promise<TestCore> {
+export async function startCore(options: Partial<Pick<CoreOptions, 'clock' | 'log'>> = {}): Promise<TestCore> {
   const dataDir = await mkdtemp(join(tmpdir(), 'clops-core-'));
-  const open = (): CoreApi => createApi({ dataDir, clock: systemClock, log: silentLog });
+  const open = (): CoreApi => createApi({ dataDir, clock: systemClock, log: silentLog, ...options });
   const core: TestCore = {
     dataDir,
     api: open(),
@@ -36,6 +38,14 @@ export async function startCore(): Promise<TestCore> {
   };
   core.cluster = createInProcessCluster(core.api, 'test/1');
   return core;
+}
+
+/** Of util-linux; without it the tests of full disks are left out. */
+export const canFillDisks = existsSync('/usr/bin/prlimit');
+
+/** How long a file of this process may become: at the limit a write is cut short, behind it refused, as by a full disk. */
+export function limitFiles(bytes: number | 'unlimited'): void {
+  execFileSync('/usr/bin/prlimit', ['--pid', String(process.pid), `--fsize=${bytes}:`]);
 }
 
 export const aConfigMap = (name: string, data: Record<string, string> = {}, namespace = 'default'): KubeObject => ({

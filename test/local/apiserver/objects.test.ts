@@ -1,9 +1,20 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../../src/lib/clock.ts';
+import { createLog } from '../../../src/lib/log.ts';
 import type { KubeObject } from '../../../src/platform/cluster/port.ts';
 import { CONFIGMAPS, DEPLOYMENTS, NAMESPACES, PODS } from '../../../src/platform/cluster/resources.ts';
 import { eventually } from '../../support/eventually.ts';
-import { aConfigMap, aDeployment, aPod, refusal, startCore, type TestCore } from './harness.ts';
+import {
+  aConfigMap,
+  aDeployment,
+  aPod,
+  canFillDisks,
+  limitFiles,
+  refusal,
+  startCore,
+  type TestCore,
+} from './harness.ts';
 
 let core: TestCore;
 beforeAll(async () => {
@@ -243,6 +254,65 @@ describe('deletion', () => {
     expect((finalized.body as KubeObject).spec).not.toMatchObject({ finalizers: ['kubernetes'] });
     await cluster.delete(NAMESPACES, 'kept');
     expect((await refusal(cluster.get(NAMESPACES, 'kept'))).code).toBe(404);
+  });
+});
+
+describe.skipIf(!canFillDisks)('a full disk', () => {
+  it('delays what goes because something else went', async () => {
+    const { api, cluster } = core;
+    const owner = await cluster.create(CONFIGMAPS, aConfigMap('full-owner'));
+    const child = aConfigMap('full-child');
+    const { apiVersion, kind, metadata } = owner;
+    child.metadata.ownerReferences = [{ apiVersion, kind, name: metadata.name, uid: metadata.uid ?? '' }];
+    await cluster.create(CONFIGMAPS, child);
+    const answer = await api.handle({
+      method: 'DELETE',
+      path: '/api/v1/namespaces/default/configmaps/full-owner',
+      query: new URLSearchParams(),
+      headers: { accept: '', contentType: '', userAgent: 'x' },
+      body: undefined,
+      signal: new AbortController().signal,
+    });
+    limitFiles(0);
+    try {
+      expect(answer.status).toBe(200);
+      for (let i = 0; i < 10; i++) await turn();
+    } finally {
+      limitFiles('unlimited');
+    }
+    expect(await cluster.get(CONFIGMAPS, 'full-child', 'default')).toMatchObject({ data: {} });
+    await eventually(async () => {
+      expect((await refusal(cluster.get(CONFIGMAPS, 'full-child', 'default'))).code).toBe(404);
+    });
+  });
+
+  it('delays the end of old events', async () => {
+    let ahead = 0;
+    let failures = 0;
+    const own = await startCore({
+      clock: {
+        ...systemClock,
+        now: () => Date.now() + ahead,
+        after: (ms, fn) => systemClock.after(ms === 60_000 ? 20 : ms, fn),
+      },
+      log: createLog({ role: 'test', level: 'error', destination: { write: () => void failures++ } }),
+    });
+    const EVENTS = { group: '', version: 'v1', plural: 'events', kind: 'Event', namespaced: true };
+    await own.cluster.create<KubeObject>(EVENTS, {
+      apiVersion: 'v1',
+      kind: 'Event',
+      metadata: { name: 'old', namespace: 'default' },
+      involvedObject: { kind: 'Pod', name: 'p', namespace: 'default' },
+    });
+    limitFiles(0);
+    try {
+      ahead = 2 * 3600_000;
+      await eventually(() => expect(failures).toBeGreaterThan(0));
+    } finally {
+      limitFiles('unlimited');
+    }
+    await eventually(async () => expect((await own.cluster.list(EVENTS)).items).toEqual([]));
+    await own.close();
   });
 });
 

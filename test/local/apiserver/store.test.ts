@@ -8,6 +8,7 @@ import { systemClock } from '../../../src/lib/clock.ts';
 import { silentLog } from '../../../src/lib/log.ts';
 import { createStore, type Store } from '../../../src/local/apiserver/store.ts';
 import { eventually } from '../../support/eventually.ts';
+import { canFillDisks, limitFiles } from './harness.ts';
 
 let dataDir: string;
 let store: Store;
@@ -128,6 +129,23 @@ describe('store', () => {
     expect(store.revision).toBe(revision);
     expect(store.list('configmaps')).toEqual(before);
     expect(store.since('configmaps', 1)).toBeUndefined();
+  });
+
+  it.skipIf(!canFillDisks)('keeps its journals when the disk is full at the end of a snapshot', async () => {
+    const text = 'x'.repeat(100_000);
+    // The snapshot is begun by the last of them, and written when this function waits.
+    for (let i = 0; store.revision < 84; i++) store.put('configmaps', anObject(`o${i}`, text));
+    const lines = store.list('configmaps').map((o) => JSON.stringify({ r: store.revision, s: 'configmaps', o }));
+    const size = [`{"revision":${store.revision}}`, ...lines, ''].join('\n').length;
+    limitFiles(size - 10);
+    try {
+      await eventually(() => expect(store.trouble()).toMatch(/snapshot could not be written to .*: EFBIG/));
+    } finally {
+      limitFiles('unlimited');
+    }
+    const before = store.list('configmaps');
+    await reopen();
+    expect(store.list('configmaps')).toEqual(before);
   });
 
   it('what is stored cannot be changed by who reads it', () => {
