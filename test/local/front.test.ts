@@ -176,6 +176,25 @@ describe('what is sent', () => {
     }
   });
 
+  test('warnings are UTF-8, and cut where there are too many', async () => {
+    const sent = (fields: readonly string[]): Promise<Answer> =>
+      asAdmin(`${path}?dryRun=All`, {
+        method: 'POST',
+        body: JSON.stringify({ ...configMap('warned'), ...Object.fromEntries(fields.map((field) => [field, 1])) }),
+        headers: { 'content-type': 'application/json' },
+      });
+    const one = await sent(['größe中']);
+    expect(one.status).toBe(201);
+    expect(Buffer.from(String(one.headers['warning']), 'latin1').toString()).toBe(
+      '299 - "unknown field \\"größe中\\""',
+    );
+    const many = await sent(Array.from({ length: 500 }, (_, i) => `${i}${'x'.repeat(300)}`));
+    expect(many.status).toBe(201);
+    const texts = String(many.headers['warning']).split(', ');
+    expect(texts).toHaveLength(16);
+    for (const text of texts) expect(text.replaceAll('\\', '')).toHaveLength('299 - ""'.length + 256);
+  });
+
   test('a path that is not one and a method that is not served are Statuses', async () => {
     expect((await asAdmin('/api/v1/nothings')).json).toMatchObject({ kind: 'Status', code: 404 });
     expect((await asAdmin('/apis/none.example')).status).toBe(404);

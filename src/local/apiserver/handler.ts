@@ -33,6 +33,7 @@ import {
 } from './status.ts';
 import { createStore } from './store.ts';
 import type { Api, ApiRequest, ApiResponse } from './types.ts';
+import { warningHeader } from './warnings.ts';
 import { watch } from './watch.ts';
 import { create, existing, objectOf, update } from './write.ts';
 
@@ -262,10 +263,6 @@ const shown = (row: ServedRow, object: KubeObject): KubeObject =>
   row.view ? (row.view.fromStored(object) as KubeObject) : object;
 
 function written(row: ServedRow, status: number, object: KubeObject, mode: WriteMode): ApiResponse {
-  const warnings = mode.warnings.map((text) => `299 - ${JSON.stringify(text)}`);
-  return {
-    status,
-    body: shown(row, object),
-    ...(warnings.length > 0 && { headers: { Warning: warnings.join(', ') } }),
-  };
+  const warning = warningHeader(mode.warnings);
+  return { status, body: shown(row, object), ...(warning !== undefined && { headers: { Warning: warning } }) };
 }
