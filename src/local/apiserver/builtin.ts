@@ -21,15 +21,24 @@ interface Findings {
 }
 
 /** Throws 400 for a value of another type. Kinds without a model are taken as they are. */
-export async function decodeBuiltIn(row: ResourceRow, body: unknown, directives: boolean): Promise<Decoded> {
+export function decodeBuiltIn(row: ResourceRow, body: unknown, directives = false): Decoded {
   const found: Findings = { unknown: [], directives };
   if (!isObject(body)) return { body, unknown: [] };
-  const decoded = await decodeModel(body, modelOf(row), '', found, row);
+  const decoded = decodeModel(body, modelOf(row), '', found, row);
   return { body: decoded ?? body, unknown: found.unknown };
 }
 
+/** The same for what custom resources have of Kubernetes. */
+export function decodeMetadata(row: ResourceRow, metadata: Plain): Decoded {
+  const found: Findings = { unknown: [], directives: false };
+  const body = decodeModel(metadata, 'V1ObjectMeta', '', found, row);
+  return { body, unknown: found.unknown.map((path) => `metadata.${path}`) };
+}
+
 export const strictError = (row: ResourceRow, unknown: readonly string[]): Refusal =>
-  cannotHandle(row, `strict decoding error: ${unknown.map((path) => `unknown field "${path}"`).join(', ')}`);
+  cannotHandle(row, `strict decoding error: ${unknownFields(unknown).join(', ')}`);
+
+export const unknownFields = (paths: readonly string[]): string[] => paths.map((path) => `unknown field "${path}"`);
 
 export function undeclared(row: ResourceRow, body: unknown, path: string): Refusal {
   return untypable(row, body, `.${path}: field not declared in schema`);
@@ -43,14 +52,8 @@ export function untypable(row: ResourceRow, body: unknown, why: string): Refusal
   );
 }
 
-async function decodeModel(
-  value: Plain,
-  model: string,
-  path: string,
-  found: Findings,
-  row: ResourceRow,
-): Promise<Plain | undefined> {
-  const attributes = await attributesOf(model);
+function decodeModel(value: Plain, model: string, path: string, found: Findings, row: ResourceRow): Plain | undefined {
+  const attributes = attributesOf(model);
   if (!attributes) return undefined;
   const known = new Map(attributes.map((one) => [one.baseName, one]));
   const result: Plain = {};
@@ -60,7 +63,7 @@ async function decodeModel(
     if (found.directives && key.startsWith('$')) result[key] = inner;
     else if (!attribute) found.unknown.push(at);
     else
-      result[key] = await decodeValue(inner, attribute.type, {
+      result[key] = decodeValue(inner, attribute.type, {
         path: at,
         model,
         found,
@@ -81,7 +84,7 @@ interface Place {
   map?: string;
 }
 
-async function decodeValue(value: unknown, type: string, place: Place): Promise<unknown> {
+function decodeValue(value: unknown, type: string, place: Place): unknown {
   if (value === null) return null;
   const { path, found, row } = place;
   const list = /^Array<(.+)>$/.exec(type)?.[1];
@@ -89,7 +92,7 @@ async function decodeValue(value: unknown, type: string, place: Place): Promise<
     if (!Array.isArray(value)) throw wrongType(value, `[]${goType(list, '')}`, place);
     const items: unknown[] = [];
     for (const [index, item] of value.entries())
-      items.push(await decodeValue(item, list, { ...place, path: `${path}[${index}]`, format: '' }));
+      items.push(decodeValue(item, list, { ...place, path: `${path}[${index}]`, format: '' }));
     return items;
   }
   const map = /^\{ \[key: string\]: (.+); \}$/.exec(type)?.[1];
@@ -97,7 +100,7 @@ async function decodeValue(value: unknown, type: string, place: Place): Promise<
     if (!isObject(value)) throw wrongType(value, `map[string]${goType(map, '')}`, place);
     const result: Plain = {};
     for (const [key, inner] of Object.entries(value))
-      result[key] = await decodeValue(inner, map, { ...place, path: `${path}.${key}`, map: place.map ?? path });
+      result[key] = decodeValue(inner, map, { ...place, path: `${path}.${key}`, map: place.map ?? path });
     return result;
   }
   if (type === 'string' || type === 'number' || type === 'boolean') {
@@ -112,9 +115,14 @@ async function decodeValue(value: unknown, type: string, place: Place): Promise<
         "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
       );
     if (typeof value !== type && !quantity) throw wrongType(value, goType(type, place.format), place);
+    if (typeof value === 'number' && !fits(value, place.format)) throw wrongType(value, place.format, place);
     if (place.format === 'byte' && !BASE64.test(String(value)))
       throw cannotHandle(row, `illegal base64 data at input byte ${String(value).search(/[^A-Za-z0-9+/]|$/)}`);
     return quantity ? String(value) : value;
+  }
+  if (type === 'IntOrString') {
+    if (typeof value === 'string' || (typeof value === 'number' && fits(value, 'int32'))) return value;
+    throw cannotHandle(row, `json: cannot unmarshal ${kindOf(value)} into Go value of type int32`);
   }
   if (!/^V\d/.test(type) && !/^(Core|Events)V\d/.test(type)) return value;
   if (type === 'V1MicroTime') {
@@ -122,7 +130,7 @@ async function decodeValue(value: unknown, type: string, place: Place): Promise<
     return value;
   }
   if (!isObject(value)) throw wrongType(value, `v1.${goType(type, '')}`, place);
-  return (await decodeModel(value, type, path, found, row)) ?? value;
+  return decodeModel(value, type, path, found, row) ?? value;
 }
 
 const BASE64 = /^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
@@ -142,8 +150,24 @@ function goType(type: string, format: string): string {
   return type.replace(/^[A-Za-z]*?V\d+(alpha\d+|beta\d+)?/, '');
 }
 
+const BITS: Record<string, number> = { int32: 31, int64: 63 };
+
+function fits(value: number, format: string): boolean {
+  const bits = BITS[format];
+  return bits === undefined || (Number.isInteger(value) && value >= -(2 ** bits) && value < 2 ** bits);
+}
+
+/** A number is named where numbers are allowed. */
+function kindOf(value: unknown, wanted = 'int32'): string {
+  if (Array.isArray(value)) return 'array';
+  if (typeof value === 'number' && wanted in BITS) return `number ${value}`;
+  return typeof value === 'boolean' ? 'bool' : typeof value;
+}
+
 function wrongType(value: unknown, wanted: string, { path, map = path, model, row }: Place): Refusal {
-  const kind = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
   const field = `${goType(model, '')}.${map.replace(/\[\d+\]/g, '')}`;
-  return cannotHandle(row, `json: cannot unmarshal ${kind} into Go struct field ${field} of type ${wanted}`);
+  return cannotHandle(
+    row,
+    `json: cannot unmarshal ${kindOf(value, wanted)} into Go struct field ${field} of type ${wanted}`,
+  );
 }

@@ -29,6 +29,8 @@ export interface WriteMode {
   manager: string;
   dryRun: boolean;
   validation: 'Ignore' | 'Warn' | 'Strict';
+  /** False for controllers of this process: what they write has its types from the compiler. */
+  decoding: boolean;
   force: boolean;
   /** Filled by the write, sent as `Warning` headers. */
   warnings: string[];

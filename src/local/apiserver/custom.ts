@@ -1,10 +1,9 @@
 /** What a CRD's schema does to an object on its way in: prune, default, check. */
-import type { KubeObject } from '../../platform/cluster/port.ts';
-import { strictError, undeclared } from './builtin.ts';
+import type { KubeObject, ObjectMeta } from '../../platform/cluster/port.ts';
+import { decodeMetadata, strictError, undeclared, unknownFields } from './builtin.ts';
 import { checkRules, hasRules } from './cel.ts';
 import type { WriteMode } from './core.ts';
-import { isObject } from './json.ts';
-import { pruneMetadata } from './metadata.ts';
+import { isObject, type Plain } from './json.ts';
 import type { ServedRow } from './registry.ts';
 import { applyDefaults, prune, validate } from './structural.ts';
 import type { FieldError } from './types.ts';
@@ -19,9 +18,11 @@ export function admitSchema(
   mode: WriteMode,
 ): FieldError[] {
   const schema = row.schema ?? {};
-  const unknown = [...pruneMetadata(object), ...prune(object, schema)];
+  const metadata = decodeMetadata(row, object.metadata as unknown as Plain);
+  object.metadata = metadata.body as ObjectMeta;
+  const unknown = [...metadata.unknown, ...prune(object, schema)];
   if (unknown.length > 0 && mode.validation === 'Strict') throw strictError(row, unknown);
-  if (mode.validation === 'Warn') mode.warnings.push(...unknown.map((path) => `unknown field "${path}"`));
+  if (mode.validation === 'Warn') mode.warnings.push(...unknownFields(unknown));
   applyDefaults(object, schema);
   const errors = [...validate(object, schema), ...scaleErrors(row, object)];
   if (!hasRules(schema)) return errors;

@@ -6,14 +6,14 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
 import { apiVersionOf, type KubeObject } from '../../platform/cluster/port.ts';
 import { boot } from './boot.ts';
-import { decodeBuiltIn, strictError, undeclared } from './builtin.ts';
+import { decodeBuiltIn, strictError, undeclared, unknownFields } from './builtin.ts';
 import { type Collector, startCollector } from './collector.ts';
 import type { Core, Item, Target, WriteMode } from './core.ts';
 import { followCrds, refuseTerminating } from './crds.ts';
 import { expireEvents } from './expiry.ts';
 import { readPath } from './json.ts';
 import { checkApply, isTrue, mediaType, modeOf } from './mode.ts';
-import { bind, patch, patchScale, STRATEGIC, scaleOf, writeScale } from './patch.ts';
+import { bind, isOutcomeDecoded, patch, patchScale, STRATEGIC, scaleOf, writeScale } from './patch.ts';
 import { createRegistry, type ServedRow } from './registry.ts';
 import { deleteOptions, remove } from './remove.ts';
 import { BUILTIN_ROWS } from './resources.ts';
@@ -22,7 +22,6 @@ import { predicateOf } from './selectors.ts';
 import {
   badRequest,
   internalError,
-  invalid,
   methodNotAllowed,
   notFound,
   notServed,
@@ -71,7 +70,7 @@ export function createApi({ dataDir, clock, log }: CoreOptions): CoreApi {
       try {
         if (closed)
           throw new Refusal({ code: 503, reason: 'ServiceUnavailable', message: 'the server is shutting down' });
-        return answer(core, await decoded(core, request));
+        return answer(core, decoded(core, request));
       } catch (error) {
         if (error instanceof Refusal) return { status: error.status.code, body: { metadata: {}, ...error.status } };
         log.error({ err: error, method: request.method, path: request.path }, 'a request failed');
@@ -106,35 +105,30 @@ function answer(core: Core, request: Incoming): ApiResponse {
   return name === undefined ? onCollection(core, target, request) : onItem(core, { ...target, name }, request);
 }
 
-/** With `fieldValidation`, bodies of built-in kinds are decoded as strictly as was asked for. */
-async function decoded(core: Core, request: ApiRequest): Promise<Incoming> {
+/** With `fieldValidation`, bodies of built-in kinds are decoded as strictly as was asked for; of a patch, what it makes is. */
+function decoded(core: Core, request: ApiRequest): Incoming {
   const validation = request.query.get('fieldValidation');
-  const checked =
-    ['POST', 'PUT', 'PATCH'].includes(request.method) && mediaType(request) !== 'application/json-patch+json';
+  const type = mediaType(request);
+  const checked = ['POST', 'PUT', 'PATCH'].includes(request.method) && !isOutcomeDecoded(type);
   if (validation === null || !checked || BINDING.test(request.path)) return request;
   const { row, subresource } = route(request.path, core.registry);
   if (row.custom || (subresource !== undefined && subresource !== 'status')) return request;
-  const { body, unknown } = await decodeBuiltIn(row, request.body, mediaType(request) === STRATEGIC).catch((error) => {
-    throw ofPatch(request, error);
-  });
+  const applied = type.startsWith('application/apply-patch');
+  const { body, unknown } = typed(() => decodeBuiltIn(row, request.body, type === STRATEGIC), applied);
   const [first] = unknown;
   if (first === undefined) return { ...request, body };
-  if (mediaType(request).startsWith('application/apply-patch')) throw undeclared(row, request.body, first);
-  if (validation === 'Strict') throw ofPatch(request, strictError(row, unknown));
-  return {
-    ...request,
-    body,
-    ...(validation === 'Warn' && { warnings: unknown.map((path) => `unknown field "${path}"`) }),
-  };
+  if (applied) throw undeclared(row, request.body, first);
+  if (validation === 'Strict') throw strictError(row, unknown);
+  return { ...request, body, ...(validation === 'Warn' && { warnings: unknownFields(unknown) }) };
 }
 
-/** Of a merge patch a real server decodes the outcome, and calls what is wrong with it a wrong patch; an apply it cannot type. */
-function ofPatch(request: ApiRequest, error: unknown): unknown {
-  if (!(error instanceof Refusal)) return error;
-  if (mediaType(request).startsWith('application/apply-patch')) return unforeseen(error.status.message);
-  if (mediaType(request) !== 'application/merge-patch+json') return error;
-  const why = error.status.message.replace(/^.*? cannot be handled as a \w+: /, '');
-  return invalid({ kind: '', group: '' }, '', [{ type: 'Invalid', field: 'patch', value: 'the object', detail: why }]);
+/** What is wrong with an apply is that it cannot be typed. */
+function typed<T>(decode: () => T, applied: boolean): T {
+  try {
+    return decode();
+  } catch (error) {
+    throw applied && error instanceof Refusal ? unforeseen(error.status.message) : error;
+  }
 }
 
 function onCollection(core: Core, target: Target, request: Incoming): ApiResponse {

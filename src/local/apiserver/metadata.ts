@@ -1,6 +1,6 @@
 /** The rules of metadata that hold for every kind. */
 import { randomInt } from 'node:crypto';
-import type { KubeObject, ObjectMeta, OwnerReference } from '../../platform/cluster/port.ts';
+import type { KubeObject, OwnerReference } from '../../platform/cluster/port.ts';
 import { isObject } from './json.ts';
 import type { ServedRow } from './registry.ts';
 import type { FieldError } from './types.ts';
@@ -42,32 +42,6 @@ export function generatedName(prefix: string): string {
   let name = prefix.slice(0, 58);
   for (let i = 0; i < 5; i++) name += ALPHABET[randomInt(ALPHABET.length)];
   return name;
-}
-
-const METADATA_FIELDS = new Set([
-  'name',
-  'generateName',
-  'namespace',
-  'selfLink',
-  'uid',
-  'resourceVersion',
-  'generation',
-  'creationTimestamp',
-  'deletionTimestamp',
-  'deletionGracePeriodSeconds',
-  'labels',
-  'annotations',
-  'ownerReferences',
-  'finalizers',
-  'managedFields',
-]);
-
-/** Takes out what is no field of metadata and returns the paths. */
-export function pruneMetadata(object: KubeObject): string[] {
-  const metadata = object.metadata as ObjectMeta & Record<string, unknown>;
-  const unknown = Object.keys(metadata).filter((key) => !METADATA_FIELDS.has(key));
-  for (const key of unknown) delete metadata[key];
-  return unknown.map((key) => `metadata.${key}`);
 }
 
 export function validateMetadata(row: ServedRow, object: KubeObject, old?: KubeObject): FieldError[] {

@@ -48,6 +48,7 @@ export function modeOf({ method, query, headers }: ApiRequest, warnings: readonl
     manager: (given || headers.userAgent.split('/')[0] || 'unknown').slice(0, MANAGER_LIMIT),
     dryRun: dryRun === 'All',
     validation,
+    decoding: query.has('fieldValidation'),
     force: isTrue(query.get('force')),
     warnings: [...warnings],
   };

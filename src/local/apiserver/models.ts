@@ -1,5 +1,5 @@
 /** client-node's models, read one file at a time: names and types of the built-in kinds' fields. */
-import { isObject, type Plain } from './json.ts';
+import { createRequire } from 'node:module';
 import type { ResourceRow } from './types.ts';
 
 export interface Attribute {
@@ -8,17 +8,26 @@ export interface Attribute {
   format: string;
 }
 
+// Not import(): a patch is read, decoded and written with nothing in between.
+const require = createRequire(import.meta.url);
+const read = new Map<string, readonly Attribute[] | undefined>();
+
 /** Fields of a model, undefined when there is none of that name. The package's index would load all 880 at once. */
-export async function attributesOf(model: string): Promise<readonly Attribute[] | undefined> {
+export function attributesOf(model: string): readonly Attribute[] | undefined {
   if (!/^[A-Z][A-Za-z0-9]+$/.test(model)) return undefined;
+  if (!read.has(model)) read.set(model, attributesIn(model));
+  return read.get(model);
+}
+
+function attributesIn(model: string): readonly Attribute[] | undefined {
   try {
-    const loaded: unknown = await import(`@kubernetes/client-node/dist/gen/models/${model}.js`);
-    const type = isObject(loaded) || typeof loaded === 'object' ? (loaded as Plain)[model] : undefined;
-    return typeof type === 'function'
-      ? (type as { attributeTypeMap?: readonly Attribute[] }).attributeTypeMap
-      : undefined;
+    const loaded = require(`@kubernetes/client-node/dist/gen/models/${model}.js`) as Record<
+      string,
+      { attributeTypeMap?: readonly Attribute[] } | undefined
+    >;
+    return loaded[model]?.attributeTypeMap;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND') return undefined;
+    if ((error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND') return undefined;
     throw error;
   }
 }

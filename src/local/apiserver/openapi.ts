@@ -20,14 +20,14 @@ const UNKNOWN = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true }
 
 export interface OpenApi {
   /** The document at `path`, or undefined when it is none of these. */
-  document(path: string): Promise<object | undefined>;
+  document(path: string): object | undefined;
 }
 
 export function createOpenApi(rows: () => readonly ResourceRow[]): OpenApi {
-  const documents = new Map<string, { hash: string; content: Promise<object> }>();
+  const documents = new Map<string, { hash: string; content: object }>();
 
   return {
-    async document(path) {
+    document(path) {
       const parts = path.split('/').filter(Boolean).slice(2);
       if (parts.length === 0) return index(rows());
       const served = rows().filter((row) => rootOf(row) === parts.join('/'));
@@ -37,7 +37,6 @@ export function createOpenApi(rows: () => readonly ResourceRow[]): OpenApi {
       if (kept?.hash === hash) return kept.content;
       const content = describe(served);
       documents.set(parts.join('/'), { hash, content });
-      content.catch(() => documents.delete(parts.join('/'))); // the next one who asks may have more luck
       return content;
     },
   };
@@ -62,17 +61,17 @@ const hashOf = (rows: readonly ResourceRow[]): string =>
     .slice(0, 32)
     .toUpperCase();
 
-async function describe(rows: readonly ResourceRow[]): Promise<object> {
+function describe(rows: readonly ResourceRow[]): object {
   const schemas: Plain = {
     [INT_OR_STRING]: { format: 'int-or-string', oneOf: [{ type: 'integer' }, { type: 'string' }] },
   };
   const paths: Plain = {};
   for (const row of rows) {
     Object.assign(paths, pathsOf(row));
-    const schema = row.custom ? customSchema(row) : await builtInSchema(row, schemas);
+    const schema = row.custom ? customSchema(row) : builtInSchema(row, schemas);
     schemas[schemaName(row)] = { ...schema, 'x-kubernetes-group-version-kind': [gvkOf(row)] };
   }
-  await addModel(METADATA, schemas);
+  addModel(METADATA, schemas);
   return {
     openapi: '3.0.0',
     info: { title: 'CLOps local cluster', version: 'unversioned' },
@@ -125,8 +124,8 @@ function customSchema({ schema }: ResourceRow): Plain {
   };
 }
 
-async function builtInSchema(row: ResourceRow, schemas: Plain): Promise<Plain> {
-  return (await modelSchema(modelOf(row), schemas)) ?? UNKNOWN;
+function builtInSchema(row: ResourceRow, schemas: Plain): Plain {
+  return modelSchema(modelOf(row), schemas) ?? UNKNOWN;
 }
 
 /** client-node's name of a model, `CoreV1Event`, `V1beta1Thing`, as Kubernetes would name its schema. */
@@ -135,26 +134,26 @@ const modelSchemaName = (model: string): string => {
   return `io.k8s.${version.toLowerCase()}.${name}`;
 };
 
-async function addModel(model: string, schemas: Plain): Promise<void> {
+function addModel(model: string, schemas: Plain): void {
   const name = modelSchemaName(model);
   if (name in schemas) return;
   schemas[name] = UNKNOWN; // in place before its properties are read: JSONSchemaProps holds itself
-  schemas[name] = (await modelSchema(model, schemas)) ?? UNKNOWN;
+  schemas[name] = modelSchema(model, schemas) ?? UNKNOWN;
 }
 
-async function modelSchema(model: string, schemas: Plain): Promise<Plain | undefined> {
-  const attributes = await attributesOf(model);
+function modelSchema(model: string, schemas: Plain): Plain | undefined {
+  const attributes = attributesOf(model);
   if (!attributes) return undefined;
   const properties: Plain = {};
-  for (const { baseName, type, format } of attributes) properties[baseName] = await typeSchema(type, format, schemas);
+  for (const { baseName, type, format } of attributes) properties[baseName] = typeSchema(type, format, schemas);
   return { type: 'object', properties };
 }
 
-async function typeSchema(type: string, format: string, schemas: Plain): Promise<Plain> {
+function typeSchema(type: string, format: string, schemas: Plain): Plain {
   const list = /^Array<(.+)>$/.exec(type)?.[1];
-  if (list) return { type: 'array', items: await typeSchema(list, '', schemas) };
+  if (list) return { type: 'array', items: typeSchema(list, '', schemas) };
   const map = /^\{ \[key: string\]: (.+); \}$/.exec(type)?.[1];
-  if (map) return { type: 'object', additionalProperties: await typeSchema(map, '', schemas) };
+  if (map) return { type: 'object', additionalProperties: typeSchema(map, '', schemas) };
   switch (type) {
     case 'string':
     case 'boolean':
@@ -170,7 +169,7 @@ async function typeSchema(type: string, format: string, schemas: Plain): Promise
     case 'object':
       return UNKNOWN;
     default:
-      await addModel(type, schemas);
+      addModel(type, schemas);
       return reference(modelSchemaName(type));
   }
 }

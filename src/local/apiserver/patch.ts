@@ -2,7 +2,7 @@
 import jsonpatch from 'fast-json-patch';
 import type { KubeObject } from '../../platform/cluster/port.ts';
 import { apply } from './apply.ts';
-import { untypable } from './builtin.ts';
+import { decodeBuiltIn, strictError, unknownFields, untypable } from './builtin.ts';
 import { asObject, type Core, type Item, timeOf, type WriteMode } from './core.ts';
 import { refuseUndeclared } from './custom.ts';
 import { sorted } from './defaults.ts';
@@ -27,6 +27,12 @@ const SPOKEN = ['application/json-patch+json', 'application/merge-patch+json', '
 /** For built-in kinds alone, as in Kubernetes: it takes the kind's own knowledge of its lists. */
 export const STRATEGIC = 'application/strategic-merge-patch+json';
 
+/** Of the others the body itself is. */
+export const isOutcomeDecoded = (contentType: string): boolean =>
+  contentType === 'application/json-patch+json' || contentType === 'application/merge-patch+json';
+/** What the copies of a JSON patch may take together: each may double an object. */
+const COPIED_LIMIT = 3 * 1024 * 1024;
+
 export interface Patched {
   object: KubeObject;
   created: boolean;
@@ -50,9 +56,20 @@ export function patch(core: Core, item: Item, contentType: string, body: unknown
       : contentType === STRATEGIC
         ? strategicMergePatch(clone(shown), body, item.row.shapes)
         : merged(shown, body);
-  const object = objectOf(item, changed);
-  object.metadata.resourceVersion ??= old.metadata.resourceVersion as string;
-  return { object: patched(() => update(core, item, object, mode), changed), created: false };
+  const write = (): KubeObject => {
+    const object = objectOf(item, isOutcomeDecoded(contentType) ? decoded(item.row, changed, mode) : changed);
+    object.metadata.resourceVersion ??= old.metadata.resourceVersion as string;
+    return update(core, item, object, mode);
+  };
+  return { object: patched(write, changed), created: false };
+}
+
+function decoded(row: ServedRow, outcome: unknown, { decoding, validation, warnings }: WriteMode): unknown {
+  if (row.custom || !decoding) return outcome;
+  const { body, unknown } = decodeBuiltIn(row, outcome);
+  if (unknown.length > 0 && validation === 'Strict') throw strictError(row, unknown);
+  if (validation === 'Warn') warnings.push(...unknownFields(unknown));
+  return body;
 }
 
 /** What a patch makes of an object is decoded as strictly as was asked for; what is wrong then is a wrong patch. */
@@ -60,7 +77,8 @@ function patched(write: () => KubeObject, outcome: unknown): KubeObject {
   try {
     return write();
   } catch (error) {
-    const detail = error instanceof Refusal ? /strict decoding error: .*/s.exec(error.status.message)?.[0] : undefined;
+    const detail =
+      error instanceof Refusal ? / cannot be handled as a \w+: (.*)/s.exec(error.status.message)?.[1] : undefined;
     if (detail === undefined) throw error;
     throw invalid({ kind: '', group: '' }, '', [
       { type: 'Invalid', field: 'patch', value: JSON.stringify(outcome), detail },
@@ -85,7 +103,14 @@ function jsonPatched(old: unknown, body: unknown): unknown {
       message: `The allowed maximum operations in a JSON patch is 10000, got ${body.length}`,
     });
   try {
-    return jsonpatch.applyPatch(clone(old), body, true, false).newDocument;
+    let [document, copied] = [clone(old), 0];
+    for (const operation of body) {
+      if (operation?.op === 'copy')
+        copied += JSON.stringify(jsonpatch.getValueByPointer(document, operation.from)).length;
+      if (copied > COPIED_LIMIT) throw patchRejected();
+      document = jsonpatch.applyOperation(document, operation, true).newDocument;
+    }
+    return document;
   } catch {
     throw patchRejected();
   }

@@ -47,7 +47,7 @@ export function createServing({ api, client, clock, log }: ServingOptions): Serv
   }
 
   /** Documents of the server itself; undefined for what is the core's. */
-  async function ownDocument({ path }: ApiRequest): Promise<object | undefined> {
+  function ownDocument({ path }: ApiRequest): object | undefined {
     if (path === '/openapi/v3' || path.startsWith('/openapi/v3/')) return openApi.document(path);
     return discovery(path, api.rows());
   }
@@ -62,7 +62,7 @@ export function createServing({ api, client, clock, log }: ServingOptions): Serv
       if (method !== 'GET') throw methodNotAllowed();
       return podLogs.read(request, logOf[1] as string, logOf[2] as string);
     }
-    const own = await ownDocument(request);
+    const own = ownDocument(request);
     if (own) {
       if (method !== 'GET') throw methodNotAllowed();
       return { status: 200, body: own };

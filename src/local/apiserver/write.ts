@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import type { KubeObject } from '../../platform/cluster/port.ts';
 import { apiVersionOf } from '../../platform/cluster/port.ts';
 import { NAMESPACES } from '../../platform/cluster/resources.ts';
+import { decodeMetadata } from './builtin.ts';
 import { asObject, type Core, type Item, type Target, timeOf, type WriteMode } from './core.ts';
 import { admitSchema } from './custom.ts';
 import { compare, ownable } from './fields.ts';
@@ -33,6 +34,7 @@ export function objectOf(target: Target, body: unknown): KubeObject {
   const named = row.custom || body.kind || body.apiVersion;
   if (named && (body.kind !== row.kind || body.apiVersion !== expected)) throw wrongKind(row, body);
   const copy: Plain = { kind: row.kind, apiVersion: expected, ...clone(body) };
+  if (row.custom && isObject(copy.metadata)) decodeMetadata(row, copy.metadata); // its definition does not say what it is
   if (!isObject(copy.metadata)) copy.metadata = {};
   const metadata = copy.metadata as Plain;
   if (row.namespaced) {
@@ -115,7 +117,7 @@ export function create(
   admit(row, object, undefined, mode);
   const writer = writerOf(row, mode, 'Update');
   const claimed = owners ?? [{ writer, keys: compare(new Map(), ownable(object, row.shapes, 'all')).added }];
-  metadata.managedFields = writeOwnership(claimed, undefined, now);
+  object.metadata.managedFields = writeOwnership(claimed, undefined, now);
   row.settle?.(object, now);
   return mode.dryRun ? object : core.store.put(row.storage, object);
 }

@@ -131,14 +131,10 @@ describe('custom resources', () => {
 
   it('strict validation refuses unknown fields, warning names them', async () => {
     const request = (validation: string) =>
-      core.api.handle({
-        method: 'POST',
-        path: '/apis/example.com/v1/namespaces/default/widgets',
-        query: new URLSearchParams({ fieldValidation: validation, dryRun: 'All' }),
-        headers: { accept: '', contentType: 'application/json', userAgent: 'kubectl/v1.34' },
-        body: aWidget('v', { name: 'a', foo: 1 }),
-        signal: new AbortController().signal,
-      });
+      core.ask(
+        `POST /apis/example.com/v1/namespaces/default/widgets?dryRun=All&fieldValidation=${validation}`,
+        aWidget('v', { name: 'a', foo: 1 }),
+      );
     const strict = await request('Strict');
     expect(strict).toMatchObject({
       status: 400,
@@ -149,6 +145,37 @@ describe('custom resources', () => {
     });
     expect((await request('Warn')).headers).toEqual({ Warning: '299 - "unknown field \\"spec.foo\\""' });
     expect((await request('Ignore')).headers).toBeUndefined();
+  });
+
+  it('metadata has the types of Kubernetes, whatever the schema', async () => {
+    const path = '/apis/example.com/v1/namespaces/default/widgets';
+    const wrong: [object, string][] = [
+      [{ annotations: [] }, 'array into Go struct field ObjectMeta.annotations of type map[string]string'],
+      [{ annotations: { a: 1 } }, 'number into Go struct field ObjectMeta.annotations of type string'],
+      [{ labels: 'x' }, 'string into Go struct field ObjectMeta.labels of type map[string]string'],
+      [{ finalizers: 'x' }, 'string into Go struct field ObjectMeta.finalizers of type []string'],
+      [{ ownerReferences: {} }, 'object into Go struct field ObjectMeta.ownerReferences of type []OwnerReference'],
+      [{ name: undefined, generateName: 1 }, 'number into Go struct field ObjectMeta.generateName of type string'],
+    ];
+    for (const [metadata, says] of wrong) {
+      const widget = aWidget('typed', { name: 'a' });
+      const object = { ...widget, metadata: { ...widget.metadata, ...metadata } };
+      expect(await core.ask(`POST ${path}?fieldValidation=Ignore`, object), says).toMatchObject({
+        status: 400,
+        body: { message: `Widget in version "v1" cannot be handled as a Widget: json: cannot unmarshal ${says}` },
+      });
+      const patch = [
+        { op: 'add', path: `/metadata/${Object.keys(metadata).at(-1)}`, value: Object.values(metadata).at(-1) },
+      ];
+      const answer = await core.ask(`PATCH ${path}/fine`, patch, 'application/json-patch+json');
+      expect(answer, says).toMatchObject({ status: 422, body: { details: { causes: [{ field: 'patch' }] } } });
+    }
+    const owners = [{ apiVersion: 'v1', kind: 'Pod', name: 'p', uid: 'u', color: 'red' }];
+    const owned = { ...aWidget('typed', { name: 'a' }), metadata: { name: 'typed', ownerReferences: owners } };
+    expect(await core.ask(`POST ${path}?fieldValidation=Strict`, owned)).toMatchObject({
+      status: 400,
+      body: { message: expect.stringMatching(/unknown field "metadata.ownerReferences\[0\].color"$/) },
+    });
   });
 
   it('scale and status are subresources', async () => {

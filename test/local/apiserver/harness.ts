@@ -8,12 +8,15 @@ import { systemClock } from '../../../src/lib/clock.ts';
 import { silentLog } from '../../../src/lib/log.ts';
 import { type CoreApi, type CoreOptions, createApi } from '../../../src/local/apiserver/handler.ts';
 import { createInProcessCluster } from '../../../src/local/apiserver/inProcess.ts';
+import type { ApiResponse } from '../../../src/local/apiserver/types.ts';
 import { ApiError, type ClusterPort, type KubeObject } from '../../../src/platform/cluster/port.ts';
 
 export interface TestCore {
   dataDir: string;
   api: CoreApi;
   cluster: ClusterPort;
+  /** What the port does not show: `POST /api/v1/namespaces/default/configmaps?fieldValidation=Strict`. */
+  ask(line: string, body?: unknown, contentType?: string): Promise<ApiResponse>;
   /** Ends the core and opens it again over the same folder. */
   restart(): Promise<void>;
   close(): Promise<void>;
@@ -26,6 +29,17 @@ export async function startCore(options: Partial<Pick<CoreOptions, 'clock' | 'lo
     dataDir,
     api: open(),
     cluster: undefined as never,
+    ask(line, body, contentType = 'application/json') {
+      const [method = '', path = '', query = ''] = line.split(/[ ?]/);
+      return core.api.handle({
+        method,
+        path,
+        query: new URLSearchParams(query),
+        headers: { accept: '', contentType, userAgent: 'kubectl/v1.34' },
+        body,
+        signal: new AbortController().signal,
+      });
+    },
     async restart() {
       await core.api.close();
       core.api = open();

@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { createLog } from '../../../src/lib/log.ts';
-import type { KubeObject } from '../../../src/platform/cluster/port.ts';
+import type { KubeObject, Status } from '../../../src/platform/cluster/port.ts';
 import { CONFIGMAPS, DEPLOYMENTS, NAMESPACES, PODS } from '../../../src/platform/cluster/resources.ts';
 import { eventually } from '../../support/eventually.ts';
 import {
@@ -241,15 +241,7 @@ describe('deletion', () => {
     const patched = await cluster.patch(NAMESPACES, 'kept', undefined, 'merge', { spec: { finalizers: [] } });
     expect(patched).toEqual(made);
     expect((await cluster.replace(NAMESPACES, { ...made, spec: {} })).spec).toEqual(made.spec);
-    const path = '/api/v1/namespaces/kept/finalize';
-    const finalized = await core.api.handle({
-      method: 'PUT',
-      path,
-      query: new URLSearchParams(),
-      headers: { accept: '', contentType: 'application/json', userAgent: 'x' },
-      body: { ...made, spec: { finalizers: [] } },
-      signal: new AbortController().signal,
-    });
+    const finalized = await core.ask('PUT /api/v1/namespaces/kept/finalize', { ...made, spec: { finalizers: [] } });
     expect(finalized).toMatchObject({ status: 200 });
     expect((finalized.body as KubeObject).spec).not.toMatchObject({ finalizers: ['kubernetes'] });
     await cluster.delete(NAMESPACES, 'kept');
@@ -259,20 +251,13 @@ describe('deletion', () => {
 
 describe.skipIf(!canFillDisks)('a full disk', () => {
   it('delays what goes because something else went', async () => {
-    const { api, cluster } = core;
+    const { cluster } = core;
     const owner = await cluster.create(CONFIGMAPS, aConfigMap('full-owner'));
     const child = aConfigMap('full-child');
     const { apiVersion, kind, metadata } = owner;
     child.metadata.ownerReferences = [{ apiVersion, kind, name: metadata.name, uid: metadata.uid ?? '' }];
     await cluster.create(CONFIGMAPS, child);
-    const answer = await api.handle({
-      method: 'DELETE',
-      path: '/api/v1/namespaces/default/configmaps/full-owner',
-      query: new URLSearchParams(),
-      headers: { accept: '', contentType: '', userAgent: 'x' },
-      body: undefined,
-      signal: new AbortController().signal,
-    });
+    const answer = await core.ask('DELETE /api/v1/namespaces/default/configmaps/full-owner');
     limitFiles(0);
     try {
       expect(answer.status).toBe(200);
@@ -334,15 +319,9 @@ describe('binding', () => {
 });
 
 describe('built-in kinds', () => {
-  const post = (body: KubeObject, fieldValidation: string) =>
-    core.api.handle({
-      method: 'POST',
-      path: '/apis/apps/v1/namespaces/default/deployments',
-      query: new URLSearchParams({ fieldValidation, dryRun: 'All' }),
-      headers: { accept: '', contentType: 'application/json', userAgent: 'kubectl/v1.34' },
-      body,
-      signal: new AbortController().signal,
-    });
+  const post = (body: KubeObject, validation: string) =>
+    core.ask(`POST /apis/apps/v1/namespaces/default/deployments?dryRun=All&fieldValidation=${validation}`, body);
+  const JSON_PATCH = 'application/json-patch+json';
 
   it('have their fields and types checked for who asks for it', async () => {
     const typo = aDeployment('typo');
@@ -368,16 +347,59 @@ describe('built-in kinds', () => {
     });
   });
 
+  it('have whole numbers of their size', async () => {
+    const said = async (spec: object) => {
+      const wrong = aDeployment('wrong');
+      const { status, body } = await post({ ...wrong, spec: { ...(wrong.spec as object), ...spec } }, 'Ignore');
+      return `${status} ${(body as Status).message}`;
+    };
+    const field = 'Deployment in version "v1" cannot be handled as a Deployment: json: cannot unmarshal number';
+    expect(await said({ replicas: 1.5 })).toBe(
+      `400 ${field} 1.5 into Go struct field DeploymentSpec.spec.replicas of type int32`,
+    );
+    expect(await said({ replicas: 2 ** 31 })).toContain('number 2147483648 into Go struct field');
+    expect(await said({ strategy: { rollingUpdate: { maxSurge: 0.5 } } })).toBe(
+      `400 ${field} 0.5 into Go value of type int32`,
+    );
+    expect(await said({ strategy: { rollingUpdate: { maxSurge: true } } })).toMatch(
+      /bool into Go value of type int32$/,
+    );
+  });
+
+  it('have what patches make of them checked as well', async () => {
+    await core.cluster.create(CONFIGMAPS, aConfigMap('checked', { a: '1' }));
+    const change = (value: unknown, path: string, validation = 'Warn') =>
+      core.ask(
+        `PATCH /api/v1/namespaces/default/configmaps/checked?fieldValidation=${validation}`,
+        [{ op: 'add', path, value }],
+        JSON_PATCH,
+      );
+    const refused = { status: 422, body: { reason: 'Invalid', details: { causes: [{ field: 'patch' }] } } };
+    expect(await change(2, '/data/a')).toMatchObject(refused);
+    expect(await change(2, '/dat', 'Strict')).toMatchObject(refused);
+    const warned = await change(2, '/dat');
+    expect(warned).toMatchObject({ status: 200, headers: { Warning: '299 - "unknown field \\"dat\\""' } });
+    expect(warned.body).not.toHaveProperty('dat');
+    expect(await core.cluster.get(CONFIGMAPS, 'checked', 'default')).toMatchObject({ data: { a: '1' } });
+  });
+
+  it('grow no more by copies in a patch than a body may', async () => {
+    await core.cluster.create(CONFIGMAPS, aConfigMap('copied', { a: 'x'.repeat(1_000_000) }));
+    const copies = (count: number) =>
+      core.ask(
+        'PATCH /api/v1/namespaces/default/configmaps/copied?dryRun=All',
+        Array.from({ length: count }, (_, i) => ({ op: 'copy', from: '/data/a', path: `/data/b${i}` })),
+        JSON_PATCH,
+      );
+    expect((await copies(3)).status).toBe(200);
+    expect(await copies(4)).toMatchObject({
+      status: 422,
+      body: { message: 'the server rejected our request due to an error in our request' },
+    });
+  });
+
   it('what is not served is said at once, in the form of Kubernetes', async () => {
-    const ask = (method: string, path: string, contentType = 'application/json') =>
-      core.api.handle({
-        method,
-        path,
-        query: new URLSearchParams(),
-        headers: { accept: '', contentType, userAgent: 'x' },
-        body: {},
-        signal: new AbortController().signal,
-      });
+    const ask = (method: string, path: string, contentType?: string) => core.ask(`${method} ${path}`, {}, contentType);
     expect(await ask('GET', '/apis/batch/v1/jobs')).toMatchObject({
       status: 404,
       body: { message: '404 page not found\n' },
