@@ -221,6 +221,28 @@ describe('in which form', () => {
     expect((await asAdmin('/api/v1/namespaces?includeObject=All', { headers: { accept: table } })).status).toBe(400);
   });
 
+  test('an Event has the same cells in both groups', async () => {
+    await post('/api/v1/namespaces/default/events', {
+      apiVersion: 'v1',
+      kind: 'Event',
+      metadata: { name: 'told' },
+      involvedObject: { kind: 'Pod', name: 'web', namespace: 'default' },
+      reason: 'Started',
+      message: 'hello',
+      type: 'Normal',
+      source: { component: 'test' },
+      count: 3,
+      lastTimestamp: new Date().toISOString(),
+    });
+    const cells = async (root: string): Promise<unknown[]> => {
+      const { json } = await asAdmin(`${root}/namespaces/default/events/told`, { headers: { accept: table } });
+      return json.rows[0].cells;
+    };
+    const told = ['Normal', 'Started', 'pod/web', '', 'test', 'hello'];
+    for (const root of ['/api/v1', '/apis/events.k8s.io/v1'])
+      expect(await cells(root)).toEqual([expect.stringMatching(/s$/), ...told, null, 3, 'told']);
+  });
+
   test('a watch in Tables names its columns once', async () => {
     const { text } = await asAdmin('/api/v1/namespaces?watch=1&timeoutSeconds=1', { headers: { accept: table } });
     const events = text

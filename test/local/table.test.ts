@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { compilePath } from '../../src/local/apiserver/jsonpath.ts';
+import { BUILTIN_ROWS } from '../../src/local/apiserver/resources.ts';
 import { humanDuration, shaped } from '../../src/local/apiserver/table.ts';
 import type { ResourceRow } from '../../src/local/apiserver/types.ts';
 
@@ -46,6 +47,46 @@ describe('JSONPath', () => {
 
   test('what is not understood is refused', () => {
     expect(() => compilePath('.a[?(@.b.includes("x"))]')).toThrow('is not understood at');
+  });
+});
+
+describe('pods', () => {
+  const sidecar = { name: 'side', restartPolicy: 'Always' };
+  const running = { running: { startedAt: 'x' } };
+  const done = { terminated: { exitCode: 0, reason: 'Completed' } };
+  const main = { name: 'main', ready: true, restartCount: 2, state: running };
+  const row = (statuses: object[], more: object = {}): unknown[] => {
+    const pod = {
+      kind: 'Pod',
+      apiVersion: 'v1',
+      metadata: { name: 'p' },
+      spec: { initContainers: [{ name: 'setup' }, sidecar], containers: [{ name: 'main' }] },
+      status: { phase: 'Running', initContainerStatuses: statuses, containerStatuses: [main], ...more },
+    };
+    const shape = { form: 'table', includeObject: 'None', rows: BUILTIN_ROWS, now: 0 } as const;
+    return (shaped(pod, shape) as { rows: { cells: unknown[] }[] }).rows[0]?.cells.slice(1, 4) ?? [];
+  };
+  const setup = { name: 'setup', restartCount: 5, state: done };
+  const side = { name: 'side', restartCount: 3, state: running };
+
+  test('a sidecar that has started counts as a container', () => {
+    expect(row([setup, { ...side, started: true, ready: true }])).toEqual(['2/2', 'Running', '5']);
+    expect(row([setup, { ...side, started: true, ready: false }])).toEqual(['1/2', 'Running', '5']);
+  });
+
+  test('until then the pod is being initialised', () => {
+    const waiting = {
+      phase: 'Pending',
+      containerStatuses: [{ name: 'main', restartCount: 0, state: { waiting: {} } }],
+    };
+    expect(row([{ ...setup, state: running }, side], waiting)).toEqual(['0/2', 'Init:0/2', '5']);
+    expect(row([setup, side], waiting)).toEqual(['0/2', 'Init:1/2', '8']);
+    const crashed = { waiting: { reason: 'CrashLoopBackOff' } };
+    expect(row([setup, { ...side, started: false, state: crashed }], waiting)).toEqual([
+      '0/2',
+      'Init:CrashLoopBackOff',
+      '8',
+    ]);
   });
 });
 

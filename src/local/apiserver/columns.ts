@@ -1,5 +1,6 @@
 /** Printer columns of the built-in kinds, with the words `kubectl get` shows on a real cluster. */
 import { isObject, listAt, objectAt, type Plain, readPath } from './json.ts';
+import { podCells } from './podCells.ts';
 import type { PrinterColumn } from './types.ts';
 
 type Cell = (object: Plain) => string | number;
@@ -45,54 +46,6 @@ const join = (parts: unknown[]): string => (parts.length > 0 ? parts.join(',') :
 const containerNames: Cell = (object) => join(templateContainers(object).map((one) => one.name));
 const images: Cell = (object) => join(templateContainers(object).map((one) => one.image));
 const selector: Cell = (object) => pairs(readPath(object, 'spec.selector.matchLabels'));
-
-function containerStatuses(pod: Plain): Plain[] {
-  return listAt(pod.status, 'containerStatuses').filter(isObject);
-}
-
-const podReady: Cell = (pod) => {
-  const ready = containerStatuses(pod).filter((one) => one.ready === true).length;
-  return `${ready}/${listAt(pod.spec, 'containers').length}`;
-};
-
-const podRestarts: Cell = (pod) => containerStatuses(pod).reduce((sum, one) => sum + Number(one.restartCount ?? 0), 0);
-
-/** kubectl's STATUS: the first init container in the way, else the last container with something to say, else the phase. */
-const podStatus: Cell = (pod) => {
-  const deleted = readPath(pod, 'metadata.deletionTimestamp') !== undefined;
-  if (deleted) return readPath(pod, 'status.reason') === 'NodeLost' ? 'Unknown' : 'Terminating';
-  return (
-    initReason(pod) ??
-    containerReason(pod) ??
-    String(readPath(pod, 'status.reason') ?? readPath(pod, 'status.phase') ?? 'Unknown')
-  );
-};
-
-function initReason(pod: Plain): string | undefined {
-  const all = listAt(pod.status, 'initContainerStatuses').filter(isObject);
-  for (const [index, one] of all.entries()) {
-    const terminated = objectAt(one.state, 'terminated');
-    if (terminated.exitCode === 0) continue;
-    if (terminated.exitCode !== undefined) return `Init:${terminated.reason || exitOf(terminated)}`;
-    const waiting = objectAt(one.state, 'waiting').reason;
-    if (waiting && waiting !== 'PodInitializing') return `Init:${waiting}`;
-    return `Init:${index}/${listAt(pod.spec, 'initContainers').length}`;
-  }
-  return undefined;
-}
-
-function containerReason(pod: Plain): string | undefined {
-  for (const one of containerStatuses(pod)) {
-    const waiting = objectAt(one.state, 'waiting').reason;
-    if (waiting) return String(waiting);
-    const terminated = objectAt(one.state, 'terminated');
-    if (terminated.exitCode !== undefined) return String(terminated.reason || exitOf(terminated));
-  }
-  return undefined;
-}
-
-const exitOf = (terminated: Plain): string =>
-  terminated.signal ? `Signal:${terminated.signal}` : `ExitCode:${terminated.exitCode}`;
 
 const nodeStatus: Cell = (node) => {
   const ready = listAt(node.status, 'conditions').find((one) => isObject(one) && one.type === 'Ready');
@@ -164,9 +117,9 @@ export const COLUMNS: Record<string, readonly PrinterColumn[]> = {
     text('Container-Runtime', at('status.nodeInfo.containerRuntimeVersion', '<unknown>'), 1),
   ],
   pods: [
-    text('Ready', podReady),
-    text('Status', podStatus),
-    text('Restarts', podRestarts),
+    text('Ready', (pod) => `${podCells(pod).ready}/${podCells(pod).total}`),
+    text('Status', (pod) => podCells(pod).status),
+    text('Restarts', (pod) => podCells(pod).restarts),
     age,
     text('IP', at('status.podIP'), 1),
     text('Node', at('spec.nodeName'), 1),

@@ -16,8 +16,6 @@ export interface ServedRow extends ResourceRow {
   names: 'subdomain' | 'label' | 'label1035';
   /** List and map types of the kind, for server-side apply. */
   shapes: StructuralSchema;
-  /** Another spelling of stored objects. */
-  view?: { toStored(object: Plain): Plain; fromStored(object: Plain): Plain };
   /** Changes an object that is about to be stored, after validation: what a controller of Kubernetes fills in at once. */
   settle?(object: Plain, now: string): void;
 }

@@ -38,9 +38,11 @@ export function shaped(body: unknown, shape: Shape, headers = true): unknown {
       items: list.map(metadataOf),
     };
   }
-  const columns = columnsOf(rowFor(body, shape.rows, list !== undefined));
+  const row = rowFor(body, shape.rows, list !== undefined);
+  const columns = columnsOf(row);
+  const cellsOf = (item: Plain) => columns.map((column) => cell(item, column, shape.now));
   const rows = (list ?? [body]).map((item) => ({
-    cells: columns.map((column) => cell(item, column, shape.now)),
+    cells: cellsOf(row?.view ? row.view.toStored(item) : item),
     ...included(item, shape.includeObject),
   }));
   const { resourceVersion, ...more } = metadata;

@@ -11,6 +11,11 @@ export interface ResourceRow extends Resource {
   subresources: { status: boolean; scale?: ScalePaths; log?: boolean };
   /** Structural schema: of a CRD, or the small one a built-in kind has. */
   schema?: StructuralSchema;
+  /** Another spelling of stored objects, which the columns know by the stored one. */
+  view?: {
+    toStored(object: Record<string, unknown>): Record<string, unknown>;
+    fromStored(object: Record<string, unknown>): Record<string, unknown>;
+  };
   /** True for rows that came from a CRD. */
   custom: boolean;
   strategy?: Strategy;
