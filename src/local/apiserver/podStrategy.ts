@@ -109,10 +109,11 @@ function mountErrors(spec: unknown, container: unknown, at: string): FieldError[
   });
 }
 
-/** Of a pod's spec only images, deadlines and tolerations may change; binding has a subresource of its own. */
+/** Of a pod's spec only images, deadlines and tolerations may change, and gates go; binding has a subresource of its own. */
 function podSpecChanged(spec: Plain, old: Plain): FieldError[] {
   const frozen = (value: Plain): string => {
-    const { activeDeadlineSeconds: _1, terminationGracePeriodSeconds: _2, tolerations: _3, ...rest } = value;
+    const { activeDeadlineSeconds: _1, terminationGracePeriodSeconds: _2, ...more } = value;
+    const { tolerations: _3, schedulingGates: _4, ...rest } = more;
     const strip = (list: unknown[]) => list.map((one) => (isObject(one) ? { ...one, image: undefined } : one));
     return JSON.stringify(
       sorted({
@@ -122,8 +123,15 @@ function podSpecChanged(spec: Plain, old: Plain): FieldError[] {
       }),
     );
   };
-  if (frozen(spec) === frozen(old)) return [];
+  const known = new Set(listAt(old, 'schedulingGates').map((gate) => text(gate, 'name')));
+  const gates = listAt(spec, 'schedulingGates').map((gate) => text(gate, 'name'));
+  const added = gates.flatMap((gate, index): FieldError[] => {
+    const detail = `only deletion is allowed, but found new scheduling gate '${gate}'`;
+    return known.has(gate) ? [] : [{ type: 'Forbidden', field: `spec.schedulingGates[${index}].name`, detail }];
+  });
+  if (frozen(spec) === frozen(old)) return added;
   return [
+    ...added,
     {
       type: 'Forbidden',
       field: 'spec',

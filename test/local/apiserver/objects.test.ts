@@ -301,6 +301,19 @@ describe.skipIf(!canFillDisks)('a full disk', () => {
   });
 });
 
+describe('a pod that is held back', () => {
+  it('is let go gate by gate, and gets none anew', async () => {
+    const gates = (...names: string[]) => ({ spec: { schedulingGates: names.map((name) => ({ name })) } });
+    const change = (...names: string[]) => core.cluster.patch(PODS, 'gated', 'default', 'merge', gates(...names));
+    await core.cluster.create(PODS, aPod('gated', gates('example.com/a', 'example.com/b').spec));
+    expect((await refusal(change('example.com/a', 'example.com/c'))).message).toBe(
+      `Pod "gated" is invalid: spec.schedulingGates[1].name: Forbidden: only deletion is allowed, but found new scheduling gate 'example.com/c'`,
+    );
+    expect((await change('example.com/b')).spec).toMatchObject(gates('example.com/b').spec);
+    expect((await change()).spec).toMatchObject({ schedulingGates: [] });
+  });
+});
+
 describe('binding', () => {
   it('places a pod once', async () => {
     const { cluster } = core;
