@@ -1,7 +1,7 @@
 /** What is special about a CustomResourceDefinition itself: its names, its checks, and its status, which is settled at once. */
 import { ruleErrors } from './cel.ts';
 import { CRD_FINALIZER } from './collector.ts';
-import { isObject, listAt, objectAt, type Plain } from './json.ts';
+import { isObject, listAt, objectAt, type Plain, readPath } from './json.ts';
 import { regexOf } from './structural.ts';
 import type { FieldError, Strategy, StructuralSchema } from './types.ts';
 
@@ -21,7 +21,7 @@ export const CRD_STRATEGY: Strategy = {
       ...nameErrors(crd, spec),
       ...versionErrors(spec),
       ...unservedErrors(spec),
-      ...(old ? changeErrors(spec, objectAt(old, 'spec')) : []),
+      ...(old ? changeErrors(crd, old) : []),
     ];
   },
 };
@@ -128,10 +128,18 @@ function patternErrors(schema: StructuralSchema, path: string): FieldError[] {
   return errors;
 }
 
-function changeErrors(spec: Plain, old: Plain): FieldError[] {
-  return ['group', 'scope']
-    .filter((key) => spec[key] !== old[key])
-    .map((key) => ({ type: 'Invalid', field: `spec.${key}`, value: spec[key], detail: 'field is immutable' }));
+function changeErrors(crd: Plain, old: Plain): FieldError[] {
+  const changed = ['spec.scope', 'spec.names.kind', 'spec.group']
+    .filter((field) => readPath(crd, field) !== readPath(old, field))
+    .map(
+      (field): FieldError => ({ type: 'Invalid', field, value: readPath(crd, field), detail: 'field is immutable' }),
+    );
+  const there = listAt(crd.spec, 'versions').map((version) => readPath(version, 'name'));
+  const lost = listAt(crd.status, 'storedVersions').flatMap((value, index): FieldError[] => {
+    const detail = `missing from spec.versions; ${value} was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in ${value} and removes ${value} from status.storedVersions`;
+    return there.includes(value) ? [] : [{ type: 'Invalid', field: `status.storedVersions[${index}]`, value, detail }];
+  });
+  return [...changed, ...lost];
 }
 
 /** Kubernetes does this a moment later by a controller; here there is nobody to wait for. */

@@ -4,6 +4,7 @@ import type { KubeObject } from '../../platform/cluster/port.ts';
 import { apply } from './apply.ts';
 import { decodeBuiltIn, strictError, unknownFields, untypable } from './builtin.ts';
 import { asObject, type Core, type Item, timeOf, type WriteMode } from './core.ts';
+import { refuseTerminating } from './crds.ts';
 import { refuseUndeclared } from './custom.ts';
 import { sorted } from './defaults.ts';
 import { duplicateIn } from './fields.ts';
@@ -140,7 +141,10 @@ function serverSideApply(core: Core, item: Item, body: unknown, mode: WriteMode)
     custom: row.custom,
     part: subresource === 'status' ? 'status' : row.subresources.status ? 'main' : 'all',
   });
-  if (!live) return { object: create(core, item, object, mode, owners), created: true };
+  if (!live) {
+    refuseTerminating(core, row);
+    return { object: create(core, item, object, mode, owners), created: true };
+  }
   object.metadata.resourceVersion = live.metadata.resourceVersion as string;
   if (mode.manager === 'kubectl') rememberApplied(object, wanted);
   return { object: update(core, item, object, mode, owners), created: false };

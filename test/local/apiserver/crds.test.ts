@@ -203,6 +203,22 @@ describe('custom resources', () => {
     });
   });
 
+  it('a definition keeps its kind, and the version in which its objects are stored', async () => {
+    const changed = async (change: object) => {
+      const { message } = await refusal(
+        core.cluster.patch(CRDS, 'widgets.example.com', undefined, 'merge', { spec: change }),
+      );
+      return message.replace('CustomResourceDefinition.apiextensions.k8s.io "widgets.example.com" is invalid: ', '');
+    };
+    expect(await changed({ names: { kind: 'Gadget', listKind: 'GadgetList' } })).toBe(
+      'spec.names.kind: Invalid value: "Gadget": field is immutable',
+    );
+    const [version] = (theCrd().spec as { versions: object[] }).versions;
+    expect(await changed({ versions: [{ ...version, name: 'v2' }] })).toBe(
+      'status.storedVersions[0]: Invalid value: "v1": missing from spec.versions; v1 was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in v1 and removes v1 from status.storedVersions',
+    );
+  });
+
   it('a definition whose rule is not understood is refused', async () => {
     const crd = theCrd();
     crd.metadata.name = 'gadgets.example.com';
@@ -215,9 +231,22 @@ describe('custom resources', () => {
   });
 
   it('go with their definition, and survive a restart with it', async () => {
+    const finalizers = (value: string[] | null) =>
+      core.cluster.patch(WIDGETS, 'fine', 'default', 'merge', { metadata: { finalizers: value } });
+    await finalizers(['example.com/hold']);
     await core.restart();
     expect((await core.cluster.list(WIDGETS)).items).toHaveLength(1);
     await core.cluster.delete(CRDS, 'widgets.example.com');
+    const late = aWidget('late', { name: 'a' });
+    for (const write of [
+      core.cluster.create(WIDGETS, late),
+      core.cluster.apply(WIDGETS, late, { fieldManager: 'one' }),
+    ])
+      expect((await refusal(write)).status).toMatchObject({
+        code: 405,
+        message: 'create not allowed while custom resource definition is terminating',
+      });
+    await finalizers(null);
     await eventually(async () => {
       expect((await refusal(core.cluster.get(CRDS, 'widgets.example.com'))).code).toBe(404);
       expect((await refusal(core.cluster.list(WIDGETS))).code).toBe(404);
