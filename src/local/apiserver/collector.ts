@@ -3,7 +3,7 @@
  * Driven by the store's events and by no timer but after a failed write; every step is an ordinary delete, so finalizers and grace hold.
  * State is only what the store says, so a restart looks once at everything and goes on.
  */
-import type { KubeObject } from '../../platform/cluster/port.ts';
+import type { KubeObject, OwnerReference } from '../../platform/cluster/port.ts';
 import { type Core, timeOf } from './core.ts';
 import { clone, equal, listAt, type Plain } from './json.ts';
 import { endingConditions } from './namespaceEnd.ts';
@@ -79,9 +79,10 @@ export function startCollector(core: Core): Collector {
     return row && object && object.metadata.uid === ref.uid ? { row, object } : undefined;
   };
 
+  /** To be deleted is for ever: who is going needs no second word. */
   function deleteRef(ref: Ref, propagationPolicy: Propagation = 'Background'): void {
     const found = live(ref);
-    if (!found || (found.object.metadata.deletionTimestamp && propagationPolicy !== 'Foreground')) return;
+    if (!found || found.object.metadata.deletionTimestamp) return;
     const { row } = found;
     const place = ref.namespace === undefined ? {} : { namespace: ref.namespace };
     remove(core, { row, name: ref.name, ...place }, { propagationPolicy, uid: ref.uid, dryRun: false });
@@ -97,30 +98,35 @@ export function startCollector(core: Core): Collector {
     }
   }
 
-  /** Deleted when all owners are gone; otherwise the gone ones are forgotten. */
+  /** Deleted when all owners are gone or wait for it to go; otherwise those are forgotten. */
   function collect(ref: Ref): void {
     const found = live(ref);
-    const owners = found?.object.metadata.ownerReferences ?? [];
-    const gone = owners.filter(({ uid }) => !store.byUid(uid)).map(({ uid }) => uid);
-    if (!found || gone.length === 0) return;
-    if (gone.length === owners.length) deleteRef(ref);
-    else dropOwner(core, found.row, found.object, gone);
+    if (!found || found.object.metadata.deletionTimestamp) return;
+    const owners = found.object.metadata.ownerReferences ?? [];
+    const isWaiting = ({ uid }: OwnerReference): boolean => waits(store.byUid(uid)?.object);
+    const leaving = owners.filter((owner) => !store.byUid(owner.uid) || isWaiting(owner));
+    if (leaving.length === 0) return;
+    if (leaving.length < owners.length)
+      dropOwner(
+        core,
+        found.row,
+        found.object,
+        leaving.map(({ uid }) => uid),
+      );
+    else deleteRef(ref, leaving.some(isWaiting) && dependents.has(ref.uid) ? 'Foreground' : 'Background');
   }
+
+  const waits = (object: KubeObject | undefined): boolean =>
+    object?.metadata.deletionTimestamp !== undefined && object.metadata.finalizers?.includes(FOREGROUND) === true;
 
   /** An owner in foreground deletion waits for the dependents that block it. */
   function foreground(ref: Ref): void {
-    const owner = live(ref);
-    if (!owner?.object.metadata.deletionTimestamp || !owner.object.metadata.finalizers?.includes(FOREGROUND)) return;
-    let blocked = false;
-    for (const dependent of [...(dependents.get(ref.uid)?.values() ?? [])]) {
-      const found = live(dependent);
-      const blocking = found?.object.metadata.ownerReferences?.some(
-        (one) => one.uid === ref.uid && one.blockOwnerDeletion,
-      );
-      if (!found?.object.metadata.deletionTimestamp) deleteRef(dependent, blocking ? 'Foreground' : 'Background');
-      if (blocking && live(dependent)) blocked = true;
-    }
-    if (!blocked) dropFinalizer(ref, FOREGROUND);
+    if (!waits(live(ref)?.object)) return;
+    const all = [...(dependents.get(ref.uid)?.values() ?? [])];
+    for (const dependent of all) collect(dependent);
+    const blocks = ({ uid, blockOwnerDeletion }: OwnerReference): boolean =>
+      uid === ref.uid && blockOwnerDeletion === true;
+    if (!all.some((one) => live(one)?.object.metadata.ownerReferences?.some(blocks))) dropFinalizer(ref, FOREGROUND);
   }
 
   function dropFinalizer(ref: Ref, finalizer: string): void {
@@ -197,11 +203,15 @@ export function startCollector(core: Core): Collector {
   function gone(storage: string, object: KubeObject): void {
     const ref = refOf(storage, object);
     for (const dependent of dependents.get(ref.uid)?.values() ?? []) later(() => collect(dependent));
+    wakeOwners(object);
+    wakeContainers(storage, object);
+  }
+
+  function wakeOwners(object: KubeObject): void {
     for (const { uid } of object.metadata.ownerReferences ?? []) {
       const owner = store.byUid(uid);
-      if (owner?.object.metadata.deletionTimestamp) later(() => foreground(refOf(owner.storage, owner.object)));
+      if (owner && waits(owner.object)) later(() => foreground(refOf(owner.storage, owner.object)));
     }
-    wakeContainers(storage, object);
   }
 
   const unsubscribe = store.onEvent((storage, event) => {
@@ -209,6 +219,7 @@ export function startCollector(core: Core): Collector {
     if (event.old) index(ref, event.old, false);
     if (event.type === 'DELETED') return gone(storage, event.object);
     index(ref, event.object, true);
+    if (event.old) wakeOwners(event.old); // it may block them no longer
     return look(storage, event.object);
   });
   for (const storage of store.storages()) {

@@ -23,7 +23,7 @@ const made = ({ lab, namespace }: Story, name: string, metadata: Partial<KubeObj
   });
 
 /** Names of what is there, with what is left of their owners. */
-async function there({ lab, namespace }: Story): Promise<Record<string, unknown>> {
+async function there({ lab, namespace }: Story): Promise<Record<string, { ending: boolean }>> {
   const { items } = await lab.port.list(CONFIGMAPS, { namespace, fieldSelector: 'metadata.name!=kube-root-ca.crt' });
   return Object.fromEntries(
     items.map(({ metadata }) => [
@@ -81,6 +81,31 @@ export const garbage: Tale = async (story) => {
   await lab.port.patch(CONFIGMAPS, 'blocking', namespace, 'merge', { metadata: { finalizers: null } });
   await gone(story, 'blocking', 'front');
   tell('and goes last', await there(story));
+
+  const [leaving, staying] = [await made(story, 'leaving'), await made(story, 'staying')];
+  await made(story, 'shared', { ownerReferences: [owned(leaving, { blockOwnerDeletion: true }), owned(staying)] });
+  await lab.port.delete(CONFIGMAPS, 'leaving', namespace, { propagationPolicy: 'Foreground' });
+  await gone(story, 'leaving');
+  tell('in the foreground: what has another owner stays and holds nobody up', await there(story));
+  await lab.port.delete(CONFIGMAPS, 'staying', namespace);
+  await gone(story, 'staying', 'shared');
+
+  const waiting = await made(story, 'waiting');
+  const blocks = { ownerReferences: [owned(waiting, { blockOwnerDeletion: true })], finalizers: [HOLD] };
+  for (const name of ['let-go', 'unblocked']) await made(story, name, blocks);
+  await lab.port.delete(CONFIGMAPS, 'waiting', namespace, { propagationPolicy: 'Foreground' });
+  await until(async () => {
+    if (Object.values(await there(story)).some(({ ending }) => !ending))
+      throw new Error('not all of them are ending yet');
+  });
+  const change = (name: string, metadata: object) => lab.port.patch(CONFIGMAPS, name, namespace, 'merge', { metadata });
+  await change('let-go', { ownerReferences: null });
+  tell('one without its reference, another that still blocks', await there(story));
+  await change('unblocked', { ownerReferences: [owned(waiting, { blockOwnerDeletion: false })] });
+  await gone(story, 'waiting');
+  tell('and none that blocks: the owner goes before them', await there(story));
+  for (const name of ['let-go', 'unblocked']) await change(name, { finalizers: null });
+  await gone(story, 'let-go', 'unblocked');
 
   const model = await lab.port.create(MODELDEPLOYMENTS, aModel('owner', {}, namespace));
   await made(story, 'of-model', { ownerReferences: [owned(model, { controller: true, blockOwnerDeletion: true })] });
