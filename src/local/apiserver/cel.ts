@@ -3,8 +3,8 @@
  * understood here is refused there and not skipped later; evaluated at every write of an object.
  */
 import { Environment } from '@marcbachmann/cel-js';
-import { itemElement, listKind } from './fields.ts';
-import { isObject, type Plain } from './json.ts';
+import { correlated, isAtomicMap } from './fields.ts';
+import { equal, isObject, type Plain } from './json.ts';
 import type { FieldError, StructuralSchema } from './types.ts';
 
 type Program = (context: Record<string, unknown>) => unknown;
@@ -129,43 +129,45 @@ export function hasRules(schema: StructuralSchema): boolean {
   return has;
 }
 
-/** The rules that `value` breaks. `old` is what stood there before, when it can be told. */
-export function checkRules(value: unknown, old: unknown, schema: StructuralSchema, path = ''): FieldError[] {
+/**
+ * The rules that `value` breaks. `old` is what stood there before, when it can be told; where that is the same, only what
+ * a rule says of changes is checked.
+ */
+export function checkRules(
+  value: unknown,
+  old: unknown,
+  schema: StructuralSchema,
+  path = '',
+  unchanged = false,
+): FieldError[] {
   if (value === undefined || value === null || !hasRules(schema)) return [];
+  const same = unchanged || equal(value, old);
   const rules = rulesOf(schema);
   const errors: FieldError[] = [];
   if (rules.length > 0) {
     const context: Plain = { self: toCel(value, schema), ...(old !== undefined && { oldSelf: toCel(old, schema) }) };
     for (const rule of rules) {
-      if (rule.transition && old === undefined) continue;
+      if (rule.transition ? old === undefined : same) continue;
       const error = evaluate(rule, context, schema, path);
       if (error) errors.push(error);
     }
   }
-  return [...errors, ...checkBelow(value, old, schema, path)];
+  return [...errors, ...checkBelow(value, old, schema, path, same)];
 }
 
-function checkBelow(value: unknown, old: unknown, schema: StructuralSchema, path: string): FieldError[] {
+function checkBelow(value: unknown, old: unknown, schema: StructuralSchema, path: string, same: boolean): FieldError[] {
   if (Array.isArray(value) && isObject(schema.items)) {
     const items = schema.items;
     const before = correlated(old, schema);
-    return value.flatMap((item, index) => checkRules(item, before(item), items, `${path}[${index}]`));
+    return value.flatMap((item, index) => checkRules(item, before(item), items, `${path}[${index}]`, same));
   }
   if (!isObject(value)) return [];
-  const previous = isObject(old) && schema['x-kubernetes-map-type'] !== 'atomic' ? old : {};
+  const previous = isObject(old) && !isAtomicMap(schema) ? old : {};
   const properties = isObject(schema.properties) ? schema.properties : {};
   return Object.entries(value).flatMap(([key, inner]) => {
     const below = properties[key] ?? schema.additionalProperties;
-    return isObject(below) ? checkRules(inner, previous[key], below, path === '' ? key : `${path}.${key}`) : [];
+    return isObject(below) ? checkRules(inner, previous[key], below, path === '' ? key : `${path}.${key}`, same) : [];
   });
-}
-
-/** The former item of a keyed list; items of other lists have no past. */
-function correlated(old: unknown, schema: StructuralSchema): (item: unknown) => unknown {
-  const list = listKind(schema);
-  if (list.kind !== 'map' || !Array.isArray(old)) return () => undefined;
-  const byKey = new Map(old.map((item) => [itemElement(item, list, schema), item]));
-  return (item) => byKey.get(itemElement(item, list, schema));
 }
 
 function evaluate(rule: Rule, context: Plain, schema: StructuralSchema, path: string): FieldError | undefined {

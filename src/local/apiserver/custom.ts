@@ -24,7 +24,7 @@ export function admitSchema(
   if (unknown.length > 0 && mode.validation === 'Strict') throw strictError(row, unknown);
   if (mode.validation === 'Warn') mode.warnings.push(...unknownFields(unknown));
   applyDefaults(object, schema);
-  const errors = [...validate(object, schema), ...scaleErrors(row, object)];
+  const errors = [...validate(object, schema, '', old), ...scaleErrors(row, object)];
   if (!hasRules(schema)) return errors;
   if (!errors.some(({ type }) => BLOCKING.has(type))) return [...errors, ...checkRules(object, old, schema)];
   const detail =

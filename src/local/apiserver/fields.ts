@@ -48,6 +48,14 @@ export function itemElement(item: unknown, list: ListKind, schema: StructuralSch
   return `k:${JSON.stringify(keys)}`;
 }
 
+/** The former item of a keyed list; items of other lists have no past. */
+export function correlated(old: unknown, schema: StructuralSchema): (item: unknown) => unknown {
+  const list = listKind(schema);
+  if (list.kind !== 'map' || !Array.isArray(old)) return () => undefined;
+  const byKey = new Map(old.map((item) => [itemElement(item, list, schema), item]));
+  return (item) => byKey.get(itemElement(item, list, schema));
+}
+
 /** Every leaf of `object`. */
 function fieldsOf(object: unknown, schema: StructuralSchema): Fields {
   const fields: Fields = new Map();

@@ -2,6 +2,7 @@
  * A CRD's structural schema at work: unknown fields go, defaults come, and what is left is checked, in the order and
  * the words of Kubernetes. Rules in CEL are in cel.ts.
  */
+import { correlated, isAtomicMap } from './fields.ts';
 import { equal, isObject, type Plain } from './json.ts';
 import type { FieldError, StructuralSchema } from './types.ts';
 
@@ -62,8 +63,12 @@ export function applyDefaults(value: unknown, schema: StructuralSchema): void {
     for (const [key, inner] of Object.entries(value)) if (!(key in properties)) applyDefaults(inner, additional);
 }
 
-/** Everything that is wrong with `value`. `path` is empty for the root. */
-export function validate(value: unknown, schema: StructuralSchema, path = ''): FieldError[] {
+/**
+ * Everything that is wrong with `value`. `path` is empty for the root. What stands there unchanged may stay, or a definition
+ * that takes less than before would keep everybody from writing as much as the status of an older object.
+ */
+export function validate(value: unknown, schema: StructuralSchema, path = '', old?: unknown): FieldError[] {
+  if (old !== undefined && equal(value, old)) return [];
   const type = typeError(value, schema, path);
   if (type) return [type];
   if (value === null) return [];
@@ -71,8 +76,8 @@ export function validate(value: unknown, schema: StructuralSchema, path = ''): F
     ...enumErrors(value, schema, path),
     ...(typeof value === 'string' ? stringErrors(value, schema, path) : []),
     ...(typeof value === 'number' ? numberErrors(value, schema, path) : []),
-    ...(Array.isArray(value) ? listErrors(value, schema, path) : []),
-    ...(isObject(value) ? mapErrors(value, schema, path) : []),
+    ...(Array.isArray(value) ? listErrors(value, schema, path, old) : []),
+    ...(isObject(value) ? mapErrors(value, schema, path, old) : []),
     ...combinedErrors(value, schema, path),
   ];
 }
@@ -163,7 +168,7 @@ function numberErrors(value: number, schema: StructuralSchema, path: string): Fi
   return errors;
 }
 
-function listErrors(value: unknown[], schema: StructuralSchema, path: string): FieldError[] {
+function listErrors(value: unknown[], schema: StructuralSchema, path: string, old: unknown): FieldError[] {
   const errors: FieldError[] = [];
   const most = limit(schema, 'maxItems');
   const least = limit(schema, 'minItems');
@@ -178,7 +183,10 @@ function listErrors(value: unknown[], schema: StructuralSchema, path: string): F
       detail: `${path} in body should have at least ${least} items`,
     });
   const items = schemaAt(schema, 'items');
-  if (items) for (const [index, item] of value.entries()) errors.push(...validate(item, items, `${path}[${index}]`));
+  const before = correlated(old, schema);
+  if (items)
+    for (const [index, item] of value.entries())
+      errors.push(...validate(item, items, `${path}[${index}]`, before(item)));
   return [...errors, ...duplicateErrors(value, schema, path)];
 }
 
@@ -197,9 +205,10 @@ function duplicateErrors(value: unknown[], schema: StructuralSchema, path: strin
   });
 }
 
-function mapErrors(value: Plain, schema: StructuralSchema, path: string): FieldError[] {
+function mapErrors(value: Plain, schema: StructuralSchema, path: string, old: unknown): FieldError[] {
   const errors: FieldError[] = [];
   const properties = propertiesOf(schema);
+  const before = isObject(old) && !isAtomicMap(schema) ? old : {};
   const at = (key: string): string => (path === '' ? key : `${path}.${key}`);
   const names = Object.keys(value);
   const most = limit(schema, 'maxProperties');
@@ -219,8 +228,8 @@ function mapErrors(value: Plain, schema: StructuralSchema, path: string): FieldE
     if (path === '' && ROOT_FIELDS.has(key)) continue;
     const known = schemaAt(properties, key);
     const additional = schema.additionalProperties;
-    if (known) errors.push(...validate(value[key], known, at(key)));
-    else if (isObject(additional)) errors.push(...validate(value[key], additional, at(key)));
+    if (known) errors.push(...validate(value[key], known, at(key), before[key]));
+    else if (isObject(additional)) errors.push(...validate(value[key], additional, at(key), before[key]));
   }
   return errors;
 }

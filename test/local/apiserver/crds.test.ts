@@ -203,6 +203,27 @@ describe('custom resources', () => {
     });
   });
 
+  it('what a tightened definition no longer takes may stay, and is not taken anew', async () => {
+    const { cluster } = core;
+    const tight = JSON.stringify(theCrd().spec)
+      .replace('^[a-z]+$', '^[x-z]+$')
+      .replace('"items":', '"minItems":1,"items":')
+      .replace('self.replicas <= self.most', 'size(self.name) < 3');
+    await cluster.patch(WIDGETS, 'fine', 'default', 'merge', { spec: { steps: [] } });
+    await cluster.patch(CRDS, 'widgets.example.com', undefined, 'merge', { spec: JSON.parse(tight) });
+    const change = (body: object, options = {}) => cluster.patch(WIDGETS, 'fine', 'default', 'merge', body, options);
+    await change({ metadata: { labels: { a: 'b' } } });
+    await change({ status: { replicas: 4 } }, { subresource: 'status' });
+    const { message } = await refusal(change({ spec: { replicas: 6, steps: [{ weight: 1 }, { weight: 'x' }] } }));
+    expect(message).toContain('spec.steps[1].weight: Invalid value: "string"');
+    expect(message).not.toContain('spec.name');
+    expect((await refusal(change({ spec: { replicas: 6 } }))).message).toContain('replicas must not be more than most');
+    expect((await refusal(cluster.create(WIDGETS, aWidget('new', { name: 'abc', steps: [] })))).message).toMatch(
+      /spec.name: .* should match .*spec.steps: .* should have at least 1 items/,
+    );
+    await cluster.patch(CRDS, 'widgets.example.com', undefined, 'merge', { spec: theCrd().spec });
+  });
+
   it('a definition keeps its kind, and the version in which its objects are stored', async () => {
     const changed = async (change: object) => {
       const { message } = await refusal(
