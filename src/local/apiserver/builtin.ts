@@ -29,7 +29,9 @@ export function decodeBuiltIn(row: ResourceRow, body: unknown, directives = fals
 }
 
 /** The same for what custom resources have of Kubernetes. */
-export function decodeMetadata(row: ResourceRow, metadata: Plain): Decoded {
+export function decodeMetadata(row: ResourceRow, metadata: unknown): Decoded {
+  if (!isObject(metadata))
+    throw cannotHandle(row, `json: cannot unmarshal ${kindOf(metadata)} into Go value of type v1.ObjectMeta`);
   const found: Findings = { unknown: [], directives: false };
   const body = decodeModel(metadata, 'V1ObjectMeta', '', found, row);
   return { body, unknown: found.unknown.map((path) => `metadata.${path}`) };
@@ -122,7 +124,7 @@ function decodeValue(value: unknown, type: string, place: Place): unknown {
   }
   if (type === 'IntOrString') {
     if (typeof value === 'string' || (typeof value === 'number' && fits(value, 'int32'))) return value;
-    throw cannotHandle(row, `json: cannot unmarshal ${kindOf(value)} into Go value of type int32`);
+    throw cannotHandle(row, `json: cannot unmarshal ${kindOf(value, 'int32')} into Go value of type int32`);
   }
   if (!/^V\d/.test(type) && !/^(Core|Events)V\d/.test(type)) return value;
   if (type === 'V1MicroTime') {
@@ -158,7 +160,7 @@ function fits(value: number, format: string): boolean {
 }
 
 /** A number is named where numbers are allowed. */
-function kindOf(value: unknown, wanted = 'int32'): string {
+function kindOf(value: unknown, wanted = ''): string {
   if (Array.isArray(value)) return 'array';
   if (typeof value === 'number' && wanted in BITS) return `number ${value}`;
   return typeof value === 'boolean' ? 'bool' : typeof value;

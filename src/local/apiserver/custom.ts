@@ -3,7 +3,7 @@ import type { KubeObject, ObjectMeta } from '../../platform/cluster/port.ts';
 import { decodeMetadata, strictError, undeclared, unknownFields } from './builtin.ts';
 import { checkRules, hasRules } from './cel.ts';
 import type { WriteMode } from './core.ts';
-import { isObject, type Plain } from './json.ts';
+import { isObject } from './json.ts';
 import type { ServedRow } from './registry.ts';
 import { applyDefaults, prune, validate } from './structural.ts';
 import type { FieldError } from './types.ts';
@@ -18,7 +18,7 @@ export function admitSchema(
   mode: WriteMode,
 ): FieldError[] {
   const schema = row.schema ?? {};
-  const metadata = decodeMetadata(row, object.metadata as unknown as Plain);
+  const metadata = decodeMetadata(row, object.metadata);
   object.metadata = metadata.body as ObjectMeta;
   const unknown = [...metadata.unknown, ...prune(object, schema)];
   if (unknown.length > 0 && mode.validation === 'Strict') throw strictError(row, unknown);

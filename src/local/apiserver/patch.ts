@@ -28,10 +28,10 @@ const SPOKEN = ['application/json-patch+json', 'application/merge-patch+json', '
 /** For built-in kinds alone, as in Kubernetes: it takes the kind's own knowledge of its lists. */
 export const STRATEGIC = 'application/strategic-merge-patch+json';
 
-/** Of the others the body itself is. */
+/** What these make of an object is decoded; of other writes the body is. */
 export const isOutcomeDecoded = (contentType: string): boolean =>
   contentType === 'application/json-patch+json' || contentType === 'application/merge-patch+json';
-/** What the copies of a JSON patch may take together: each may double an object. */
+/** What the copies of a JSON patch may take together, as on a real server: a few lines could fill the heap (CVE-2019-1002100). */
 const COPIED_LIMIT = 3 * 1024 * 1024;
 
 export interface Patched {

@@ -34,7 +34,7 @@ export function objectOf(target: Target, body: unknown): KubeObject {
   const named = row.custom || body.kind || body.apiVersion;
   if (named && (body.kind !== row.kind || body.apiVersion !== expected)) throw wrongKind(row, body);
   const copy: Plain = { kind: row.kind, apiVersion: expected, ...clone(body) };
-  if (row.custom && isObject(copy.metadata)) decodeMetadata(row, copy.metadata); // its definition does not say what it is
+  if (row.custom) decodeMetadata(row, copy.metadata ?? {}); // its definition does not say what it is
   if (!isObject(copy.metadata)) copy.metadata = {};
   const metadata = copy.metadata as Plain;
   if (row.namespaced) {

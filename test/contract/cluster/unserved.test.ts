@@ -115,6 +115,16 @@ const ROWS: Readonly<Record<string, readonly Example[]>> = {
       },
       code: 201,
     },
+    {
+      line: 'POST /apis/gateway.networking.k8s.io/v1/namespaces/default/gateways?dryRun=All',
+      body: {
+        apiVersion: 'gateway.networking.k8s.io/v1',
+        kind: 'Gateway',
+        metadata: { name: 'g' },
+        spec: { gatewayClassName: 1 },
+      },
+      code: 201,
+    },
     { line: `POST ${PODS}?dryRun=All`, body: aPod({ hostAliases: [{ ip: 'nonsense' }] }), code: 201 },
   ],
   'Who may': [
