@@ -5,7 +5,7 @@
 import { isQuantity } from '../../contract/quantity.ts';
 import { isObject, type Plain } from './json.ts';
 import { attributesOf, modelOf } from './models.ts';
-import { badRequest, type Refusal, unforeseen } from './status.ts';
+import { badRequest, Refusal, unforeseen } from './status.ts';
 import type { ResourceRow } from './types.ts';
 
 export interface Decoded {
@@ -35,6 +35,15 @@ export function decodeMetadata(row: ResourceRow, metadata: unknown): Decoded {
   const found: Findings = { unknown: [], directives: false };
   const body = decodeModel(metadata, 'V1ObjectMeta', '', found, row);
   return { body, unknown: found.unknown.map((path) => `metadata.${path}`) };
+}
+
+/** What is wrong with an apply is that it cannot be typed, for which a real server has no reason. */
+export function typed<T>(decode: () => T): T {
+  try {
+    return decode();
+  } catch (error) {
+    throw error instanceof Refusal ? unforeseen(error.status.message) : error;
+  }
 }
 
 export const strictError = (row: ResourceRow, unknown: readonly string[]): Refusal =>
@@ -124,7 +133,7 @@ function decodeValue(value: unknown, type: string, place: Place): unknown {
   }
   if (type === 'IntOrString') {
     if (typeof value === 'string' || (typeof value === 'number' && fits(value, 'int32'))) return value;
-    throw cannotHandle(row, `json: cannot unmarshal ${kindOf(value, 'int32')} into Go value of type int32`);
+    throw wrongType(value, 'int32', place);
   }
   if (!/^V\d/.test(type) && !/^(Core|Events)V\d/.test(type)) return value;
   if (type === 'V1MicroTime') {

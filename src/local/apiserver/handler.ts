@@ -6,7 +6,7 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
 import { apiVersionOf, type KubeObject } from '../../platform/cluster/port.ts';
 import { boot } from './boot.ts';
-import { decodeBuiltIn, strictError, undeclared, unknownFields } from './builtin.ts';
+import { decodeBuiltIn, strictError, typed, undeclared, unknownFields } from './builtin.ts';
 import { type Collector, startCollector } from './collector.ts';
 import type { Core, Item, Target, WriteMode } from './core.ts';
 import { followCrds, refuseTerminating } from './crds.ts';
@@ -28,7 +28,6 @@ import {
   pageNotFound,
   Refusal,
   tooLarge,
-  unforeseen,
 } from './status.ts';
 import { createStore } from './store.ts';
 import type { Api, ApiRequest, ApiResponse } from './types.ts';
@@ -114,21 +113,13 @@ function decoded(core: Core, request: ApiRequest): Incoming {
   const { row, subresource } = route(request.path, core.registry);
   if (row.custom || (subresource !== undefined && subresource !== 'status')) return request;
   const applied = type.startsWith('application/apply-patch');
-  const { body, unknown } = typed(() => decodeBuiltIn(row, request.body, type === STRATEGIC), applied);
+  const decode = () => decodeBuiltIn(row, request.body, type === STRATEGIC);
+  const { body, unknown } = applied ? typed(decode) : decode();
   const [first] = unknown;
   if (first === undefined) return { ...request, body };
   if (applied) throw undeclared(row, request.body, first);
   if (validation === 'Strict') throw strictError(row, unknown);
   return { ...request, body, ...(validation === 'Warn' && { warnings: unknownFields(unknown) }) };
-}
-
-/** What is wrong with an apply is that it cannot be typed. */
-function typed<T>(decode: () => T, applied: boolean): T {
-  try {
-    return decode();
-  } catch (error) {
-    throw applied && error instanceof Refusal ? unforeseen(error.status.message) : error;
-  }
 }
 
 function onCollection(core: Core, target: Target, request: Incoming): ApiResponse {

@@ -2,7 +2,7 @@
 import jsonpatch from 'fast-json-patch';
 import type { KubeObject } from '../../platform/cluster/port.ts';
 import { apply } from './apply.ts';
-import { decodeBuiltIn, strictError, unknownFields, untypable } from './builtin.ts';
+import { decodeBuiltIn, decodeMetadata, strictError, typed, unknownFields, untypable } from './builtin.ts';
 import { asObject, type Core, type Item, timeOf, type WriteMode } from './core.ts';
 import { refuseTerminating } from './crds.ts';
 import { refuseUndeclared } from './custom.ts';
@@ -121,6 +121,7 @@ function serverSideApply(core: Core, item: Item, body: unknown, mode: WriteMode)
   const { row, name, subresource } = item;
   if (subresource === 'scale') throw unsupportedMediaType('scale takes a merge patch or a JSON patch');
   if (!isObject(body) || !body.kind || !body.apiVersion) throw badRequest('an apply says its apiVersion and its kind');
+  if (row.custom) typed(() => decodeMetadata(row, body.metadata ?? {}));
   const wanted = objectOf(item, body);
   if (Array.isArray(wanted.metadata.managedFields)) throw badRequest('metadata.managedFields must be nil');
   if (row.custom) refuseUndeclared(row, wanted, body);

@@ -372,10 +372,10 @@ describe('built-in kinds', () => {
     );
     expect(await said({ replicas: 2 ** 31 })).toContain('number 2147483648 into Go struct field');
     expect(await said({ strategy: { rollingUpdate: { maxSurge: 0.5 } } })).toBe(
-      `400 ${field} 0.5 into Go value of type int32`,
+      `400 ${field} 0.5 into Go struct field RollingUpdateDeployment.spec.strategy.rollingUpdate.maxSurge of type int32`,
     );
     expect(await said({ strategy: { rollingUpdate: { maxSurge: true } } })).toMatch(
-      /bool into Go value of type int32$/,
+      /bool into .*maxSurge of type int32$/,
     );
   });
 

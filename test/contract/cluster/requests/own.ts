@@ -154,6 +154,12 @@ export const rules: readonly Step[] = [
   },
 ];
 
+const typed = (note: string, metadata: Fields): Step => ({
+  note,
+  line: `POST ${MDS}?dryRun=All`,
+  body: { ...aModel('other'), metadata: { name: 'other', namespace: 'NS', ...metadata } },
+});
+
 export const lives: readonly Step[] = [
   { note: 'defaults', line: `POST ${MDS}`, body: aModel('vad') },
   { note: 'again', line: `POST ${MDS}`, body: aModel('vad') },
@@ -267,6 +273,42 @@ export const lives: readonly Step[] = [
     note: 'no such namespace',
     line: `POST /apis/serving.clops.dev/v1alpha1/namespaces/nowhere/modeldeployments`,
     body: aModel('x', {}, 'nowhere'),
+  },
+  typed('annotations that are a list', { annotations: ['a'] }),
+  typed('an annotation that is a number', { annotations: { a: 1 } }),
+  typed('finalizers that are text', { finalizers: 'a' }),
+  typed('owners that are none', { ownerReferences: [{ name: 1 }] }),
+  typed('a name that is a number', { name: 1 }),
+  typed('a prefix that is a number', { name: undefined, generateName: 1 }),
+  { note: 'metadata that is text', line: `POST ${MDS}`, body: { ...aModel('other'), metadata: 'x' } },
+  {
+    note: 'an unknown field of an owner',
+    line: `POST ${MDS}?fieldValidation=Strict&dryRun=All`,
+    body: {
+      ...aModel('other'),
+      metadata: { name: 'other', ownerReferences: [{ apiVersion: 'v1', kind: 'Pod', name: 'p', uid: 'u', color: 1 }] },
+    },
+  },
+  {
+    note: 'patched with a finalizer that is a number',
+    words: false,
+    line: `PATCH ${MDS}/vad`,
+    type: 'jsonpatch',
+    body: [{ op: 'add', path: '/metadata/finalizers', value: [1] }],
+  },
+  {
+    note: 'patched with annotations that are text',
+    words: false,
+    line: `PATCH ${MDS}/vad`,
+    type: 'merge',
+    body: { metadata: { annotations: 'x' } },
+  },
+  {
+    note: 'applied with annotations that are text',
+    words: false,
+    line: `PATCH ${MDS}/vad?fieldManager=x`,
+    type: 'apply',
+    body: { ...aModel('vad'), metadata: { name: 'vad', annotations: 'x' } },
   },
   { note: 'deleted', line: `DELETE ${MDS}/vad` },
   { note: 'deleted again', line: `DELETE ${MDS}/vad` },

@@ -104,6 +104,33 @@ export const pods: readonly Step[] = [
   },
   { line: `GET ${PODS}/p`, show: ['spec.nodeName', 'status.conditions.0.type', 'status.conditions.0.status'] },
   { line: `DELETE ${PODS}/p?gracePeriodSeconds=0`, show: ['kind'] },
+  {
+    note: 'held back by gates',
+    line: `POST ${PODS}`,
+    body: aPod('gated', { schedulingGates: [{ name: 'clops.dev/a' }, { name: 'clops.dev/b' }] }),
+    show: ['spec.schedulingGates'],
+  },
+  {
+    note: 'another gate',
+    line: `PATCH ${PODS}/gated`,
+    type: 'merge',
+    body: { spec: { schedulingGates: [{ name: 'clops.dev/a' }, { name: 'clops.dev/c' }] } },
+  },
+  {
+    note: 'one gate less',
+    line: `PATCH ${PODS}/gated`,
+    type: 'merge',
+    body: { spec: { schedulingGates: [{ name: 'clops.dev/b' }] } },
+    show: ['spec.schedulingGates'],
+  },
+  {
+    note: 'let go',
+    line: `PATCH ${PODS}/gated`,
+    type: 'merge',
+    body: { spec: { schedulingGates: [] } },
+    show: ['spec.schedulingGates.0'],
+  },
+  { line: `DELETE ${PODS}/gated?gracePeriodSeconds=0`, show: ['kind'] },
 ];
 
 const aWorkload = (kind: string, name: string, spec: Fields = {}): Fields => ({
@@ -141,6 +168,9 @@ export const workloads: readonly Step[] = [
   deployment('no selector', { selector: undefined }),
   deployment('an empty selector', { selector: {} }),
   deployment('fewer than no replicas', { replicas: -1 }),
+  deployment('half a replica', { replicas: 1.5 }),
+  deployment('more replicas than a number holds', { replicas: 2 ** 31 }),
+  deployment('half a surge', { strategy: { rollingUpdate: { maxSurge: 0.5 } } }),
   deployment('no room to move', {
     strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 0, maxUnavailable: 0 } },
   }),
@@ -289,5 +319,29 @@ export const definitions: readonly Step[] = [
     line: 'POST /api/v1/namespaces?dryRun=All',
     body: { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'contract' } },
     show: ['spec', 'status', 'metadata.labels'],
+  },
+  {
+    note: 'a namespace that somebody else holds too',
+    line: 'POST /api/v1/namespaces?dryRun=All',
+    body: {
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name: 'contract' },
+      spec: { finalizers: ['clops.dev/hold'] },
+    },
+    show: ['spec'],
+  },
+  {
+    note: 'what holds a namespace is not taken by a patch',
+    line: 'PATCH /api/v1/namespaces/NS?dryRun=All',
+    type: 'merge',
+    body: { spec: { finalizers: [] } },
+    show: ['spec'],
+  },
+  {
+    note: 'nor by a replacement',
+    line: 'PUT /api/v1/namespaces/NS?dryRun=All',
+    body: { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'NS' } },
+    show: ['spec'],
   },
 ];
