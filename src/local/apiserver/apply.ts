@@ -40,7 +40,7 @@ interface Input {
 export function apply({ live, wanted, schema, writer, force, part, custom }: Input): Applied {
   // A custom resource's null is a value, which its schema then refuses or takes for absent.
   const config = custom ? wanted : (dropNulls(wanted) as KubeObject);
-  const owners = readOwnership(live);
+  const owners = readOwnership(live, schema);
   const keys = new Set(ownable(config, schema, part).keys());
   const before = live ? ownable(live, schema, part) : new Map<string, unknown>();
   const merged = live ? (merge(live, config, schema) as KubeObject) : config;

@@ -200,6 +200,21 @@ export function fromFieldsV1(nested: Plain): Set<string> {
   return keys;
 }
 
+/** Of what a schema has made atomic since, whoever owned a part owns all. */
+export function withWholes(keys: ReadonlySet<string>, schema: StructuralSchema): Set<string> {
+  return new Set([...keys].map((key) => keyOfPath(wholeOf(pathOfKey(key), schema))));
+}
+
+function wholeOf(path: Path, schema: StructuralSchema): Path {
+  let node = schema;
+  for (const [at, element] of path.entries()) {
+    const isField = element.startsWith('f:');
+    if (isField ? isAtomicMap(node) : listKind(node).kind === 'atomic') return path.slice(0, at);
+    node = isField ? fieldSchema(node, element.slice(2)) : itemSchema(node);
+  }
+  return path;
+}
+
 /** `.spec.containers[name="x"].image`, as messages name it. */
 export function readablePath(path: Path): string {
   return path

@@ -1,7 +1,8 @@
 /** metadata.managedFields: who owns which fields, kept by every write. */
 import type { KubeObject, ManagedFieldsEntry } from '../../platform/cluster/port.ts';
-import { type Comparison, fromFieldsV1, toFieldsV1 } from './fields.ts';
+import { type Comparison, fromFieldsV1, toFieldsV1, withWholes } from './fields.ts';
 import { equal } from './json.ts';
+import type { StructuralSchema } from './types.ts';
 
 export interface Writer {
   manager: string;
@@ -22,7 +23,7 @@ const same = (a: Writer, b: Writer): boolean =>
   (a.subresource ?? '') === (b.subresource ?? '') &&
   a.apiVersion === b.apiVersion;
 
-export function readOwnership(object: KubeObject | undefined): Ownership[] {
+export function readOwnership(object: KubeObject | undefined, schema: StructuralSchema): Ownership[] {
   return (object?.metadata.managedFields ?? []).map((entry) => ({
     writer: {
       manager: entry.manager,
@@ -30,7 +31,7 @@ export function readOwnership(object: KubeObject | undefined): Ownership[] {
       apiVersion: entry.apiVersion,
       ...(entry.subresource && { subresource: entry.subresource }),
     },
-    keys: fromFieldsV1(entry.fieldsV1),
+    keys: withWholes(fromFieldsV1(entry.fieldsV1), schema),
     ...(entry.time && { time: entry.time }),
   }));
 }

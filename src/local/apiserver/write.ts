@@ -136,7 +136,8 @@ export function update(core: Core, item: Item, object: KubeObject, mode: WriteMo
   row.settle?.(next, timeOf(core.clock.now()));
   const part = subresource === 'status' ? 'status' : row.subresources.status ? 'main' : 'all';
   const change = compare(ownable(old, row.shapes, part), ownable(next, row.shapes, part));
-  const claimed = owners ?? afterUpdate(readOwnership(old), writerOf(row, mode, 'Update', subresource), change);
+  const before = readOwnership(old, row.shapes);
+  const claimed = owners ?? afterUpdate(before, writerOf(row, mode, 'Update', subresource), change);
   const entries = writeOwnership(claimed, old.metadata.managedFields, timeOf(core.clock.now()));
   if (entries.length > 0) next.metadata.managedFields = entries;
   next.metadata.resourceVersion = old.metadata.resourceVersion as string;

@@ -77,6 +77,72 @@ beforeAll(async () => {
 });
 afterAll(() => core.close());
 
+describe('a map that becomes atomic', () => {
+  const GIZMOS = { ...WIDGETS, plural: 'gizmos', kind: 'Gizmo' };
+  const theCrdWith = (map: object): KubeObject => ({
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: 'gizmos.example.com' },
+    spec: {
+      group: 'example.com',
+      scope: 'Namespaced',
+      names: { plural: 'gizmos', kind: 'Gizmo' },
+      versions: [
+        {
+          name: 'v1',
+          served: true,
+          storage: true,
+          schema: {
+            openAPIV3Schema: {
+              type: 'object',
+              properties: {
+                spec: {
+                  type: 'object',
+                  properties: { place: { type: 'object', additionalProperties: { type: 'string' }, ...map } },
+                },
+              },
+            },
+          },
+        },
+      ],
+    },
+  });
+  const aGizmo = (name: string, place: object): KubeObject => ({
+    ...aWidget(name, { place }),
+    kind: 'Gizmo',
+  });
+  const ours = { fieldManager: 'ours', force: true };
+
+  it('belongs as a whole to whoever had a part of it', async () => {
+    const { cluster } = core;
+    await cluster.apply(CRDS, theCrdWith({}), ours);
+    const theirs = { spec: { place: { b: '2' } } };
+    for (const name of ['kept', 'emptied', 'patched']) {
+      await eventually(() => cluster.apply(GIZMOS, aGizmo(name, { a: '1' }), ours));
+      await cluster.patch(GIZMOS, name, 'default', 'merge', theirs, { fieldManager: 'theirs' });
+    }
+    await cluster.apply(CRDS, theCrdWith({ 'x-kubernetes-map-type': 'atomic' }), ours);
+    const isAtomic = async () => (await cluster.apply(GIZMOS, aGizmo('emptied', {}), ours)).spec;
+    await eventually(async () => expect(await isAtomic()).toEqual({ place: {} }));
+    const owners = (object: KubeObject) =>
+      object.metadata.managedFields?.map(({ manager, fieldsV1 }) => [manager, fieldsV1]);
+    const whole = { 'f:spec': { 'f:place': {} } };
+    expect(owners(await cluster.get(GIZMOS, 'emptied', 'default'))).toEqual([['ours', whole]]);
+    // What it applied before is not taken for something that it wants no longer.
+    const kept = await cluster.apply(GIZMOS, aGizmo('kept', { a: '1' }), ours);
+    expect([kept.spec, owners(kept)]).toEqual([{ place: { a: '1' } }, [['ours', whole]]]);
+    const replicas = { metadata: { labels: { x: 'y' } } };
+    const patched = await cluster.patch<KubeObject>(GIZMOS, 'patched', 'default', 'merge', replicas, {
+      fieldManager: 'third',
+    });
+    expect(owners(patched)).toEqual([
+      ['ours', whole],
+      ['theirs', whole],
+      ['third', { 'f:metadata': { 'f:labels': { '.': {}, 'f:x': {} } } }],
+    ]);
+  });
+});
+
 describe('custom resources', () => {
   it('are served as soon as their definition is written', async () => {
     const { cluster, api } = core;
