@@ -9,7 +9,7 @@ import { after, createWorkQueue, type WorkQueue } from '../lib/workqueue.ts';
 import { fencedBy, NotHeld } from '../platform/cluster/fenced.ts';
 import { keyOf } from '../platform/cluster/informer.ts';
 import { electLeader } from '../platform/cluster/leader.ts';
-import { ApiError, type ClusterPort, isConflict } from '../platform/cluster/port.ts';
+import { askedToWaitMs, type ClusterPort, isConflict } from '../platform/cluster/port.ts';
 import type { TrafficCounts } from '../platform/metrics/gateway.ts';
 import { createApplier } from './apply.ts';
 import { createCaches, filled, watchCaches } from './caches.ts';
@@ -76,7 +76,6 @@ export function startController(options: ControllerOptions): Controller {
       else if (error instanceof NotHeld) log.debug({ key }, 'no longer leading, nothing was written');
       else log.warn({ err: error, key, retryInMs }, 'reconcile failed');
     };
-    const askedToWaitMs = (error: unknown) => (error instanceof ApiError ? error.retryAfterMs : undefined);
     const deployments = createWorkQueue({ work: createReconciler(parts), onError, askedToWaitMs, clock });
     const answered = createWorkQueue({
       async work(key) {

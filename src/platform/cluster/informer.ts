@@ -10,7 +10,7 @@ import { createBackoff } from '../../lib/backoff.ts';
 import { type Clock, systemClock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
 import {
-  ApiError,
+  askedToWaitMs,
   type ClusterPort,
   isExpired,
   isNotFound,
@@ -198,8 +198,7 @@ export function createInformer<T extends KubeObject>(options: InformerOptions<T>
           log.warn({ err: error, kind: resource.kind }, 'watch failed, will resume');
         }
         if (clock.monotonic() - startedAt > 120_000) backoff.reset();
-        const asked = error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0;
-        await wait(Math.max(asked, backoff.next()), signal);
+        await wait(Math.max(askedToWaitMs(error) ?? 0, backoff.next()), signal);
       }
     }
   }

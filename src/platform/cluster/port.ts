@@ -188,6 +188,10 @@ export const isAlreadyExists = (error: unknown): boolean => hasReason(error, 409
 export const isConflict = (error: unknown): boolean => hasReason(error, 409, 'Conflict');
 export const isExpired = (error: unknown): boolean => hasReason(error, 410);
 
+/** How long the server asked to be left alone: its Retry-After. */
+export const askedToWaitMs = (error: unknown): number | undefined =>
+  error instanceof ApiError ? error.retryAfterMs : undefined;
+
 /** `/api/v1/namespaces/x/pods/y` and so on: the one place that knows how Kubernetes spells its paths. */
 export function pathOf(resource: Resource, namespace?: string, name?: string, subresource?: string): string {
   const root = resource.group === '' ? `/api/${resource.version}` : `/apis/${resource.group}/${resource.version}`;

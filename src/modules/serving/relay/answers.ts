@@ -10,7 +10,7 @@ import { columns, statement, type Tx } from '../../../platform/db/db.ts';
 import { type CommandRow, commands, type DeploymentRow, deployments } from '../tables.ts';
 import { endOperations, publishOperations } from './operations.ts';
 import type { Parts } from './parts.ts';
-import { isRefusal } from './publish.ts';
+import { isRefusal } from './refusal.ts';
 
 /** Commands whose rollout the controller has begun: before that they would be refused. */
 const selectPendingCommands = statement<CommandRow & { number: number; byName: string | null }>(

@@ -15,6 +15,7 @@ import { type DeploymentRow, deployments } from '../tables.ts';
 import { type Known, knownVersion, tellKnown, tellUnknown } from './known.ts';
 import { closeOperations } from './operations.ts';
 import { liveResource, type Parts } from './parts.ts';
+import { isRefusal } from './refusal.ts';
 import { annotatedGeneration, isEdited, isLinked, lastEditor } from './resource.ts';
 import { writeSecret } from './secrets.ts';
 
@@ -86,27 +87,29 @@ export async function takeEdit(parts: Parts, row: DeploymentRow, md: ModelDeploy
   const edited = isEdited(row, md);
   if (!edited && (md.metadata.generation !== row.resourceGeneration || isNoted(row, md))) return;
   if ((await parts.home.check()) === 'foreign') return;
-  if (!edited) return note(parts, row, md);
+  if (!edited) return finish(parts, row, md);
   const known = await knownVersion(parts.ctx, md);
   if (typeof known === 'string') await tellUnknown(parts, md, known);
-  else await take(parts, row.id, md, known);
+  else await take(parts, row.id, md, known, false);
 }
 
 /** Both have moved and the edit was the later one. False when the registry does not know what the edit names. */
 export async function takeLaterEdit(parts: Parts, id: string, md: ModelDeployment): Promise<boolean> {
   const known = await knownVersion(parts.ctx, md);
   if (typeof known === 'string') return false;
-  await take(parts, id, md, known);
+  await take(parts, id, md, known, true);
   return true;
 }
 
-async function take(parts: Parts, id: string, md: ModelDeployment, known: Known): Promise<void> {
+async function take(parts: Parts, id: string, md: ModelDeployment, known: Known, isLater: boolean): Promise<void> {
   const { db, events, clock } = parts.services;
   const { name: editor } = lastEditor(md);
   const actorId = await parts.actor(editor);
   const row = await db.tx(async (tx) => {
     const now = await lockDeployment(tx, id);
     if (!now || now.deleteRequestedAt || now.goneAt || !isEdited(now, md)) return undefined;
+    // Moved since it was read: the publisher finds out, as above.
+    if (!isLater && now.publishedGeneration < now.generation) return undefined;
     const resourceGeneration = md.metadata.generation ?? 0;
     const next = wantedBy(md, known);
     if (isSame(pick(now), next) && now.publishedGeneration === now.generation) {
@@ -139,7 +142,18 @@ async function finish(
   row: Pick<DeploymentRow, 'id' | 'namespace' | 'name' | 'generation'>,
   md: ModelDeployment,
 ): Promise<void> {
-  await writeSecret(parts, row);
+  try {
+    await writeSecret(parts, row);
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    // Somebody's own of that name, or a rule of the cluster: the next look tries again, and what this one saw still counts.
+    const { namespace, name } = row;
+    parts.services.log.warn(
+      { err: error, namespace, deployment: name },
+      'the Secret of a deployment may not be written',
+    );
+    return;
+  }
   await tellKnown(parts, md);
   await note(parts, row, md);
 }

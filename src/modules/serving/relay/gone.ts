@@ -14,7 +14,7 @@ export async function markGone(
 ): Promise<void> {
   const { db, events, clock } = parts.services;
   // Before the row forgets it: whoever dies in between finds the row and comes here again.
-  await deleteSecret(parts, { id, namespace, name });
+  const left = await deleteSecret(parts, { namespace, name });
   const kubectl = await parts.actor('kubectl');
   await db.tx(async (tx) => {
     const row = await lockDeployment(tx, id);
@@ -32,7 +32,11 @@ export async function markGone(
       .returning();
     const unfinished = [...row.openOperations, ...dropped.map(({ operationId }) => operationId)];
     const [ended] = asked
-      ? await tx.q.update(operations).set({ state: 'SUCCEEDED' }).where(eq(operations.id, asked)).returning()
+      ? await tx.q
+          .update(operations)
+          .set({ state: 'SUCCEEDED', error: null })
+          .where(eq(operations.id, asked))
+          .returning()
       : [];
     await endOperations(
       tx,
@@ -59,7 +63,7 @@ export async function markGone(
         subject: id,
         ...common,
         about: [row.modelId, row.versionId],
-        message: asked ? `${name} is gone` : `${name} was deleted in the cluster, past the API`,
+        message: `${name} ${asked ? 'is gone' : 'was deleted in the cluster, past the API'}${left}`.slice(0, 1000),
       },
     ]);
   });

@@ -7,7 +7,7 @@ import { nameToId } from '../../../lib/id.ts';
 import { after, createWorkQueue, type Outcome, type WorkQueue } from '../../../lib/workqueue.ts';
 import type { AddressForPods } from '../../../platform/artifacts/sign.ts';
 import { createInformer, keyOf } from '../../../platform/cluster/informer.ts';
-import { isConflict } from '../../../platform/cluster/port.ts';
+import { askedToWaitMs, isConflict } from '../../../platform/cluster/port.ts';
 import { ROLLOUTCOMMANDS } from '../../../platform/cluster/resources.ts';
 import { columns, statement } from '../../../platform/db/db.ts';
 import { secretName } from '../spec.ts';
@@ -66,6 +66,7 @@ export async function startRelay({ services, addressForPods, newCluster, extraCa
         if (isConflict(err)) log.debug({ key, retryInMs }, `${what}: somebody else was quicker, looking again`);
         else log.warn({ err, key, retryInMs }, `${what} failed, will try again`);
       },
+      askedToWaitMs,
       concurrency,
       clock,
     });
@@ -132,6 +133,7 @@ export async function startRelay({ services, addressForPods, newCluster, extraCa
     },
     onError: (err, _key, retryInMs) =>
       log.warn({ err, retryInMs }, 'the cluster does not say who it is, will ask again'),
+    askedToWaitMs,
     concurrency: 1,
     maxBackoffMs: 5_000,
     clock,

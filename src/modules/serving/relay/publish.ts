@@ -6,16 +6,16 @@
 import { eq, sql } from 'drizzle-orm';
 import type { ModelDeployment } from '../../../contract/modeldeployment.ts';
 import { ANNOTATIONS, API_VERSION, LABELS, RELAY_MANAGER } from '../../../contract/names.ts';
-import { storable } from '../../../lib/text.ts';
-import { ApiError, isConflict, isNotFound, type KubeObject } from '../../../platform/cluster/port.ts';
+import { isConflict, isNotFound, type KubeObject } from '../../../platform/cluster/port.ts';
 import { MODELDEPLOYMENTS, NAMESPACES } from '../../../platform/cluster/resources.ts';
 import { columns, statement } from '../../../platform/db/db.ts';
 import { lockDeployment } from '../change.ts';
 import { specOf } from '../spec.ts';
 import { type DeploymentRow, deployments } from '../tables.ts';
 import { takeLaterEdit } from './edits.ts';
-import { endOperations, publishOperations } from './operations.ts';
+import { publishOperations } from './operations.ts';
 import { liveResource, type Parts } from './parts.ts';
+import { orNoteRefusal } from './refusal.ts';
 import { type Editor, isEdited, isLinked, lastEditor } from './resource.ts';
 import { writeSecret } from './secrets.ts';
 
@@ -43,7 +43,7 @@ export async function publishRow(parts: Parts, { id, namespace, name }: Deployme
   const live = await liveResource(parts, { namespace, name });
   const [row] = await db.read(selectForPublishing, [id]);
   if (!row || row.publishedGeneration >= row.generation) return;
-  if (row.deleteRequestedAt) return publishDeletion(parts, row);
+  if (row.deleteRequestedAt) return orNoteRefusal(parts, row, () => publishDeletion(parts, row));
   if (row.uid !== null && live?.metadata.uid !== row.uid) return; // deleted past the API: who looks at it says so
   let overruled: Editor | undefined;
   if (live && row.uid === null && !isLinked(row, live)) overruled = lastEditor(live);
@@ -51,12 +51,7 @@ export async function publishRow(parts: Parts, { id, namespace, name }: Deployme
     overruled = lastEditor(live);
     if (overruled.at > row.updatedAt && (await takeLaterEdit(parts, id, live))) return;
   }
-  try {
-    await publishSpec(parts, row, live, overruled);
-  } catch (error) {
-    if (!isRefusal(error)) throw error;
-    await noteRefusal(parts, row, storable(error.message));
-  }
+  await orNoteRefusal(parts, row, () => publishSpec(parts, row, live, overruled));
 }
 
 async function publishSpec(
@@ -136,27 +131,4 @@ async function publishDeletion(parts: Parts, row: Loaded): Promise<void> {
 async function uidOfOurs(parts: Parts, row: Loaded): Promise<string | undefined> {
   const live = await liveResource(parts, row);
   return live && isLinked(row, live) ? live.metadata.uid : undefined;
-}
-
-/** The API server has read it and does not take it. Anything else is worth another try. */
-export const isRefusal = (error: unknown): error is ApiError =>
-  error instanceof ApiError && [400, 403, 422].includes(error.code);
-
-/** Tried again now and then: a quota may be raised. The operation says meanwhile why nothing happens. */
-async function noteRefusal({ services, controllerId }: Parts, row: Loaded, words: string): Promise<void> {
-  await services.db.tx(async (tx) => {
-    const told = await endOperations(tx, row.openOperations, words);
-    if (told === 0) return;
-    await services.events.append(tx, [
-      {
-        type: 'deployment.publication_refused',
-        subject: row.id,
-        team: row.teamId,
-        actor: controllerId,
-        operation: row.operationId,
-        message: `The cluster refuses ${row.name}: ${words}`.slice(0, 1000),
-        data: { generation: row.generation },
-      },
-    ]);
-  });
 }

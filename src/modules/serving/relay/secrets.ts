@@ -5,12 +5,14 @@
  */
 import { readFile } from 'node:fs/promises';
 import { LABELS, RELAY_MANAGER } from '../../../contract/names.ts';
+import { storable } from '../../../lib/text.ts';
 import { isNotFound } from '../../../platform/cluster/port.ts';
 import { SECRETS } from '../../../platform/cluster/resources.ts';
 import { statement } from '../../../platform/db/db.ts';
 import { secretName } from '../spec.ts';
 import type { DeploymentRow } from '../tables.ts';
 import type { Parts } from './parts.ts';
+import { isRefusal } from './refusal.ts';
 
 /** How long a pod may fetch with the URL it was given. Renewed when half of it is over. */
 const URL_VALID_MS = 24 * 3_600_000;
@@ -69,10 +71,18 @@ async function authoritiesOf({ extraCaFile, services: { log } }: Parts): Promise
   return undefined;
 }
 
-export async function deleteSecret({ services }: Parts, { namespace, name }: Named): Promise<void> {
+/**
+ * Answers what there is to be told of it. Somebody's own, which a policy keeps, must not keep the deployment; what the relay
+ * has written in it is of no use after a day.
+ */
+export async function deleteSecret({ services }: Parts, { namespace, name }: Omit<Named, 'id'>): Promise<string> {
+  const secret = secretName(name);
   try {
-    await services.cluster.port.delete(SECRETS, secretName(name), namespace);
+    await services.cluster.port.delete(SECRETS, secret, namespace);
   } catch (error) {
+    if (isRefusal(error))
+      return `; its Secret ${secret} is left, as the cluster refuses to delete it: ${storable(error.message)}`;
     if (!isNotFound(error)) throw error;
   }
+  return '';
 }
