@@ -34,8 +34,9 @@ function templateOf(
       artifact: { uri: `${artifactsUrl}/${digest}`, digest, sizeBytes, secretName: secretName(name) },
     },
     runtime,
-    ...(Object.keys(resources).length > 0 && { resources }),
-    ...(Object.keys(placement).length > 0 && { placement }),
+    // Empty ones too: what is left out of an apply stays as somebody else wrote it, and a rollback once changed nothing.
+    resources,
+    placement,
   };
 }
 
