@@ -1,13 +1,16 @@
-/** What somebody wrote with kubectl beside what the platform wrote: the API can take it away. */
+/** What somebody wrote with kubectl beside what the platform wrote: the API can take it away, or leaves it where it is none of its own. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { ModelDeployment } from '../../src/contract/modeldeployment.ts';
 import { MODELDEPLOYMENTS } from '../../src/platform/cluster/resources.ts';
+import { aModelDeployment } from '../controller/lab.ts';
 import { eventually } from '../support/eventually.ts';
 import { aServingLab, type ServingLab } from '../support/serving.ts';
 
 let lab: ServingLab;
+let digests: string[];
 beforeAll(async () => {
   lab = await aServingLab();
-  await lab.register('vad', 2);
+  digests = await lab.register('vad', 2);
 });
 afterAll(() => lab.close());
 
@@ -52,5 +55,43 @@ describe('resources and placement', () => {
     await lab.untilOperation(operation?.id ?? '', 'SUCCEEDED');
     const again = await lab.resource('plain');
     expect([again.spec.placement, again.status?.stable?.revision, again.status?.rollout?.number]).toEqual([{}, 1, 1]);
+  });
+});
+
+describe('a Gateway that was named with kubectl', () => {
+  const own = [{ name: 'inside', namespace: 'speech' }];
+  const refs = async (name: string) => (await lab.resource(name)).spec.endpoint?.parentRefs;
+  const change = async (name: string): Promise<void> => {
+    const replicas = (await lab.deployment(name)).replicas + 1;
+    const { operation } = await lab.drive('updateDeployment', (await lab.deployment(name)).id, { replicas });
+    await lab.untilEnded(operation?.id ?? '');
+    await eventually(async () => expect((await lab.resource(name)).spec.replicas).toBe(replicas));
+  };
+
+  test('stays whatever the API changes, until it is taken away', async () => {
+    await serving('inner');
+    const platforms = await refs('inner');
+    await patch('inner', { endpoint: { parentRefs: own } });
+    for (const _ of [1, 2]) {
+      await change('inner');
+      expect(await refs('inner')).toEqual(own);
+    }
+    await patch('inner', { endpoint: { parentRefs: null } });
+    await change('inner');
+    expect(await refs('inner')).toEqual(platforms);
+  });
+
+  test('is kept of a resource that was adopted', async () => {
+    const made = aModelDeployment(1);
+    const artifact = { ...made.spec.model.artifact, digest: digests[0] ?? '', secretName: 'taken-in-artifact' };
+    const manifest: ModelDeployment = {
+      ...made,
+      metadata: { name: 'taken-in', namespace: 'speech' },
+      spec: { ...made.spec, ...rolling, endpoint: { parentRefs: own }, model: { ...made.spec.model, artifact } },
+    };
+    await lab.cluster.apply(MODELDEPLOYMENTS, manifest, { fieldManager: 'kubectl' });
+    await eventually(() => lab.deployment('taken-in'));
+    await change('taken-in');
+    expect(await refs('taken-in')).toEqual(own);
   });
 });

@@ -53,11 +53,12 @@ export type Wanted = Pick<
   'namespace' | 'name' | 'replicas' | 'paused' | 'strategy' | 'runtime' | 'resources' | 'placement'
 >;
 
+/** Without a gateway: somebody else has named one. */
 export function specOf(
   row: Wanted,
   version: TemplateInput['version'],
   modelName: string,
-  { artifactsUrl, gateway }: Pick<Settings, 'artifactsUrl' | 'gateway'>,
+  { artifactsUrl, gateway }: Pick<Settings, 'artifactsUrl'> & { gateway: Settings['gateway'] | undefined },
 ): ModelDeploymentSpec {
   const { namespace, name, replicas, paused, strategy, runtime, resources, placement } = row;
   return {
@@ -65,7 +66,7 @@ export function specOf(
     replicas,
     paused,
     endpoint: {
-      parentRefs: [{ name: gateway.name, namespace: gateway.namespace }],
+      ...(gateway && { parentRefs: [{ name: gateway.name, namespace: gateway.namespace }] }),
       path: endpointPath(namespace, name),
     },
     ...(strategy && { strategy }),

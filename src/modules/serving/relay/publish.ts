@@ -16,7 +16,7 @@ import { takeLaterEdit } from './edits.ts';
 import { publishOperations } from './operations.ts';
 import { liveResource, type Parts } from './parts.ts';
 import { orNoteRefusal } from './refusal.ts';
-import { type Editor, isEdited, isLinked, lastEditor } from './resource.ts';
+import { type Editor, hasOwnGateway, isEdited, isLinked, lastEditor } from './resource.ts';
 import { writeSecret } from './secrets.ts';
 
 interface Loaded extends DeploymentRow {
@@ -91,6 +91,8 @@ async function publishSpec(
 
 function resourceOf({ services }: Parts, row: Loaded, live: ModelDeployment | undefined): KubeObject {
   const version = { number: row.number, format: row.format, digest: row.digest, sizeBytes: row.sizeBytes };
+  const { artifactsUrl, gateway } = services.settings;
+  const platforms = live && hasOwnGateway(live) ? undefined : gateway;
   return {
     apiVersion: API_VERSION,
     kind: 'ModelDeployment',
@@ -107,7 +109,7 @@ function resourceOf({ services }: Parts, row: Loaded, live: ModelDeployment | un
         ...(row.rolloutsBefore > 0 && { [ANNOTATIONS.rolloutsBefore]: String(row.rolloutsBefore) }),
       },
     },
-    spec: specOf(row, version, row.modelName, services.settings),
+    spec: specOf(row, version, row.modelName, { artifactsUrl, gateway: platforms }),
   };
 }
 

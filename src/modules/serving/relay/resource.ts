@@ -28,6 +28,18 @@ export function isOlder(md: ModelDeployment, than: string | null): boolean {
   return BigInt(resourceVersion) < BigInt(than);
 }
 
+interface OwnedFields {
+  'f:spec'?: { 'f:endpoint'?: { 'f:parentRefs'?: object } };
+}
+
+/** Somebody else has named its Gateway, of which the graph knows nothing: written over, its address would move unasked. */
+export const hasOwnGateway = ({ metadata, spec }: ModelDeployment): boolean =>
+  spec.endpoint?.parentRefs !== undefined &&
+  !metadata.managedFields?.some(
+    ({ manager, fieldsV1 }) =>
+      manager === RELAY_MANAGER && (fieldsV1 as OwnedFields)['f:spec']?.['f:endpoint']?.['f:parentRefs'],
+  );
+
 export interface Editor {
   name: string;
   /** To the second, as Kubernetes keeps it. */
