@@ -6,6 +6,7 @@ import type { Services } from '../graphql/context.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { Use } from '../platform/artifacts/s3/check.ts';
 import type { AddressForPods, UrlSigner } from '../platform/artifacts/sign.ts';
+import type { Cache } from '../platform/cluster/view.ts';
 import type { Parts } from '../start/run.ts';
 import { artifactsOf } from './artifacts.ts';
 import { clusterOf } from './clusterOf.ts';
@@ -20,11 +21,14 @@ export interface Platform {
   checks: HealthCheck[];
 }
 
-/** Registers how each part ends. `artifacts`: whether this role receives them, or only says where they are. */
+/**
+ * Registers how each part ends. `artifacts`: whether this role receives them, or only says where they are. `caches`: which of
+ * the cluster it reads; every pod of a large one is much to keep for nobody, and wants a right that is not needed.
+ */
 export async function servicesOf(
   parts: Parts,
   databaseUrl: string,
-  { artifacts: use = 'write' }: { artifacts?: Use } = {},
+  { artifacts: use = 'write', caches }: { artifacts?: Use; caches?: readonly Cache[] } = {},
 ): Promise<Platform> {
   const { config, log, lifetime } = parts;
   const [{ createDb }, { migrate, migratedBeyond }, { createEventLog }] = await Promise.all([
@@ -51,7 +55,7 @@ export async function servicesOf(
   const events = createEventLog({ db, log });
   await events.start();
   lifetime.atEnd('event log', () => events.close());
-  const cluster = createClusterView(await clusterOf(config, 'clops-api'), log);
+  const cluster = createClusterView(await clusterOf(config, 'clops-api'), log, caches && { keeps: caches });
   cluster.start();
   lifetime.atEnd('caches', () => cluster.stop());
   const traffic = createTrafficCounts();

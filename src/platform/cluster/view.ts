@@ -1,4 +1,4 @@
-/** The informer caches that the API reads: pods, nodes, our resources. Truth stays in the cluster; nothing here is copied to tables. */
+/** The informer caches that the API and the relay read: pods, nodes, our resources. Truth stays in the cluster; nothing here is copied to tables. */
 import type { ModelDeployment } from '../../contract/modeldeployment.ts';
 import { LABELS } from '../../contract/names.ts';
 import type { ServingRuntime } from '../../contract/servingruntime.ts';
@@ -61,7 +61,7 @@ export interface ClusterView {
   readonly deployments: Informer<ModelDeployment>;
   readonly runtimes: Informer<ServingRuntime>;
   readonly gateways: Informer<KubeObject>;
-  /** All caches have been filled once. */
+  /** All caches that are kept have been filled once. */
   readonly isSynced: boolean;
   /** Kinds whose custom resource is not installed in the cluster, as it was last asked. */
   missing(): string[];
@@ -74,7 +74,15 @@ export interface ClusterView {
 /** Three questions without an answer. */
 const REACHABLE_MS = 90_000;
 
-export function createClusterView(cluster: ClusterPort, log: Log, timing: Partial<PulseTiming> = {}): ClusterView {
+const CACHES = ['nodes', 'pods', 'deployments', 'runtimes', 'gateways'] as const;
+export type Cache = (typeof CACHES)[number];
+
+/** `keeps`: the caches that are filled, all by default. The others stay empty and ask the cluster for nothing. */
+export function createClusterView(
+  cluster: ClusterPort,
+  log: Log,
+  { keeps = CACHES, ...timing }: Partial<PulseTiming> & { keeps?: readonly Cache[] } = {},
+): ClusterView {
   const common = { cluster, log, ...(timing.clock && { clock: timing.clock }) };
   const nodes = createInformer<KubeNode>({ ...common, resource: NODES });
   const pods = createInformer<Pod>({
@@ -89,28 +97,25 @@ export function createClusterView(cluster: ClusterPort, log: Log, timing: Partia
   const deployments = createInformer<ModelDeployment>({ ...common, resource: MODELDEPLOYMENTS });
   const runtimes = createInformer<ServingRuntime>({ ...common, resource: SERVINGRUNTIMES });
   const gateways = createInformer<KubeObject>({ ...common, resource: GATEWAYS });
-  const all = [nodes, pods, deployments, runtimes, gateways];
-  const pulse = createPulse(cluster, () => Math.min(...all.map((informer) => informer.lagMs())), timing);
+  const caches = { nodes, pods, deployments, runtimes, gateways };
+  const kept = keeps.map((name) => caches[name]);
+  const pulse = createPulse(cluster, () => Math.min(...kept.map((informer) => informer.lagMs())), timing);
   return {
     port: cluster,
-    nodes,
-    pods,
-    deployments,
-    runtimes,
-    gateways,
+    ...caches,
     get isSynced() {
-      return all.every((informer) => informer.isSynced);
+      return kept.every((informer) => informer.isSynced);
     },
     missing: () =>
-      all.filter(({ isMissing }) => isMissing).map(({ resource }) => `${resource.kind} (${resource.group})`),
+      kept.filter(({ isMissing }) => isMissing).map(({ resource }) => `${resource.kind} (${resource.group})`),
     reachable: () => pulse.silentMs() < REACHABLE_MS,
     start() {
-      for (const informer of all) informer.start();
+      for (const informer of kept) informer.start();
       pulse.start();
     },
     async stop() {
       pulse.stop();
-      await Promise.all(all.map((informer) => informer.stop()));
+      await Promise.all(kept.map((informer) => informer.stop()));
     },
   };
 }
