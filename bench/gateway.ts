@@ -17,6 +17,7 @@ import { join } from 'node:path';
 import Table from 'cli-table3';
 import { Pool } from 'undici';
 import { openLab, to } from '../test/local/gateway/lab.ts';
+import { answerOf, endOf } from './children.ts';
 
 const ROUNDS = 7;
 const CONNECTIONS = 16;
@@ -35,7 +36,6 @@ interface Proxy {
   url: string;
   cpuMicros(): Promise<number>;
   rssMib(): Promise<number>;
-  end(): Promise<void>;
 }
 
 // --- processes ------------------------------------------------------------------------------------------------------
@@ -108,20 +108,7 @@ async function ourGateway(ports: readonly string[]): Promise<void> {
 const self = (...args: string[]): ChildProcess =>
   fork(import.meta.filename, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
 
-async function answerOf<T>(child: ChildProcess, message?: object): Promise<T> {
-  const answer = once(child, 'message') as Promise<[T]>;
-  if (message) child.send(message);
-  return (await answer)[0];
-}
-
-async function endOf(child: ChildProcess): Promise<void> {
-  const gone = once(child, 'exit');
-  child.kill('SIGTERM');
-  await gone;
-}
-
-async function openOurs(ports: readonly number[]): Promise<Proxy> {
-  const child = self('gateway', ...ports.map(String));
+async function openOurs(child: ChildProcess): Promise<Proxy> {
   const url = await answerOf<string>(child);
   const usage = () => answerOf<{ cpu: NodeJS.CpuUsage; rss: number }>(child, {});
   return {
@@ -129,11 +116,14 @@ async function openOurs(ports: readonly number[]): Promise<Proxy> {
     url,
     cpuMicros: async () => Object.values((await usage()).cpu).reduce((sum, part) => sum + part, 0),
     rssMib: async () => (await usage()).rss / 2 ** 20,
-    end: () => endOf(child),
   };
 }
 
-async function openNginx(binary: string, folder: string, ports: readonly number[]): Promise<Proxy> {
+async function openNginx(
+  start: (...args: string[]) => ChildProcess,
+  folder: string,
+  ports: readonly number[],
+): Promise<Proxy> {
   const port = await freePort();
   const conf = join(folder, 'nginx.conf');
   const temp = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
@@ -148,7 +138,8 @@ async function openNginx(binary: string, folder: string, ports: readonly number[
        server { listen 127.0.0.1:${port}; location /speech/vad/ { proxy_pass http://vad/; proxy_http_version 1.1;
          proxy_set_header Connection ""; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; } } }`,
   );
-  const child = spawn(binary, ['-p', folder, '-c', conf], { stdio: ['ignore', 'ignore', 'ignore'] });
+  const child = start('-p', folder, '-c', conf);
+  await once(child, 'spawn');
   const url = `http://127.0.0.1:${port}`;
   while (!(await fetch(`${url}/speech/vad/`).catch(() => undefined))?.ok) {
     if (child.exitCode !== null) throw new Error(`nginx ended with ${child.exitCode}: see ${folder}/error.log`);
@@ -163,7 +154,6 @@ async function openNginx(binary: string, folder: string, ports: readonly number[
       return (Number(fields[11]) + Number(fields[12])) * ticks;
     },
     rssMib: async () => Number(/VmRSS:\s+(\d+)/.exec(await readFile(`/proc/${child.pid}/status`, 'utf8'))?.[1]) / 1024,
-    end: () => endOf(child),
   };
 }
 
@@ -188,12 +178,30 @@ const median = (values: readonly number[]): number => values.toSorted((a, b) => 
 
 async function main(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'clops-bench-'));
-  const serving = self('backends');
-  const loading = self('load');
+  const children: ChildProcess[] = [];
+  const kept = (child: ChildProcess): ChildProcess => {
+    children.push(child);
+    return child;
+  };
+  try {
+    await compare(folder, kept);
+  } finally {
+    await Promise.all(children.map(endOf));
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function compare(folder: string, kept: (child: ChildProcess) => ChildProcess): Promise<void> {
+  const serving = kept(self('backends'));
+  const loading = kept(self('load'));
   const ports = await answerOf<number[]>(serving);
   const nginx = findNginx();
   if (!nginx) console.log('nginx is not installed (Debian: nginx-light): no peer to compare with.\n');
-  const proxies = [await openOurs(ports), ...(nginx ? [await openNginx(nginx, folder, ports)] : [])];
+  const proxies = [await openOurs(kept(self('gateway', ...ports.map(String))))];
+  if (nginx) {
+    const start = (...args: string[]): ChildProcess => kept(spawn(nginx, args, { stdio: 'ignore' }));
+    proxies.push(await openNginx(start, folder, ports));
+  }
   const figures = new Map<string, { cpu: number; rate: number; failed: number }[]>();
   for (let round = 0; round <= ROUNDS; round++)
     for (const kind of Object.keys(KINDS) as Kind[])
@@ -229,8 +237,6 @@ async function main(): Promise<void> {
   console.log(
     `Median of ${ROUNDS} interleaved rounds, ${CONNECTIONS} connections, Node ${process.version}. Again: node bench/gateway.ts [path of nginx]`,
   );
-  await Promise.all([...proxies.map((proxy) => proxy.end()), endOf(serving), endOf(loading)]);
-  await rm(folder, { recursive: true, force: true });
 }
 
 const role = process.argv[2];

@@ -10,13 +10,13 @@
 import '../src/modelserver/noTelemetry.ts'; // before onnxruntime-node
 
 import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { answerOf } from './children.ts';
 import type { LoadOrder, LoadResult } from './serving/load.ts';
 import { install, PEER_TITLES, type PeerName, type Running, start, usage } from './serving/peers.ts';
 
@@ -133,10 +133,8 @@ async function measure(server: Running, { body, connections, probe }: Workload, 
   };
   const load = fork(file('./serving/load.ts'), { execPath: 'taskset', execArgv: ['-c', LOAD_CORE, process.execPath] });
   const before = usage(server.pid);
-  load.send(order);
-  const [result] = (await once(load, 'message')) as [LoadResult];
+  const result = await answerOf<LoadResult>(load, order).finally(() => load.kill());
   const after = usage(server.pid);
-  load.kill();
   if (result.failed > 0) throw new Error(`${server.name} failed ${result.failed} of ${result.requests} requests`);
   return {
     ...result,

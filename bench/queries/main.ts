@@ -14,6 +14,7 @@ import { silentLog } from '../../src/lib/log.ts';
 import { createDb } from '../../src/platform/db/db.ts';
 import { startEmbeddedPostgres } from '../../src/platform/db/embedded.ts';
 import { migrate } from '../../src/platform/db/migrate.ts';
+import { answerOf, endOf } from '../children.ts';
 import { seed } from './seed.ts';
 import { WORKLOADS, type Workload } from './workloads.ts';
 
@@ -29,25 +30,32 @@ interface Slice {
   bytes: number;
 }
 
+interface Servers {
+  server: ChildProcess;
+  urls: Record<'ours' | 'limit', string>;
+  pools: Record<'ours' | 'limit', Pool>;
+}
+
 const dataDir = await mkdtemp(join(tmpdir(), 'clops-bench-'));
-const postgres = await startEmbeddedPostgres({ dataDir, log: silentLog });
-const db = createDb({ url: postgres.url, log: silentLog });
-await migrate(db, 'drizzle');
-await db.close();
-const client = new pg.Client({ connectionString: postgres.url });
-await client.connect();
-const { actorId, versionId } = await seed(client);
-await client.end();
-console.error('seeded; starting the servers (20,000 pods take a while) …');
-
-const server = fork(new URL('./server.ts', import.meta.url), [postgres.url, dataDir, actorId]);
-const urls = await message<{ ours: string; limit: string }>(server);
-const pools = {
-  ours: new Pool(new URL(urls.ours).origin, { connections: CONNECTIONS }),
-  limit: new Pool(new URL(urls.limit).origin, { connections: CONNECTIONS }),
-};
-
+/** In the order in which they were begun. */
+const ends: (() => unknown)[] = [() => rm(dataDir, { recursive: true, force: true })];
 try {
+  await bench();
+} finally {
+  for (const end of ends.toReversed()) await end();
+}
+
+async function bench(): Promise<void> {
+  const postgres = await startEmbeddedPostgres({ dataDir, log: silentLog });
+  ends.push(() => postgres.stop());
+  const { actorId, versionId } = await filled(postgres.url);
+  console.error('seeded; starting the servers (20,000 pods take a while) …');
+  const server = fork(new URL('./server.ts', import.meta.url), [postgres.url, dataDir, actorId]);
+  ends.push(() => endOf(server));
+  const urls = await answerOf<Servers['urls']>(server);
+  const poolOf = (url: string): Pool => new Pool(new URL(url).origin, { connections: CONNECTIONS });
+  const pools = { ours: poolOf(urls.ours), limit: poolOf(urls.limit) };
+  ends.push(() => Promise.all(Object.values(pools).map((pool) => pool.destroy())));
   const table = new Table({
     head: ['', 'what', 'server', 'req/s', 'p50 ms', 'p99 ms', 'CPU µs/req', 'bytes', 'ratio to limit'],
     style: { head: [], border: [] },
@@ -57,7 +65,7 @@ try {
     const peers = workload.sql === null ? (['ours'] as const) : (['ours', 'limit'] as const);
     for (let round = -1; round < ROUNDS; round++)
       for (const peer of peers) {
-        const slice = await run(workload, peer, round < 0 ? 0.5 : SECONDS);
+        const slice = await run({ server, urls, pools }, versionId, workload, peer, round < 0 ? 0.5 : SECONDS);
         if (round >= 0) slices[peer]?.push(slice);
       }
     const best = peers.length === 2 ? median(slices['limit'] as Slice[], 'perSecond') : undefined;
@@ -81,14 +89,23 @@ try {
   console.log(
     'CPU is of the one Node process that runs both servers, per request of the slice; Postgres is not in it.',
   );
-} finally {
-  server.disconnect();
-  await Promise.all(Object.values(pools).map((pool) => pool.destroy()));
-  await postgres.stop();
-  await rm(dataDir, { recursive: true, force: true });
 }
 
-async function run(workload: Workload, peer: 'ours' | 'limit', seconds: number): Promise<Slice> {
+async function filled(url: string): Promise<{ actorId: string; versionId: string }> {
+  const db = createDb({ url, log: silentLog });
+  await migrate(db, 'drizzle').finally(() => db.close());
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  return seed(client).finally(() => client.end());
+}
+
+async function run(
+  { server, urls, pools }: Servers,
+  versionId: string,
+  workload: Workload,
+  peer: 'ours' | 'limit',
+  seconds: number,
+): Promise<Slice> {
   const variables = { id: versionId };
   const body = JSON.stringify(
     peer === 'ours'
@@ -99,7 +116,7 @@ async function run(workload: Workload, peer: 'ours' | 'limit', seconds: number):
   const headers = { 'content-type': 'application/json', authorization: 'Bearer bench' };
   const times: number[] = [];
   let bytes = 0;
-  const before = await cpu();
+  const before = await cpu(server);
   const end = performance.now() + seconds * 1000;
   await Promise.all(
     Array.from({ length: CONNECTIONS }, async () => {
@@ -114,27 +131,15 @@ async function run(workload: Workload, peer: 'ours' | 'limit', seconds: number):
       }
     }),
   );
-  const used = (await cpu()) - before;
+  const used = (await cpu(server)) - before;
   times.sort((a, b) => a - b);
   const at = (q: number) => times[Math.min(times.length - 1, Math.floor(q * times.length))] ?? 0;
   return { perSecond: times.length / seconds, p50: at(0.5), p99: at(0.99), cpuMicros: used / times.length, bytes };
 }
 
-async function cpu(): Promise<number> {
-  server.send('cpu');
-  const { cpu: usage } = await message<{ cpu: NodeJS.CpuUsage }>(server);
+async function cpu(server: ChildProcess): Promise<number> {
+  const { cpu: usage } = await answerOf<{ cpu: NodeJS.CpuUsage }>(server, 'cpu');
   return usage.user + usage.system;
-}
-
-function message<T>(child: ChildProcess): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const ended = (code: number | null) => reject(new Error(`the server ended with ${code}`));
-    child.once('exit', ended);
-    child.once('message', (value) => {
-      child.off('exit', ended);
-      resolve(value as T);
-    });
-  });
 }
 
 function median(slices: Slice[], key: keyof Slice): number {

@@ -20,7 +20,6 @@ type Src = {
   live: typeof import('../../src/platform/metrics/live.ts');
   core: typeof import('../../src/local/apiserver/handler.ts');
   inProcess: typeof import('../../src/local/apiserver/inProcess.ts');
-  seed: typeof import('./cluster.ts');
 };
 
 const [url, dataDir, actorId] = process.argv.slice(2) as [string, string, string];

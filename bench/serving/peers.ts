@@ -2,7 +2,7 @@
  * The servers that are compared and how each is started: ours, the KServe Python SDK and MLServer, the latter two in
  * virtual environments made once in a cache folder.
  */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { endOf } from '../children.ts';
 
 export type PeerName = 'clops' | 'kserve' | 'mlserver';
 
@@ -70,13 +71,19 @@ export async function start(name: PeerName, file: string, cache: string, pin: re
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', (chunk: Buffer) => (output = (output + chunk).slice(-4000)));
   const ready = `http://127.0.0.1:${port}/v2/models/m/ready`;
+  const stop = async (): Promise<void> => {
+    await endOf(child);
+    rmSync(folder, { recursive: true, force: true });
+  };
   while (!(await isReady(ready))) {
-    if (child.exitCode !== null || performance.now() - started > 120_000)
+    if (child.exitCode !== null || performance.now() - started > 120_000) {
+      await stop();
       throw new Error(`${name} did not start:\n${output}`);
+    }
     await sleep(10);
   }
   const startSeconds = (performance.now() - started) / 1000;
-  return { name, port, pid: child.pid!, startSeconds, stop: () => end(child, folder) };
+  return { name, port, pid: child.pid!, startSeconds, stop };
 }
 
 async function commandOf(name: PeerName, file: string, port: number, folder: string, cache: string) {
@@ -132,15 +139,6 @@ function freePort(): Promise<number> {
       server.close(() => resolve(port));
     });
   });
-}
-
-async function end(child: ChildProcess, folder: string): Promise<void> {
-  const ended = new Promise((resolve) => child.once('close', resolve));
-  child.kill('SIGTERM');
-  const hard = setTimeout(() => child.kill('SIGKILL'), 5000);
-  await ended;
-  clearTimeout(hard);
-  rmSync(folder, { recursive: true, force: true });
 }
 
 /** CPU seconds (user and system, all threads) a process has used, and its resident memory in MB. Linux. */
