@@ -4,7 +4,7 @@
  * names them, and what is removed last. A child that the cluster refuses (a policy, a kind that is not installed) holds up
  * no other: the way back must not wait for a pod that may not be made. What is refused is tried again, ever less often.
  */
-import { CONTROLLER_MANAGER, LABELS } from '../contract/names.ts';
+import { CONTROLLER_MANAGER } from '../contract/names.ts';
 import { hashOf } from '../contract/revision.ts';
 import { type Backoff, createBackoff } from '../lib/backoff.ts';
 import { canonical } from '../lib/canonical.ts';
@@ -99,7 +99,7 @@ export function createApplier(
   async function applyRevision(context: Context): Promise<{ snapshot?: Snapshot; refused?: Refusal | undefined }> {
     const { md, runtime, revisions, observed } = context;
     const { hash, revision } = observed.desired;
-    const present = revisions.find((one) => hashLabel(one) === hash);
+    const present = revisions.get(hash);
     // While the spec has an obstacle it is another revision that is looked at, and the spec says nothing of that one.
     if (hash !== hashOf(md.spec)) return {};
     const data = present?.data ?? (runtime && snapshotOf(md.spec, runtime));
@@ -117,23 +117,24 @@ export function createApplier(
       const all: (Refusal | undefined)[] = [];
       const snapshotFor = (hash: string): Snapshot | undefined => {
         if (newest && hash === observed.desired.hash) return newest;
-        const kept = revisions.find((one) => hashLabel(one) === hash);
+        const kept = revisions.get(hash);
         return kept && snapshotIn(kept);
       };
-      const deploymentOf = (hash: string) => deployments.find((one) => hashLabel(one) === hash);
 
       for (const { hash, replicas } of decision.deployments) {
         const snapshot = snapshotFor(hash);
         if (!snapshot) continue; // its revision was deleted by hand: its Deployment stays as it is
         const restartedAt = decision.run.restartedAt;
         const given = { owner: md, hash, snapshot, replicas, ...(restartedAt && { restartedAt }) };
-        all.push(await apply(context, DEPLOYMENTS, desiredDeployment(given), deploymentOf(hash)));
+        all.push(await apply(context, DEPLOYMENTS, desiredDeployment(given), deployments.get(hash)));
       }
       for (const role of ['stable', 'canary'] satisfies Role[]) {
         all.push(await apply(context, SERVICES, desiredService(md, role, decision.services[role]), services[role]));
       }
       if (decision.weights) all.push(await apply(context, HTTPROUTES, desiredRoute(md, decision.weights), route));
-      const idle = decision.remove.map(deploymentOf).filter((deployment) => deployment !== undefined);
+      const idle = decision.remove
+        .map((hash) => deployments.get(hash))
+        .filter((deployment) => deployment !== undefined);
       const old = forgotten(context, decision);
       await remove(context, DEPLOYMENTS, idle);
       await remove(context, CONTROLLERREVISIONS, old);
@@ -147,12 +148,10 @@ export function createApplier(
   };
 }
 
-const hashLabel = ({ metadata }: KubeObject): string => metadata.labels?.[LABELS.revision] ?? '';
-
 /** Revisions beyond the limit, the oldest first, never one that runs. */
 function forgotten({ md, revisions, observed }: Context, { run }: Decision): ControllerRevision[] {
   const used = new Set([run.stable?.hash, run.canary?.hash, run.rollout.hash, ...observed.sides.keys()]);
-  const idle = revisions.filter((revision) => !used.has(hashLabel(revision)));
+  const idle = [...revisions].filter(([hash]) => !used.has(hash)).map(([, revision]) => revision);
   idle.sort((a, b) => b.revision - a.revision);
   return idle.slice(md.spec.revisionHistoryLimit ?? 10);
 }

@@ -5,7 +5,9 @@ import { hashOf } from '../contract/revision.ts';
 import type { RolloutCommand } from '../contract/rolloutcommand.ts';
 import type { ServingRuntime } from '../contract/servingruntime.ts';
 import { keyOf } from '../platform/cluster/informer.ts';
+import type { KubeObject } from '../platform/cluster/port.ts';
 import type { Caches } from './caches.ts';
+import { hashOfChild } from './desired/child.ts';
 import { firstNumber } from './desired/revision.ts';
 import { type Role, serviceName } from './desired/routing.ts';
 import { artifactOf, failureOf, podsRefused } from './failure.ts';
@@ -19,8 +21,9 @@ export interface Context {
   md: ModelDeployment;
   runtime?: ServingRuntime;
   commands: RolloutCommand[];
-  revisions: ControllerRevision[];
-  deployments: Deployment[];
+  /** Children by the hash that is in their names. */
+  revisions: ReadonlyMap<string, ControllerRevision>;
+  deployments: ReadonlyMap<string, Deployment>;
   services: Partial<Record<Role, Service>>;
   route?: HttpRoute;
   pods: Pod[];
@@ -32,8 +35,8 @@ export interface Context {
 export function observe(caches: Caches, prober: Prober, key: string, md: ModelDeployment): Context {
   const uid = md.metadata.uid ?? '';
   const { name, namespace = '' } = md.metadata;
-  const revisions = caches.revisions.by('owner', uid);
-  const deployments = caches.deployments.by('owner', uid);
+  const revisions = byHash(name, caches.revisions.by('owner', uid));
+  const deployments = byHash(name, caches.deployments.by('owner', uid));
   const pods = caches.pods.by('deployment', key).filter(({ metadata }) => metadata.deletionTimestamp === undefined);
   const service = (role: Role): Service | undefined => {
     const found = caches.services.get(`${namespace}/${serviceName(name, role)}`);
@@ -59,8 +62,8 @@ export function observe(caches: Caches, prober: Prober, key: string, md: ModelDe
     isAsking,
     observed: {
       desired: desiredRef(md, revisions),
-      revisions: new Map(revisions.map((revision) => [hashLabel(revision), revision.revision])),
-      firstRevisions: new Map(revisions.map((revision) => [hashLabel(revision), firstNumber(revision)])),
+      revisions: new Map([...revisions].map(([hash, { revision }]) => [hash, revision])),
+      firstRevisions: new Map([...revisions].map(([hash, revision]) => [hash, firstNumber(revision)])),
       sides,
       selectors: {
         ...(services.stable && { stable: services.stable.spec.selector?.[LABELS.revision] ?? '' }),
@@ -77,35 +80,43 @@ export function observe(caches: Caches, prober: Prober, key: string, md: ModelDe
 
 export const NO_TRAFFIC: TrafficState = { programmedForMs: 0 };
 
-const hashLabel = ({ metadata }: { metadata: { labels?: Record<string, string> } }): string =>
-  metadata.labels?.[LABELS.revision] ?? '';
+function byHash<T extends KubeObject>(deployment: string, children: readonly T[]): Map<string, T> {
+  const found = new Map<string, T>();
+  for (const child of children) {
+    const hash = hashOfChild(deployment, child);
+    if (hash !== undefined) found.set(hash, child);
+  }
+  return found;
+}
+
+/** A pod is of the revision that a Service finds it by. */
+const revisionOfPod = ({ metadata }: Pod): string => metadata.labels?.[LABELS.revision] ?? '';
 
 /** The number it has when it is the newest one, else the next: going back to an old revision raises its number. */
-function desiredRef({ spec }: ModelDeployment, revisions: readonly ControllerRevision[]): Ref {
+function desiredRef({ spec }: ModelDeployment, revisions: Context['revisions']): Ref {
   const hash = hashOf(spec);
-  const newest = Math.max(0, ...revisions.map(({ revision }) => revision));
-  const own = revisions.find((revision) => hashLabel(revision) === hash)?.revision;
+  const newest = Math.max(0, ...[...revisions.values()].map(({ revision }) => revision));
+  const own = revisions.get(hash)?.revision;
   return { hash, revision: own === newest && newest > 0 ? own : newest + 1, version: spec.model.version };
 }
 
 function sidesOf(
   key: string,
-  revisions: readonly ControllerRevision[],
-  deployments: readonly Deployment[],
+  revisions: Context['revisions'],
+  deployments: Context['deployments'],
   pods: readonly Pod[],
   prober: Prober,
 ): { sides: Map<string, Side>; isAsking: boolean } {
   const sides = new Map<string, Side>();
-  const snapshots = new Map(revisions.map((revision) => [hashLabel(revision), revision.data]));
   const ids = new Set<string>();
   let isAsking = false;
-  for (const deployment of deployments) {
-    const hash = hashLabel(deployment);
+  for (const [hash, deployment] of deployments) {
+    const snapshot = revisions.get(hash)?.data;
     const refused = podsRefused(deployment);
     const side: Side = { ...NO_SIDE, exists: true, replicas: deployment.spec.replicas ?? 1 };
     if (refused) side.failure = refused;
     for (const pod of pods) {
-      if (hashLabel(pod) !== hash) continue;
+      if (revisionOfPod(pod) !== hash) continue;
       side.pods++;
       const artifact = artifactOf(pod);
       if (artifact === 'Verified' || side.artifact === 'Unknown') side.artifact = artifact;
@@ -114,9 +125,9 @@ function sidesOf(
       if (!isReady(pod)) continue;
       side.ready++;
       side.available++;
-      const target = targetOf(key, pod, snapshots.get(hash));
+      const target = targetOf(key, pod, snapshot);
       if (target) ids.add(target.id);
-      const { verdict, why } = target ? prober.verdict(target) : unasked(snapshots.get(hash));
+      const { verdict, why } = target ? prober.verdict(target) : unasked(snapshot);
       if (verdict === 'Verified') side.verified++;
       else if (verdict === 'Refuted') {
         side.refuted++;
@@ -177,7 +188,7 @@ function endpointHashes(caches: Caches, namespace: string, service: string): str
     for (const { conditions, targetRef } of endpoints ?? []) {
       if (conditions?.ready === false || targetRef?.kind !== 'Pod') continue;
       const pod = caches.pods.get(`${namespace}/${targetRef.name}`);
-      if (pod) hashes.push(hashLabel(pod));
+      if (pod) hashes.push(revisionOfPod(pod));
     }
   }
   return hashes;

@@ -138,10 +138,11 @@ it.each([
 );
 
 it('heals what is edited and deleted by hand', async () => {
-  await deploy('edited', 1, ONE);
+  // Without a delay: what nobody needs goes at once.
+  await deploy('edited', 1, { replicas: 1, strategy: HALF });
   await becomes('edited', healthy(1));
-  await spoilChildren(cluster, 'edited');
-  await eventually(() => expectMended(cluster, 'edited', 1), { withinMs: 20_000 });
+  const uid = await spoilChildren(cluster, 'edited');
+  await eventually(() => expectMended(cluster, 'edited', { uid, replicas: 1 }), { withinMs: 20_000 });
   await becomes('edited', healthy(1));
   await isQuiet();
 });

@@ -10,6 +10,7 @@ import {
   GATEWAYS,
   MODELDEPLOYMENTS,
   PODS,
+  SERVINGRUNTIMES,
 } from '../../src/platform/cluster/resources.ts';
 import { aModelDeployment, digestOf, type Lab, podStatus, startLab } from './lab.ts';
 
@@ -123,6 +124,23 @@ it('the revision of stable is deleted by hand: another leader does not wait for 
   await lab.restart();
   await lab.command('Promote');
   await pausedAt(3);
+});
+
+it('a revision loses its label, and the runtime is another one by now: its pods stay as they are, and it scales', async () => {
+  await lab.deploy(1);
+  await healthy(1);
+  const image = [{ op: 'replace', path: '/spec/container/image', value: 'example.invalid/next:1' }];
+  await lab.cluster.patch(SERVINGRUNTIMES, 'onnx', undefined, 'json', image);
+  const name = `vad-${hashOf(aModelDeployment(1).spec)}`;
+  const labels = { [LABELS.revision]: null };
+  await lab.cluster.patch(CONTROLLERREVISIONS, name, 'speech', 'merge', { metadata: { labels } });
+  await lab.edit({ replicas: 3 });
+  await lab.until((status) => {
+    expect(status).toMatchObject({ phase: 'Healthy', ready: '3/3' });
+    expect(condition(status, 'Progressing')?.status).toBe('True');
+  });
+  const deployment = await lab.cluster.get(DEPLOYMENTS, name, 'speech');
+  expect(JSON.stringify(deployment.spec)).not.toContain('example.invalid');
 });
 
 describe('an artifact that is not where the spec said', () => {

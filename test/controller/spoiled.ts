@@ -2,7 +2,7 @@
 import { expect } from 'vitest';
 import { LABELS } from '../../src/contract/names.ts';
 import type { ClusterPort, KubeObject, Resource } from '../../src/platform/cluster/port.ts';
-import { DEPLOYMENTS, HTTPROUTES, SERVICES } from '../../src/platform/cluster/resources.ts';
+import { CONTROLLERREVISIONS, DEPLOYMENTS, HTTPROUTES, SERVICES } from '../../src/platform/cluster/resources.ts';
 
 const NAMESPACE = 'speech';
 const STRANGE = 'example.invalid/other:1';
@@ -16,10 +16,16 @@ async function childrenOf(cluster: ClusterPort, name: string, resource: Resource
   return (await cluster.list<Child>(resource, of)).items;
 }
 
-/** Another size, another image, a Service that selects nobody; the other Service and the route are gone. */
-export async function spoilChildren(cluster: ClusterPort, name: string): Promise<void> {
+/**
+ * Labels of another revision and of none, another size, another image, a Service that selects nobody; the other Service and
+ * the route are gone. Answers with the uid of the Deployment: made anew it would have been an outage.
+ */
+export async function spoilChildren(cluster: ClusterPort, name: string): Promise<string | undefined> {
   const [deployment] = await childrenOf(cluster, name, DEPLOYMENTS);
   const child = deployment?.metadata.name ?? '';
+  const labelled = (value: string | null) => ({ metadata: { labels: { [LABELS.revision]: value } } });
+  await cluster.patch(CONTROLLERREVISIONS, child, NAMESPACE, 'merge', labelled('other'));
+  await cluster.patch(DEPLOYMENTS, child, NAMESPACE, 'merge', labelled(null));
   const image = [{ op: 'replace', path: '/spec/template/spec/containers/0/image', value: STRANGE }];
   await cluster.patch(DEPLOYMENTS, child, NAMESPACE, 'merge', { spec: { replicas: 5 } });
   await cluster.patch(DEPLOYMENTS, child, NAMESPACE, 'json', image);
@@ -27,12 +33,21 @@ export async function spoilChildren(cluster: ClusterPort, name: string): Promise
   await cluster.patch(SERVICES, `${name}-stable`, NAMESPACE, 'merge', nobody);
   await cluster.delete(SERVICES, `${name}-canary`, NAMESPACE);
   await cluster.delete(HTTPROUTES, name, NAMESPACE);
+  return deployment?.metadata.uid;
 }
 
-/** @throws while something of it is not as it was */
-export async function expectMended(cluster: ClusterPort, name: string, replicas: number): Promise<void> {
+/** @throws while something of it is not as it was, or when the Deployment is another one */
+export async function expectMended(
+  cluster: ClusterPort,
+  name: string,
+  { uid, replicas }: { uid: string | undefined; replicas: number },
+): Promise<void> {
   const deployments = await childrenOf(cluster, name, DEPLOYMENTS);
-  expect(deployments.map(({ spec }) => spec.replicas)).toEqual([replicas]);
+  expect(deployments.map(({ metadata, spec }) => ({ uid: metadata.uid, replicas: spec.replicas }))).toEqual([
+    { uid, replicas },
+  ]);
+  for (const { metadata } of [...deployments, ...(await childrenOf(cluster, name, CONTROLLERREVISIONS))])
+    expect(`${name}-${metadata.labels?.[LABELS.revision]}`).toBe(metadata.name);
   expect(JSON.stringify(deployments)).not.toContain(STRANGE);
   const services = await childrenOf(cluster, name, SERVICES);
   expect(services).toHaveLength(2);

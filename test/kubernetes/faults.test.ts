@@ -231,8 +231,11 @@ describe.skipIf(missing)('a controller whose cluster misbehaves', () => {
   it('heals what is edited and deleted by hand', async () => {
     await lab.deploy('edited', 1, ONE);
     await lab.until('edited', isHealthy(1));
-    await spoilChildren(lab.cluster, 'edited');
-    await eventually(() => expectMended(lab.cluster, 'edited', 1), { withinMs: 20_000, everyMs: 200 });
+    const uid = await spoilChildren(lab.cluster, 'edited');
+    await eventually(() => expectMended(lab.cluster, 'edited', { uid, replicas: 1 }), {
+      withinMs: 20_000,
+      everyMs: 200,
+    });
     await lab.until('edited', isHealthy(1));
     // One deleted and made again has another uid; what was there must not be mistaken for it.
     await kubernetes.kubectl(['-n', NAMESPACE, 'delete', 'md/edited', '--cascade=orphan']);

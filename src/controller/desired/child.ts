@@ -43,6 +43,18 @@ export const labelsOf = (
   ...(version !== undefined && { [LABELS.version]: String(version) }),
 });
 
+/** What a revision's children are called, its Deployment and its ControllerRevision. */
+export const revisionName = (deployment: string, hash: string): string => `${deployment}-${hash}`;
+
+/**
+ * The revision that a child is of: by its name, which nobody can change. By its label, which anybody can, a Deployment was
+ * once mended and deleted as superfluous in one pass, with all that served. Undefined: it is none of ours.
+ */
+export function hashOfChild(deployment: string, { metadata }: KubeObject): string | undefined {
+  const prefix = revisionName(deployment, '');
+  return metadata.name.startsWith(prefix) ? metadata.name.slice(prefix.length) : undefined;
+}
+
 /** Selects the pods of one revision. */
 export const selectorOf = (name: string, hash: string): Record<string, string> => ({
   [LABELS.deployment]: name,

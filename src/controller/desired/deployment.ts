@@ -5,7 +5,7 @@ import { ANNOTATIONS } from '../../contract/names.ts';
 import { strategyOf } from '../../contract/strategy.ts';
 import type { KubeObject } from '../../platform/cluster/port.ts';
 import type { Snapshot } from '../kinds.ts';
-import { childOf, labelsOf, selectorOf } from './child.ts';
+import { childOf, labelsOf, revisionName, selectorOf } from './child.ts';
 import { fill, type Values, valuesOf } from './placeholders.ts';
 
 const MODELS_DIR = '/models';
@@ -29,7 +29,7 @@ export function desiredDeployment({ owner, hash, snapshot, replicas, restartedAt
   const of = { hash, version: snapshot.model.version };
   const annotations = restartedAt === undefined ? {} : { annotations: { [ANNOTATIONS.restartedAt]: restartedAt } };
   return {
-    ...childOf(owner, 'apps/v1', 'Deployment', `${name}-${hash}`, of),
+    ...childOf(owner, 'apps/v1', 'Deployment', revisionName(name, hash), of),
     spec: {
       replicas,
       revisionHistoryLimit: 1,

@@ -7,7 +7,7 @@ import { ANNOTATIONS } from '../../contract/names.ts';
 import type { ServingRuntime } from '../../contract/servingruntime.ts';
 import type { KubeObject } from '../../platform/cluster/port.ts';
 import type { ControllerRevision, Snapshot } from '../kinds.ts';
-import { childOf } from './child.ts';
+import { childOf, revisionName } from './child.ts';
 
 export function snapshotOf(spec: ModelDeploymentSpec, { spec: runtime }: ServingRuntime): Snapshot {
   const { container, fetch, capabilities, defaultResources, podSecurityContext, imagePullSecrets, placement } = runtime;
@@ -38,7 +38,7 @@ export function desiredRevision(
   { revision, first }: { revision: number; first: number },
   data: Snapshot,
 ): KubeObject {
-  const child = childOf(owner, 'apps/v1', 'ControllerRevision', `${owner.metadata.name}-${hash}`, { hash });
+  const child = childOf(owner, 'apps/v1', 'ControllerRevision', revisionName(owner.metadata.name, hash), { hash });
   const annotations = {
     [ANNOTATIONS.firstRevision]: String(first),
     [ANNOTATIONS.artifact]: JSON.stringify(placeOf(owner.spec.model.artifact)),
