@@ -12,6 +12,7 @@ import type { Clock } from '../lib/clock.ts';
 import { type ClusterPort, isNotFound, type KubeObject, type Resource } from '../platform/cluster/port.ts';
 import { CONTROLLERREVISIONS, DEPLOYMENTS, HTTPROUTES, SERVICES } from '../platform/cluster/resources.ts';
 import type { Caches } from './caches.ts';
+import { claim, notOwned } from './claim.ts';
 import { desiredDeployment } from './desired/deployment.ts';
 import { desiredRevision, firstNumber, snapshotIn, snapshotOf, withPlace } from './desired/revision.ts';
 import { desiredRoute, desiredService, type Role } from './desired/routing.ts';
@@ -69,18 +70,24 @@ export function createApplier(
     const before = isSame ? last.refused : undefined;
     const left = (before?.until ?? Number.NEGATIVE_INFINITY) - clock.monotonic();
     if (before && left > 0) return { ...before.why, retryInMs: left };
+    const backoff = before?.backoff ?? createBackoff({ initialMs: 1000, maxMs: 30_000 });
+    let why: Refusal | undefined;
     try {
-      const answer = await cluster.apply(resource, wanted, { fieldManager: CONTROLLER_MANAGER, force: true });
-      const { resourceVersion } = answer.metadata;
-      children.set(child, { wanted: text, resourceVersion, taken: takenOf(wanted, answer) });
-      return undefined;
+      const answer = present
+        ? await cluster.apply(resource, wanted, { fieldManager: CONTROLLER_MANAGER, force: true })
+        : await claim(cluster, resource, wanted);
+      if (answer) {
+        const { resourceVersion } = answer.metadata;
+        children.set(child, { wanted: text, resourceVersion, taken: takenOf(wanted, answer) });
+        return undefined;
+      }
+      why = { ...notOwned(resource, wanted), retryInMs: backoff.next() };
     } catch (error) {
-      const backoff = before?.backoff ?? createBackoff({ initialMs: 1000, maxMs: 30_000 });
-      const why = refusalOf(error, resource, wanted.metadata.name, backoff);
+      why = refusalOf(error, resource, wanted.metadata.name, backoff);
       if (!why) throw error;
-      children.set(child, { wanted: text, refused: { why, until: clock.monotonic() + why.retryInMs, backoff } });
-      return why;
     }
+    children.set(child, { wanted: text, refused: { why, until: clock.monotonic() + why.retryInMs, backoff } });
+    return why;
   }
 
   async function remove({ key }: Context, resource: Resource, objects: readonly KubeObject[]): Promise<void> {
