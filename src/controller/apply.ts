@@ -7,7 +7,7 @@
 import { CONTROLLER_MANAGER } from '../contract/names.ts';
 import { hashOf } from '../contract/revision.ts';
 import { type Backoff, createBackoff } from '../lib/backoff.ts';
-import { canonical } from '../lib/canonical.ts';
+import { canonical, sameJson } from '../lib/canonical.ts';
 import type { Clock } from '../lib/clock.ts';
 import { type ClusterPort, isNotFound, type KubeObject, type Resource } from '../platform/cluster/port.ts';
 import { CONTROLLERREVISIONS, DEPLOYMENTS, HTTPROUTES, SERVICES } from '../platform/cluster/resources.ts';
@@ -171,7 +171,7 @@ function takenOf(wanted: unknown, answer: unknown): unknown {
   return Object.fromEntries(Object.entries(wanted).map(([name, value]) => [name, takenOf(value, answer[name])]));
 }
 
-/** Everything that is wanted is there already; what others or the server added does not matter. Lists must be as long. */
+/** Everything that is wanted is there already; what others or the server added does not matter. Lists must be as long, selectors the same. */
 export function isContained(wanted: unknown, present: unknown): boolean {
   if (Array.isArray(wanted)) {
     return (
@@ -182,8 +182,15 @@ export function isContained(wanted: unknown, present: unknown): boolean {
   }
   if (!isObject(wanted)) return wanted === present;
   if (!isObject(present)) return false;
-  return Object.entries(wanted).every(([name, value]) => value === undefined || isContained(value, present[name]));
+  return Object.entries(wanted).every(
+    ([name, value]) =>
+      value === undefined ||
+      (WHOLE.includes(name) ? sameJson(value, present[name]) : isContained(value, present[name])),
+  );
 }
+
+/** Maps that are one value to Kubernetes: with a key that somebody added, a Service selects nobody and a pod finds no node. */
+const WHOLE: readonly string[] = ['selector', 'nodeSelector'];
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

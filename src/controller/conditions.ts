@@ -104,6 +104,10 @@ function why(sides: readonly Side[]): string {
 function isReady(given: ConditionsInput, available: Verdict, route: Verdict, traffic: Verdict): Verdict {
   if (available.status !== 'True') return available;
   if (route.status !== 'True') return route;
+  // Not False: endpoints come a moment after their pods.
+  const { route: routed, endpoints } = given.input.observed;
+  if ((routed.weights?.stable ?? 0) > 0 && endpoints.stable.length === 0)
+    return verdict('Unknown', 'NoEndpoints', 'Pods are available, and the Service of stable has none of them.');
   if (servingSides(given).every(({ verified }) => verified === 0))
     return verdict('Unknown', 'NotAskedYet', 'The pods have not said yet which version they serve.');
   if (traffic.status === 'False') return traffic;

@@ -266,4 +266,9 @@ it('what the server added is no difference, what is missing is', () => {
   expect(isContained({ a: [{ b: 1 }] }, { a: [{ b: 1, x: 2 }], y: 3 })).toBe(true);
   expect(isContained({ a: [{ b: 1 }] }, { a: [{ b: 1 }, { b: 2 }] })).toBe(false);
   expect(isContained({ a: { b: 1 } }, { a: {} })).toBe(false);
+  // One key more, and a Service selects nobody and a pod finds no node.
+  for (const name of ['selector', 'nodeSelector']) {
+    expect(isContained({ [name]: { b: '1', c: '2' } }, { [name]: { c: '2', b: '1' } })).toBe(true);
+    expect(isContained({ [name]: { b: '1' } }, { [name]: { b: '1', app: 'x' } })).toBe(false);
+  }
 });

@@ -29,7 +29,8 @@ export async function spoilChildren(cluster: ClusterPort, name: string): Promise
   const image = [{ op: 'replace', path: '/spec/template/spec/containers/0/image', value: STRANGE }];
   await cluster.patch(DEPLOYMENTS, child, NAMESPACE, 'merge', { spec: { replicas: 5 } });
   await cluster.patch(DEPLOYMENTS, child, NAMESPACE, 'json', image);
-  const nobody = { spec: { selector: { [LABELS.revision]: 'nobody' } } };
+  // A key more: those of the revision are there still, and no pod has them all.
+  const nobody = { spec: { selector: { app: 'nobody' } } };
   await cluster.patch(SERVICES, `${name}-stable`, NAMESPACE, 'merge', nobody);
   await cluster.delete(SERVICES, `${name}-canary`, NAMESPACE);
   await cluster.delete(HTTPROUTES, name, NAMESPACE);
