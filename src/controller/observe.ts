@@ -26,7 +26,6 @@ export interface Context {
   deployments: ReadonlyMap<string, Deployment>;
   services: Partial<Record<Role, Service>>;
   route?: HttpRoute;
-  pods: Pod[];
   /** Some pod was asked and has not answered yet. */
   isAsking: boolean;
   observed: Omit<Observed, 'traffic'>;
@@ -58,7 +57,6 @@ export function observe(caches: Caches, prober: Prober, key: string, md: ModelDe
       ...(services.canary && { canary: services.canary }),
     },
     ...(route && { route }),
-    pods,
     isAsking,
     observed: {
       desired: desiredRef(md, revisions),
@@ -115,14 +113,15 @@ function sidesOf(
     const refused = podsRefused(deployment);
     const side: Side = { ...NO_SIDE, exists: true, replicas: deployment.spec.replicas ?? 1 };
     if (refused) side.failure = refused;
-    for (const pod of pods) {
-      if (revisionOfPod(pod) !== hash) continue;
-      side.pods++;
+    const own = pods.filter((pod) => revisionOfPod(pod) === hash);
+    const active = own.filter((pod) => !hasEnded(pod));
+    side.pods = active.length;
+    for (const pod of active.length > 0 ? active : own) {
       const artifact = artifactOf(pod);
       if (artifact === 'Verified' || side.artifact === 'Unknown') side.artifact = artifact;
       const failure = failureOf(pod);
       if (failure) side.failure ??= failure;
-      if (!isReady(pod)) continue;
+      if (hasEnded(pod) || !isReady(pod)) continue;
       side.ready++;
       side.available++;
       const target = targetOf(key, pod, snapshot);
@@ -178,6 +177,9 @@ function portOf(pod: Pod): number | undefined {
     return declared?.containerPort;
   }
 }
+
+/** Evicted, or on a node that was shut down: it stays for its last words, and another has come in its place. */
+const hasEnded = ({ status }: Pod): boolean => status?.phase === 'Failed' || status?.phase === 'Succeeded';
 
 const isReady = ({ status }: Pod): boolean =>
   status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') ?? false;

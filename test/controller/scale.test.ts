@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ModelDeploymentStatus } from '../../src/contract/modeldeployment.ts';
 import { hashOf } from '../../src/contract/revision.ts';
+import { PODS } from '../../src/platform/cluster/resources.ts';
 import { type Lab, startLab } from './lab.ts';
 import { aWorld, pass, settle, specOf, type World } from './world.ts';
 
@@ -98,6 +99,25 @@ describe('in a cluster', () => {
     expect(lab.calls.filter((call) => call === 'apply deployments')).toHaveLength(1);
     const patches = lab.calls.filter((call) => call === 'patch modeldeployments/status');
     expect(patches.length).toBeLessThanOrEqual(2 + seconds);
+  });
+
+  it('a pod that was evicted is not counted with those in its place, nor is what it died of told of them', async () => {
+    const [pod] = await lab.pods();
+    const evicted = { phase: 'Failed', reason: 'Evicted', message: 'The node was low on resource: memory.' };
+    const status = { ...evicted, conditions: [{ type: 'Ready', status: 'False' }], containerStatuses: null };
+    await lab.cluster.patch(PODS, pod?.metadata.name ?? '', 'speech', 'merge', { status }, { subresource: 'status' });
+    await lab.until(async (now) => {
+      expect(await lab.pods()).toHaveLength(3);
+      expect(now).toMatchObject({ phase: 'Healthy', ready: '2/2', replicas: 2, stable: { replicas: 2 } });
+    });
+    lab.fates.set(1, 'pending');
+    await lab.edit({ replicas: 3 });
+    await lab.until((now) =>
+      expect(condition(now, 'Progressing')).toMatchObject({
+        reason: 'WaitingForPods',
+        message: '2 of 3 pods of the serving revision are available.',
+      }),
+    );
   });
 
   it('pods that no node takes are said, in words of the scheduler, until they are there', async () => {
