@@ -24,6 +24,7 @@
  */
 
 import type { RolloutOutcome } from '../../contract/modeldeployment.ts';
+import { CONDITIONS } from '../../contract/names.ts';
 import { type FilledStrategy, replicasOf, strategyOf } from '../../contract/strategy.ts';
 import { isActive, outcomeWords } from '../../contract/verbs.ts';
 import { currentRun, iso, leadsBack, withEntry } from './begin.ts';
@@ -56,7 +57,7 @@ export function decide(input: RolloutInput): Decision {
   const ahead = run === marked ? plan : planOf(input, strategy, run);
   const phase = phaseOf(input, strategy, run, ahead);
   const message = words(input, strategy, run, ahead, phase, traffic.message);
-  const due = [dueInMs, ...timers(input, strategy, run, traffic.proceed, answer !== undefined || run !== marked)];
+  const due = [dueInMs, ...timers(input, strategy, run, traffic, answer !== undefined || run !== marked)];
   const after = Math.min(...due.filter((ms) => ms !== undefined));
   return {
     run: { ...run, rollout: { ...run.rollout, phase, message } },
@@ -249,7 +250,8 @@ function tellWeight(
   events.push({ type: 'Normal', reason: 'WeightUpdated', message });
 }
 
-function judge({ observed }: RolloutInput, wanted: Decision['weights']): Decision['traffic'] {
+/** Requests that go astray are counted on, and told once: in new words for every count the status was written each second. */
+function judge({ observed, status }: RolloutInput, wanted: Decision['weights']): Decision['traffic'] {
   const { route, traffic } = observed;
   if (!route.weights || !wanted) {
     return { status: 'Unknown', reason: 'NotRouted', message: 'Nothing is routed yet: no pod serves.', proceed: false };
@@ -257,7 +259,10 @@ function judge({ observed }: RolloutInput, wanted: Decision['weights']): Decisio
   if (route.state !== 'Programmed')
     return { status: 'Unknown', reason: 'NotProgrammed', message: route.message, proceed: false };
   const isWanted = route.weights.canary === wanted.canary && route.weights.stable === wanted.stable;
-  return judgeTraffic(wanted, isWanted, traffic);
+  const found = judgeTraffic(wanted, isWanted, traffic);
+  const told = status.conditions?.find(({ type }) => type === CONDITIONS.trafficVerified);
+  const isTold = found.status === 'False' && told?.status === 'False' && told.reason === found.reason;
+  return isTold && (status.canary?.weight ?? 0) === wanted.canary ? { ...found, message: told.message } : found;
 }
 
 /** When to look again without anything having changed: a pause that ends, a deadline, requests to be counted. */
@@ -265,7 +270,7 @@ function timers(
   input: RolloutInput,
   strategy: FilledStrategy,
   run: Run,
-  isVerified: boolean,
+  traffic: Decision['traffic'],
   hasMoved: boolean,
 ): (number | undefined)[] {
   const { rollout } = run;
@@ -273,7 +278,8 @@ function timers(
   const seconds = isActive(rollout) && !input.spec.paused ? step?.pause?.seconds : undefined;
   const pauseEnds = seconds === undefined ? undefined : time(rollout.stepStartedAt) + seconds * 1000 - input.now;
   const deadline = deadlineInMs(input, strategy, run);
-  const counting = rollout.outcome === undefined && !isVerified && input.observed.route.state === 'Programmed';
+  const isOpen = !traffic.proceed && traffic.status === 'Unknown'; // what goes astray is looked at less often
+  const counting = rollout.outcome === undefined && isOpen && input.observed.route.state === 'Programmed';
   return [
     pauseEnds,
     deadline !== undefined && deadline > 0 ? deadline : undefined,
