@@ -3,10 +3,12 @@ import type { ModelDeployment } from '../contract/modeldeployment.ts';
 import { ROUTE_RULE } from '../contract/names.ts';
 import type { Caches } from './caches.ts';
 import { parentRefsOf, type Role, serviceName } from './desired/routing.ts';
-import type { Gateway, HttpRoute } from './kinds.ts';
+import type { Gateway, GatewayClass, HttpRoute } from './kinds.ts';
 import type { RouteState } from './rollout/types.ts';
 
 type Parent = NonNullable<NonNullable<HttpRoute['status']>['parents']>[number];
+
+type ParentRef = Parent['parentRef'];
 
 type Gateways = { [cache in 'gateways' | 'gatewayClasses']: Pick<Caches[cache], 'get'> };
 
@@ -14,10 +16,10 @@ export function routeState(md: ModelDeployment, route: HttpRoute | undefined, ga
   if (!route) return { state: 'Absent', reason: 'NotRouted', message: 'There is no route yet.' };
   const weights = weightsOf(md.metadata.name, route);
   const said = parentRefsOf(md).map((ref) => {
-    const parent = parentOf(route, ref);
+    const gateway = gateways.gateways.get(`${ref.namespace ?? route.metadata.namespace}/${ref.name}`);
     // What a Gateway said that is gone by now is often left in the route.
-    const isGone = !gateways.gateways.get(`${ref.namespace ?? route.metadata.namespace}/${ref.name}`);
-    return parent && !isGone ? verdictOf(route, parent, ref.name) : unanswered(ref, route.metadata.namespace, gateways);
+    const parent = gateway && parentOf(route, ref, gateways.gatewayClasses.get(gateway.spec.gatewayClassName));
+    return parent ? verdictOf(route, parent, ref.name) : unanswered(ref, route.metadata.namespace, gateways);
   });
   const worst =
     said.find(({ state }) => state === 'Refused') ?? said.find(({ state }) => state === 'Pending') ?? said[0];
@@ -31,11 +33,7 @@ type Verdict = Pick<RouteState, 'state' | 'reason' | 'message'>;
 export const UNSERVED: readonly string[] = ['GatewayNotFound', 'GatewayClassNotFound', 'GatewayClassNotAccepted'];
 
 /** Nobody has said anything of the route: because there is nobody, perhaps. */
-function unanswered(
-  ref: { name: string; namespace?: string },
-  home: string | undefined,
-  { gateways, gatewayClasses }: Gateways,
-): Verdict {
+function unanswered(ref: ParentRef, home: string | undefined, { gateways, gatewayClasses }: Gateways): Verdict {
   const pending = (reason: string, message: string): Verdict => ({ state: 'Pending', reason, message });
   const key = `${ref.namespace ?? home}/${ref.name}`;
   const gateway = gateways.get(key);
@@ -72,11 +70,17 @@ function verdictOf(route: HttpRoute, parent: Parent, gateway: string): Verdict {
   return { state: 'Programmed', reason: 'RouteAccepted', message: `Gateway ${gateway} has accepted the route.` };
 }
 
-const parentOf = (route: HttpRoute, ref: { name: string; namespace?: string }): Parent | undefined =>
+/**
+ * What the Gateway's own controller said. A Gateway that goes from one class to another leaves in the route what the controller
+ * of the first one said: it stood before the answer that counts, and no rollout came to an end.
+ */
+const parentOf = (route: HttpRoute, ref: ParentRef, gatewayClass: GatewayClass | undefined): Parent | undefined =>
   route.status?.parents?.find(
-    ({ parentRef }) =>
+    ({ parentRef, controllerName }) =>
       parentRef.name === ref.name &&
-      (parentRef.namespace ?? route.metadata.namespace) === (ref.namespace ?? route.metadata.namespace),
+      (parentRef.namespace ?? route.metadata.namespace) === (ref.namespace ?? route.metadata.namespace) &&
+      parentRef.sectionName === ref.sectionName &&
+      (!gatewayClass || controllerName === gatewayClass.spec.controllerName),
   );
 
 function weightsOf(name: string, route: HttpRoute): RouteState['weights'] {

@@ -55,3 +55,28 @@ it('a route that nobody answers for: because there is no Gateway, no class, or n
   expect(state([gateway], [gatewayClass])).toMatchObject({ reason: 'GatewayClassNotAccepted' });
   expect(state([gateway], [{ ...gatewayClass, status: {} }])).toMatchObject({ reason: 'WaitingForGateway' });
 });
+
+it('a route that two have answered for: the controller of the Gateway’s class counts, and its answer for the section asked', () => {
+  const named = (name: string, more: object) => ({ apiVersion: 'v1', kind: 'X', metadata: { name }, ...more });
+  const gateway = { ...named('g', {}), spec: { gatewayClassName: 'c', listeners: [] } };
+  const gatewayClass = { ...named('c', {}), spec: { controllerName: 'example.com/new' } };
+  const parent = (controllerName: string, observedGeneration: number, sectionName?: string) => ({
+    parentRef: { name: 'g', namespace: 'n', ...(sectionName && { sectionName }) },
+    controllerName,
+    conditions: ['Accepted', 'ResolvedRefs'].map((type) => ({ type, status: 'True', observedGeneration })),
+  });
+  const state = (parents: ReturnType<typeof parent>[], sectionName?: string, classes = [gatewayClass]) => {
+    const ref = { name: 'g', namespace: 'n', ...(sectionName && { sectionName }) };
+    const metadata = { name: 'vad', namespace: 'speech', generation: 2 };
+    const route = { apiVersion: 'v1', kind: 'X', metadata, spec: {}, status: { parents } };
+    const caches = { gateways: { get: () => gateway }, gatewayClasses: { get: () => classes[0] } };
+    return routeState(aModelDeployment(1, { endpoint: { parentRefs: [ref] } }), route, caches).reason;
+  };
+  const [left, right] = [parent('example.com/old', 1), parent('example.com/new', 2)];
+  expect(state([left, right])).toBe('RouteAccepted');
+  expect(state([parent('example.com/old', 2)])).toBe('WaitingForGateway');
+  expect(state([parent('example.com/old', 2)], undefined, [])).toBe('RouteAccepted'); // nobody knows whose it is
+  const [http, https] = [parent('example.com/new', 1, 'http'), parent('example.com/new', 2, 'https')];
+  expect(state([http, https], 'https')).toBe('RouteAccepted');
+  expect(state([http, https], 'http')).toBe('WaitingForGateway');
+});
