@@ -1,22 +1,6 @@
 /** What the conditions say of what is seen, by the engine alone. */
 import { expect, it } from 'vitest';
-import type { Condition } from '../../src/contract/modeldeployment.ts';
-import { decide } from '../../src/controller/rollout/machine.ts';
-import type { Observed } from '../../src/controller/rollout/types.ts';
-import { statusFor } from '../../src/controller/status.ts';
-import { aModelDeployment } from './lab.ts';
-import { aWorld, inputOf, settle, specOf, type World } from './world.ts';
-
-/** A pass over what is seen but for this, its status written. */
-function look(world: World, seen: Partial<Observed>) {
-  const input = inputOf(world);
-  Object.assign(input.observed, seen);
-  const decision = decide(input);
-  const md = { ...aModelDeployment(1), spec: world.spec };
-  world.status = statusFor({ md, input, decision, handledCommands: [] });
-  const condition = (of: string): Condition | undefined => world.status.conditions?.find(({ type }) => type === of);
-  return { decision, condition };
-}
+import { aWorld, look, settle, specOf } from './world.ts';
 
 it('is not known to be ready when pods serve and no Service finds them', () => {
   const world = aWorld(specOf(1, [{ setWeight: 50 }]));

@@ -5,7 +5,7 @@ import type { CommandVerb, PromoteTo } from '../../src/contract/rolloutcommand.t
 import { failureOf } from '../../src/controller/failure.ts';
 import type { Pod } from '../../src/controller/kinds.ts';
 import { judgeTraffic } from '../../src/controller/rollout/share.ts';
-import { aCommand, aWorld, pass, settle, specOf } from './world.ts';
+import { aCommand, aWorld, look, pass, settle, specOf } from './world.ts';
 
 const STEPS: StepSpec[] = [{ setWeight: 10 }, { pause: { seconds: 5 } }, { setWeight: 50 }, { pause: {} }];
 
@@ -49,6 +49,29 @@ it('one that is held after its end says what that holds', () => {
   world.spec = { ...world.spec, paused: true };
   pass(world);
   expect(said(world)).toMatch(/^Version 1 is stable .*It is paused \(spec\.paused\): .*resumed\.$/);
+});
+
+it('a gateway that holds a rollout up is what is told when its time is up, and what a way back waits for', () => {
+  const refused = {
+    state: 'Refused',
+    reason: 'NotAllowedByListeners',
+    message: 'Gateway clops: no listener lets it in.',
+  } as const;
+  const world = canary();
+  while (world.weights?.canary !== 10) settle(world, 1);
+  const route = (weights: { stable: number; canary: number }) => ({ route: { ...refused, weights } });
+  world.now += 61_000;
+  look(world, route({ stable: 90, canary: 10 }));
+  expect(world.status.rollout?.phase).toBe('Degraded');
+  expect(said(world)).toBe(
+    'No progress for 60 s, step 1 of 4 (weight 10 %). Gateway clops: no listener lets it in. It keeps trying; abort gives the traffic back.',
+  );
+  world.commands = [aCommand(world, 'Abort')];
+  pass(world);
+  look(world, route({ stable: 90, canary: 10 }));
+  expect(said(world)).toBe('Aborted. The traffic goes back to version 1. Gateway clops: no listener lets it in.');
+  settle(world);
+  expect(said(world)).toBe('Aborted. Version 1 has all traffic. Retry begins again.');
 });
 
 it('no requests are not a gateway that does not count', () => {

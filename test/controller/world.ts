@@ -2,7 +2,12 @@
  * The smallest world in which the pure engine can live: what it decides becomes true when the test says so, pods come when
  * the test says so, and a controller may die between any two writes.
  */
-import type { ModelDeploymentSpec, ModelDeploymentStatus, StepSpec } from '../../src/contract/modeldeployment.ts';
+import type {
+  Condition,
+  ModelDeploymentSpec,
+  ModelDeploymentStatus,
+  StepSpec,
+} from '../../src/contract/modeldeployment.ts';
 import { hashOf } from '../../src/contract/revision.ts';
 import type { CommandVerb, PromoteTo, RolloutCommand } from '../../src/contract/rolloutcommand.ts';
 import { decide } from '../../src/controller/rollout/machine.ts';
@@ -158,6 +163,17 @@ export function pass(world: World, writes?: number): Made {
   const decision = decide(input);
   carryOut(world, input, decision, writes);
   return { input, decision };
+}
+
+/** A look at the world but for this: its status is written, and nothing is done. */
+export function look(world: World, seen: Partial<Observed>) {
+  const input = inputOf(world);
+  Object.assign(input.observed, seen);
+  const decision = decide(input);
+  const md = { ...aModelDeployment(1), spec: world.spec };
+  world.status = statusFor({ md, input, decision, handledCommands: [] });
+  const condition = (of: string): Condition | undefined => world.status.conditions?.find(({ type }) => type === of);
+  return { decision, condition };
 }
 
 let count = 0;

@@ -56,7 +56,7 @@ export function decide(input: RolloutInput): Decision {
   tellWeight(input, marked, services, weights, events);
   const ahead = run === marked ? plan : planOf(input, strategy, run);
   const phase = phaseOf(input, strategy, run, ahead);
-  const message = words(input, strategy, run, ahead, phase, traffic.message);
+  const message = words(input, strategy, run, ahead, phase, traffic);
   const due = [dueInMs, ...timers(input, strategy, run, traffic, answer !== undefined || run !== marked)];
   const after = Math.min(...due.filter((ms) => ms !== undefined));
   return {
@@ -254,7 +254,12 @@ function tellWeight(
 function judge({ observed, status }: RolloutInput, wanted: Decision['weights']): Decision['traffic'] {
   const { route, traffic } = observed;
   if (!route.weights || !wanted) {
-    return { status: 'Unknown', reason: 'NotRouted', message: 'Nothing is routed yet: no pod serves.', proceed: false };
+    return {
+      status: 'Unknown',
+      reason: 'NotRouted',
+      message: 'Nothing is routed yet: no Service has a pod that serves.',
+      proceed: false,
+    };
   }
   if (route.state !== 'Programmed')
     return { status: 'Unknown', reason: 'NotProgrammed', message: route.message, proceed: false };

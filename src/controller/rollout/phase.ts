@@ -4,7 +4,7 @@ import type { FilledStrategy } from '../../contract/strategy.ts';
 import { isActive } from '../../contract/verbs.ts';
 import { alive } from './plan.ts';
 import { describeStep } from './steps.ts';
-import { NO_SIDE, type Plan, type RolloutInput, type Run, type Side } from './types.ts';
+import { NO_SIDE, type Plan, type RolloutInput, type Run, type Side, type TrafficVerdict } from './types.ts';
 
 export const sideOf = (input: RolloutInput, hash: string | undefined): Side =>
   (hash === undefined ? undefined : input.observed.sides.get(hash)) ?? NO_SIDE;
@@ -44,14 +44,14 @@ export function words(
   run: Run,
   plan: Plan,
   phase: RolloutPhase,
-  traffic: string,
+  traffic: TrafficVerdict,
 ): string {
   const { rollout } = run;
   const place = placeOf(strategy, run);
   const canary = sideOf(input, run.canary?.hash);
   const version = `version ${run.canary?.version ?? run.stable?.version}`;
   if (plan.dropped !== undefined && phase === 'Progressing')
-    return `Version ${run.stable?.version} takes back first what an earlier rollout gave away.${waitWords(input, run, plan)}`;
+    return `Version ${run.stable?.version} takes back first what an earlier rollout gave away.${waitWords(input, run, plan, traffic)}`;
   const pods = `${canary.verified} of ${plan.needed} pods of ${version} serve it`;
   switch (phase) {
     case 'Healthy':
@@ -59,13 +59,15 @@ export function words(
     case 'Aborted':
       return `${abortWords(run)} ${run.stable ? `Version ${run.stable.version} has all traffic. ` : ''}Retry begins again.`;
     case 'Aborting':
-      return `${abortWords(run)} The traffic goes back to version ${run.stable?.version}.${waitWords(input, run, plan)}`;
+      return `${abortWords(run)} The traffic goes back to version ${run.stable?.version}.${waitWords(input, run, plan, traffic)}`;
     case 'Paused':
       return pauseWords(input, strategy, run);
     case 'Degraded': {
       if (plan.dropped !== undefined || rollout.hash === run.stable?.hash)
-        return `No progress for ${strategy.progressDeadlineSeconds} s.${waitWords(input, run, plan)} It keeps trying.`;
-      const why = canary.failure ? `${canary.failure.reason}: ${canary.failure.message}` : `${pods}.`;
+        return `No progress for ${strategy.progressDeadlineSeconds} s.${waitWords(input, run, plan, traffic)} It keeps trying.`;
+      // With its pods it waits for the gateway: "2 of 2 pods serve it" said nothing of a route that was refused.
+      const unready = canary.failure ? `${canary.failure.reason}: ${canary.failure.message}` : `${pods}.`;
+      const why = plan.hasCapacity ? sentence(traffic.message) : unready;
       const advice = run.stable ? ' It keeps trying; abort gives the traffic back.' : ' It keeps trying.';
       return `No progress for ${strategy.progressDeadlineSeconds} s, ${place}. ${why}${advice}`;
     }
@@ -74,22 +76,30 @@ export function words(
   }
   if (rollout.hash === run.stable?.hash) {
     const ends = run.canary ? `Ends the rollout to version ${run.canary.version}: goes` : 'Goes';
-    return `${ends} back to version ${run.stable.version}.${waitWords(input, run, plan)}`;
+    return `${ends} back to version ${run.stable.version}.${waitWords(input, run, plan, traffic)}`;
   }
   if (canary.failure && !plan.hasCapacity) return `${canary.failure.reason}: ${canary.failure.message}`;
   const asking = alive(canary) > 0 && canary.verified < canary.available ? ', the others are being asked' : '';
   if (!plan.hasCapacity) return `${pods}${asking}; ${place}.`;
-  return `${capital(place)}: ${traffic.charAt(0).toLowerCase()}${traffic.slice(1)}`;
+  const { message } = traffic;
+  return `${capital(place)}: ${message.charAt(0).toLowerCase()}${message.slice(1)}`;
 }
 
-/** What a way back waits for: nothing when stable has the pods for all of it. */
-function waitWords(input: RolloutInput, { stable }: Run, { hasCapacity, needed }: Plan): string {
-  if (hasCapacity) return '';
+/** What a way back waits for: stable's pods, and with them the gateway. */
+function waitWords(
+  input: RolloutInput,
+  { stable }: Run,
+  { hasCapacity, needed }: Plan,
+  { proceed, message }: TrafficVerdict,
+): string {
   const side = sideOf(input, stable?.hash);
+  if (hasCapacity || alive(side) >= needed) return proceed ? '' : ` ${sentence(message)}`;
   const why = side.failure ? ` ${side.failure.reason}: ${side.failure.message}` : '';
   return ` ${alive(side)} of ${needed} pods of version ${stable?.version} serve it.${why}`;
 }
 
+/** A gateway's own words may end anyhow. */
+const sentence = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`);
 const capital = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 
 /** Steps are counted one way everywhere: by the one that the walk stands at, from 1. */
