@@ -4,6 +4,7 @@
  * never over a restart of the controller: what was true then is asked again.
  */
 import { request } from 'undici';
+import { type Backoff, createBackoff } from '../lib/backoff.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 
 interface Said {
@@ -33,31 +34,82 @@ export interface Prober {
   close(): void;
 }
 
-const AGAIN_MS = 1000;
+/**
+ * So many are asked at the same time. A new leader asks every pod there is, and where all of thousands were asked at once they
+ * timed out by waiting for each other: canaries that were well lost their share.
+ */
+const AT_ONCE = 64;
+const AGAIN = { initialMs: 1000, maxMs: 30_000 };
+
+/** What is known of one life of a pod. */
+interface Entry {
+  key: string;
+  said: Said;
+  asking: boolean;
+  // Due is what a timer has said. Timers go off up to a millisecond early: one that compared times found nothing due, and
+  // nobody looked again.
+  isDue: boolean;
+  wasSlow: boolean;
+  again: Backoff;
+}
 
 export function createProber(options: { probe?: Probe; enqueue: (key: string) => void; clock?: Clock }): Prober {
   const { probe = askPod, enqueue, clock = systemClock } = options;
-  // Due is what a timer has said. Timers go off up to a millisecond early: one that compared times found nothing due, and
-  // nobody looked again.
-  const known = new Map<string, { key: string; said: Said; asking: boolean; isDue: boolean }>();
+  const known = new Map<string, Entry>();
+  const waiting: [ProbeTarget, Entry][] = [];
+  let running = 0;
   let isClosed = false;
 
-  async function ask(target: ProbeTarget): Promise<void> {
-    const entry = known.get(target.id) ?? { key: target.key, said: { verdict: 'Asking' }, asking: false, isDue: false };
+  function ask(target: ProbeTarget): void {
+    const entry: Entry = known.get(target.id) ?? {
+      key: target.key,
+      said: { verdict: 'Asking' },
+      asking: true,
+      isDue: false,
+      wasSlow: false,
+      again: createBackoff(AGAIN),
+    };
     Object.assign(entry, { asking: true, isDue: false });
     known.set(target.id, entry);
+    waiting.push([target, entry]);
+    askNext();
+  }
+
+  function askNext(): void {
+    while (running < AT_ONCE) {
+      const next = waiting.shift();
+      if (!next) return;
+      if (known.get(next[0].id) !== next[1]) continue; // forgotten while it waited
+      running++;
+      void askNow(...next).finally(() => {
+        running--;
+        askNext();
+      });
+    }
+  }
+
+  async function askNow(target: ProbeTarget, entry: Entry): Promise<void> {
     const said = await probe(target).then(
       (isRight): Said => ({ verdict: isRight ? 'Verified' : 'Refuted' }),
-      (error: unknown): Said => ({ verdict: 'Refuted', why: wordsOf(error) }),
+      (error: unknown): Said => {
+        // A pod that has just been started, or that nobody has asked yet, may be slow once.
+        const isFirst = isTimeout(error) && entry.said.verdict === 'Asking' && !entry.wasSlow;
+        return isFirst ? { verdict: 'Asking' } : { verdict: 'Refuted', why: wordsOf(error) };
+      },
     );
-    if (isClosed) return;
+    if (isClosed || known.get(target.id) !== entry) return;
+    if (said.verdict === 'Asking') {
+      entry.wasSlow = true;
+      ask(target);
+      return;
+    }
     const isNews = entry.said.verdict !== said.verdict;
     entry.said = said;
     entry.asking = false;
     if (isNews) enqueue(target.key);
     // A pod that is not the model may become it (a server that loads late): asked again while somebody looks.
     if (said.verdict === 'Refuted')
-      clock.after(AGAIN_MS, () => {
+      clock.after(entry.again.next(), () => {
         entry.isDue = true;
         if (known.get(target.id) === entry) enqueue(target.key);
       });
@@ -66,7 +118,7 @@ export function createProber(options: { probe?: Probe; enqueue: (key: string) =>
   return {
     verdict(target) {
       const entry = known.get(target.id);
-      if ((!entry || entry.isDue) && !entry?.asking && !isClosed) void ask(target);
+      if ((!entry || entry.isDue) && !entry?.asking && !isClosed) ask(target);
       return entry?.said ?? { verdict: 'Asking' };
     },
     retain(key, ids) {
@@ -75,6 +127,7 @@ export function createProber(options: { probe?: Probe; enqueue: (key: string) =>
     close() {
       isClosed = true;
       known.clear();
+      waiting.length = 0;
     },
   };
 }
@@ -101,10 +154,12 @@ function membersOf(text: string): { name?: unknown; versions?: unknown } {
   }
 }
 
+const isTimeout = (error: unknown): boolean => error instanceof Error && error.name === 'TimeoutError';
+
 /** `timed out`, and not the three sentences that a network stack makes of it. */
 function wordsOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return error.name === 'TimeoutError' ? 'timed out' : error.message.replace(/\.$/, '');
+  return isTimeout(error) ? 'timed out' : error.message.replace(/\.$/, '');
 }
 
 async function get(url: string): Promise<{ statusCode: number; text: string }> {
