@@ -3,10 +3,12 @@ import type { ModelDeployment } from '../contract/modeldeployment.ts';
 import { LABELS } from '../contract/names.ts';
 import type { RolloutCommand } from '../contract/rolloutcommand.ts';
 import type { ServingRuntime } from '../contract/servingruntime.ts';
+import { sameJson } from '../lib/canonical.ts';
 import type { Log } from '../lib/log.ts';
-import { byOwner, createInformer, type Informer, keyOf } from '../platform/cluster/informer.ts';
+import { byOwner, type Change, createInformer, type Informer, keyOf } from '../platform/cluster/informer.ts';
 import type { ClusterPort, KubeObject, Resource, Selectors } from '../platform/cluster/port.ts';
 import * as rows from '../platform/cluster/resources.ts';
+import { type GatewayRef, parentRefsOf, withGateway } from './desired/routing.ts';
 import type {
   ControllerRevision,
   Deployment,
@@ -78,8 +80,19 @@ export async function filled({ routes, gateways, gatewayClasses, ...others }: Ca
   await Promise.all([...ofGatewayApi, ...Object.values(others).map((cache) => cache.synced())]);
 }
 
-/** Calls `enqueue` with the key of every ModelDeployment that a change may concern. */
-export function watchCaches(caches: Caches, enqueue: (key: string) => void): void {
+/**
+ * What of a Gateway is read here. Its status counts its routes, too: each that came once queued every deployment there is, and
+ * a hundred of them ten thousand passes.
+ */
+const readOf = ({ metadata, spec, status }: Gateway): unknown => [metadata.annotations, spec, status?.addresses];
+
+const isAttached = (md: ModelDeployment, { metadata }: Gateway, gateway: GatewayRef): boolean =>
+  parentRefsOf(withGateway(md, gateway)).some(
+    ({ name, namespace = md.metadata.namespace }) => name === metadata.name && namespace === metadata.namespace,
+  );
+
+/** Calls `enqueue` with the key of every ModelDeployment that a change may concern; `gateway` is that of those that name none. */
+export function watchCaches(caches: Caches, gateway: GatewayRef, enqueue: (key: string) => void): void {
   caches.modelDeployments.onChange(({ object }) => enqueue(keyOf(object)));
   const everyone = (): void => {
     for (const object of caches.modelDeployments.list()) enqueue(keyOf(object));
@@ -87,12 +100,15 @@ export function watchCaches(caches: Caches, enqueue: (key: string) => void): voi
   caches.runtimes.onChange(({ object }) => {
     for (const md of caches.modelDeployments.list()) if (md.spec.runtime === object.metadata.name) enqueue(keyOf(md));
   });
-  caches.gateways.onChange(everyone);
+  caches.gateways.onChange(({ type, object, old }) => {
+    if (type === 'modified' && old && sameJson(readOf(object), readOf(old))) return;
+    for (const md of caches.modelDeployments.list()) if (isAttached(md, object, gateway)) enqueue(keyOf(md));
+  });
   caches.gatewayClasses.onChange(everyone);
   caches.commands.onChange(({ object }) => enqueue(`${object.metadata.namespace}/${object.spec.deployment}`));
-  const byLabel = ({ object }: { object: KubeObject }): void => {
-    const name = object.metadata.labels?.[LABELS.deployment];
-    if (name !== undefined) enqueue(`${object.metadata.namespace}/${name}`);
+  // With a label that hands have changed it was another's before, who misses it now.
+  const byLabel = ({ object, old = object }: Change<KubeObject>): void => {
+    for (const key of new Set([object, old].flatMap(labelled(LABELS.deployment)))) enqueue(key);
   };
   for (const children of [
     caches.deployments,

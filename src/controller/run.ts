@@ -52,7 +52,7 @@ export function startController(options: ControllerOptions): Controller {
   const commands = createCommands(cluster, clock);
   let work: Work | undefined;
   const enqueue = (key: string): void => work?.deployments.add(key);
-  watchCaches(caches, enqueue);
+  watchCaches(caches, gateway, enqueue);
   caches.commands.onChange(({ type, object }) => {
     if (type !== 'deleted' && object.status) work?.answered.add(keyOf(object));
   });
