@@ -163,12 +163,17 @@ function forgotten({ md, revisions, observed }: Context, { run }: Decision): Con
   return idle.slice(md.spec.revisionHistoryLimit ?? 10);
 }
 
-/** What of the server's answer is in the places of what was wanted. */
-function takenOf(wanted: unknown, answer: unknown): unknown {
+/** What of the server's answer is in the places of what was wanted. What `isContained` compares whole is taken whole. */
+export function takenOf(wanted: unknown, answer: unknown): unknown {
   if (Array.isArray(wanted) && Array.isArray(answer) && wanted.length === answer.length)
     return wanted.map((item, i) => takenOf(item, answer[i]));
   if (!isObject(wanted) || !isObject(answer)) return answer;
-  return Object.fromEntries(Object.entries(wanted).map(([name, value]) => [name, takenOf(value, answer[name])]));
+  return Object.fromEntries(
+    Object.entries(wanted).map(([name, value]) => [
+      name,
+      WHOLE.includes(name) ? answer[name] : takenOf(value, answer[name]),
+    ]),
+  );
 }
 
 /** Everything that is wanted is there already; what others or the server added does not matter. Lists must be as long, selectors the same. */

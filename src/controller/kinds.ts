@@ -78,14 +78,8 @@ export interface Snapshot {
   runtimeName: string;
   runtime: Pick<
     ServingRuntime['spec'],
-    | 'container'
-    | 'fetch'
-    | 'capabilities'
-    | 'defaultResources'
-    | 'podSecurityContext'
-    | 'imagePullSecrets'
-    | 'placement'
-  >;
+    'container' | 'capabilities' | 'defaultResources' | 'podSecurityContext' | 'imagePullSecrets' | 'placement'
+  > & { fetch: ServingRuntime['spec']['fetch'] & { resources?: { requests: Record<string, string> } } };
   resources?: ResourcesSpec;
   placement?: PlacementSpec;
 }

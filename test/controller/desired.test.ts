@@ -4,12 +4,12 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { hashOf } from '../../src/contract/revision.ts';
 import type { ServingRuntime } from '../../src/contract/servingruntime.ts';
-import { isContained } from '../../src/controller/apply.ts';
+import { isContained, takenOf } from '../../src/controller/apply.ts';
 import { desiredDeployment } from '../../src/controller/desired/deployment.ts';
 import { snapshotOf } from '../../src/controller/desired/revision.ts';
 import { desiredRoute, desiredService, withGateway } from '../../src/controller/desired/routing.ts';
 import { artifactOf, failureOf } from '../../src/controller/failure.ts';
-import type { Pod } from '../../src/controller/kinds.ts';
+import type { Pod, Snapshot } from '../../src/controller/kinds.ts';
 import { isShareWithin, judgeTraffic, requestsNeeded } from '../../src/controller/rollout/share.ts';
 import { weightAt } from '../../src/controller/rollout/steps.ts';
 import { mergeDiff } from '../../src/controller/status.ts';
@@ -26,7 +26,7 @@ const owner = (given = {}) => {
 };
 
 interface PodSpec {
-  initContainers: { args: string[]; volumeMounts: object[] }[];
+  initContainers: { args: string[]; volumeMounts: object[]; resources?: object }[];
   containers: { args: string[]; resources: object; readinessProbe: object }[];
   [field: string]: unknown;
 }
@@ -80,6 +80,25 @@ describe('a Deployment', () => {
     expect(pod.containers[0]?.readinessProbe).toMatchObject({ httpGet: { path: '/v2/models/vad/versions/6/ready' } });
     expect(pod.containers[0]?.resources).toEqual({ requests: { cpu: '250m', memory: '256Mi' } });
     expect(JSON.stringify(pod)).not.toContain('{{');
+  });
+
+  it('asks for its fetching what it asks for its serving, but of no revision that was made without', () => {
+    const md = owner({ resources: { requests: { cpu: '2' }, gpus: { count: 1 } } });
+    const snapshot = snapshotOf(md.spec, runtime);
+    const stepOf = (given: Snapshot): object | undefined => {
+      const input = { owner: md, hash: 'abc', snapshot: given, replicas: 1 };
+      return (desiredDeployment(input).spec as { template: { spec: PodSpec } }).template.spec.initContainers[0];
+    };
+    expect(stepOf(snapshot)).toMatchObject({ resources: { requests: { cpu: '2', memory: '256Mi' } } });
+    expect(JSON.stringify(stepOf(snapshot))).not.toContain('nvidia.com');
+    const before = { ...snapshot, runtime: { ...snapshot.runtime, fetch: runtime.spec.fetch } };
+    expect(stepOf(before)).not.toHaveProperty('resources');
+  });
+
+  it('is the same revision with an empty map as without', () => {
+    const [none, empty] = [owner(), owner({ resources: {}, placement: {} })];
+    expect(snapshotOf(empty.spec, runtime)).toEqual(snapshotOf(none.spec, runtime));
+    expect(hashOf(empty.spec)).toBe(hashOf(none.spec));
   });
 
   it('keeps a signed URL out of the pod: it is a file of the Secret', () => {
@@ -270,5 +289,9 @@ it('what the server added is no difference, what is missing is', () => {
   for (const name of ['selector', 'nodeSelector']) {
     expect(isContained({ [name]: { b: '1', c: '2' } }, { [name]: { c: '2', b: '1' } })).toBe(true);
     expect(isContained({ [name]: { b: '1' } }, { [name]: { b: '1', app: 'x' } })).toBe(false);
+    // A webhook that adds one at each write is answered once, and not again at every look.
+    const answer = { [name]: { b: '1', pool: 'x' }, more: 1 };
+    expect(isContained(takenOf({ [name]: { b: '1' } }, answer), answer)).toBe(true);
+    expect(isContained(takenOf({ [name]: { b: '1' } }, answer), { [name]: { b: '1', app: 'x' } })).toBe(false);
   }
 });

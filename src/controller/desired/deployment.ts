@@ -90,9 +90,8 @@ function affinityFor(memoryMib: number | undefined): { affinity?: object } {
 const artifactPath = ({ model }: Snapshot): string =>
   `${MODELS_DIR}/model.${model.format.toLowerCase().replace(/[^a-z0-9]/g, '')}`;
 
-function fetchStep(snapshot: Snapshot, values: Values): Record<string, unknown> {
-  const { runtime, model } = snapshot;
-  const { image, command, args = [], imagePullPolicy, securityContext } = runtime.fetch;
+function fetchStep({ runtime, model }: Snapshot, values: Values): Record<string, unknown> {
+  const { image, command, args = [], imagePullPolicy, securityContext, resources } = runtime.fetch;
   const { uri, digest, secretName } = model.artifact;
   const url = secretName ? `--url-file=${SECRET_DIR}/url` : `--url=${uri}`;
   const secret = secretName ? [{ name: 'artifact-url', mountPath: SECRET_DIR, readOnly: true }] : [];
@@ -104,8 +103,7 @@ function fetchStep(snapshot: Snapshot, values: Values): Record<string, unknown> 
     ...(command && { command: fill(command, values) }),
     args: [...(fill(args, values) as string[]), url, `--digest=${digest}`, `--path=${values['artifact.path']}`],
     terminationMessagePolicy: LAST_WORDS,
-    // A quota wants requests of every container. Those of a step that is over before the server starts are not added to its.
-    resources: resourcesOf({ ...snapshot, resources: { requests: snapshot.resources?.requests ?? {} } }),
+    ...(resources && { resources }),
     volumeMounts: [MODELS_MOUNT, ...secret],
   };
 }

@@ -16,16 +16,28 @@ export function snapshotOf(spec: ModelDeploymentSpec, { spec: runtime }: Serving
     runtimeName: spec.runtime,
     runtime: {
       container,
-      fetch,
+      fetch: { ...fetch, ...requestsOf(spec, defaultResources) },
       ...(capabilities && { capabilities }),
       ...(defaultResources && { defaultResources }),
       ...(podSecurityContext && { podSecurityContext }),
       ...(imagePullSecrets && { imagePullSecrets }),
       ...(placement && { placement }),
     },
-    ...(spec.resources && { resources: spec.resources }),
-    ...(spec.placement && { placement: spec.placement }),
+    // The hash does not tell an empty one from none: two data with one name would stand in each other's way.
+    ...(hasKeys(spec.resources) && { resources: spec.resources }),
+    ...(hasKeys(spec.placement) && { placement: spec.placement }),
   };
+}
+
+const hasKeys = (value: object | undefined): boolean => value !== undefined && Object.keys(value).length > 0;
+
+/**
+ * A quota wants requests of every container; those of a step that is over before the server starts are not added to its. Kept
+ * with the revision: one that was made before keeps its pods as they are.
+ */
+function requestsOf(spec: ModelDeploymentSpec, defaults: ServingRuntime['spec']['defaultResources']) {
+  const requests = { ...defaults?.requests, ...spec.resources?.requests };
+  return hasKeys(requests) && { resources: { requests } };
 }
 
 /**
