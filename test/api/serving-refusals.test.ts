@@ -1,6 +1,7 @@
 /** The cluster says no, or not now, to one request of the relay: it is told in words, tried again, and forgotten as soon as it passes. */
 import 'reflect-metadata';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ANNOTATIONS } from '../../src/contract/names.ts';
 import { createLog } from '../../src/lib/log.ts';
 import { type Relay, startRelay } from '../../src/modules/serving/index.ts';
 import { ApiError, type ClusterPort, type KubeObject, type Resource } from '../../src/platform/cluster/port.ts';
@@ -147,9 +148,10 @@ test('a Secret that could not be written after an edit with kubectl is written a
 test('a Secret that may not be written after an edit hides nothing of what the cluster says', async () => {
   const { rollout } = await lab.untilPhase('edited', 'HEALTHY');
   const isWrite = stops('apply', SECRETS, 'edited-artifact');
+  let isClosed = true;
   await behind(
     (...call) => {
-      if (isWrite(...call)) throw denied();
+      if (isClosed && isWrite(...call)) throw denied();
     },
     async () => {
       await edit('edited', { resources: { requests: { cpu: '250m' } } });
@@ -159,6 +161,11 @@ test('a Secret that may not be written after an edit hides nothing of what the c
         return found;
       });
       expect(edited.rollout.id).not.toBe(rollout.id);
+      isClosed = false; // and nothing else happens
+      await eventually(
+        async () => expect((await lab.resource('edited')).metadata.annotations?.[ANNOTATIONS.generation]).toBe('3'),
+        { withinMs: 40_000 },
+      );
     },
   );
 });

@@ -15,7 +15,6 @@ import { type DeploymentRow, deployments } from '../tables.ts';
 import { type Known, knownVersion, tellKnown, tellUnknown } from './known.ts';
 import { closeOperations } from './operations.ts';
 import { liveResource, type Parts } from './parts.ts';
-import { isRefusal } from './refusal.ts';
 import { annotatedGeneration, isEdited, isLinked, lastEditor } from './resource.ts';
 import { writeSecret } from './secrets.ts';
 
@@ -142,18 +141,7 @@ async function finish(
   row: Pick<DeploymentRow, 'id' | 'namespace' | 'name' | 'generation'>,
   md: ModelDeployment,
 ): Promise<void> {
-  try {
-    await writeSecret(parts, row);
-  } catch (error) {
-    if (!isRefusal(error)) throw error;
-    // Somebody's own of that name, or a rule of the cluster: the next look tries again, and what this one saw still counts.
-    const { namespace, name } = row;
-    parts.services.log.warn(
-      { err: error, namespace, deployment: name },
-      'the Secret of a deployment may not be written',
-    );
-    return;
-  }
+  await writeSecret(parts, row);
   await tellKnown(parts, md);
   await note(parts, row, md);
 }

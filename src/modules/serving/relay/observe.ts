@@ -4,6 +4,7 @@ import { type DeploymentRow, deployments } from '../tables.ts';
 import { adopt, takeEdit } from './edits.ts';
 import { markGone } from './gone.ts';
 import { liveResource, type Parts } from './parts.ts';
+import { isRefusal } from './refusal.ts';
 import { takeStatus } from './takeStatus.ts';
 
 /** By name and never by the annotation: a manifest that was copied carries the id of another. */
@@ -24,12 +25,23 @@ export async function observe(parts: Parts, key: string): Promise<void> {
     if (row.deleteRequestedAt && row.publishedGeneration >= row.generation) await look(parts, row);
     // Else its first publication is on the way, and comes back here.
   } else if (md?.metadata.uid === row.uid) {
-    await takeEdit(parts, row, md);
+    const refused = await orRefused(takeEdit(parts, row, md));
     await takeStatus(parts, row.id, md);
+    if (refused) throw refused;
   } else {
     await look(parts, row);
   }
 }
+
+/** A Secret that may not be written (somebody's own, a rule of the cluster) is tried again, and hides nothing of the status. */
+const orRefused = (work: Promise<void>): Promise<Error | undefined> =>
+  work.then(
+    () => undefined,
+    (error: unknown) => {
+      if (isRefusal(error)) return error;
+      throw error;
+    },
+  );
 
 /** The cache has not what the row stands for. A cache may be behind: only the API server's own word ends a deployment. */
 async function look(parts: Parts, row: DeploymentRow): Promise<void> {
