@@ -11,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { createBackoff } from '../lib/backoff.ts';
 import type { Log } from '../lib/log.ts';
+import { certificatesIn } from '../lib/pem.ts';
 import { digestOfFile } from './digest.ts';
 import { DIGEST, FlagError, readFlags } from './flags.ts';
 
@@ -253,7 +254,7 @@ export async function runFetchArtifact(argv: readonly string[], options: { log: 
   const [url, urlFile] = [flags.optional('url'), flags.optional('url-file')];
   if ((url === undefined) === (urlFile === undefined))
     throw new FlagError('fetch-artifact needs either --url or --url-file.');
-  if (urlFile !== undefined) await trustBeside(urlFile);
+  if (urlFile !== undefined) await trustBeside(urlFile, options.log);
   const digest = flags.text('digest');
   return fetchArtifact({
     url: url ?? urlFor(digest, await readFile(urlFile!, 'utf8')),
@@ -266,21 +267,15 @@ export async function runFetchArtifact(argv: readonly string[], options: { log: 
   });
 }
 
-/** By the whole process: it does nothing else. */
-async function trustBeside(urlFile: string): Promise<void> {
+/** By the whole process: it does nothing else. What cannot be read is none of it, as Node.js has it with its own file. */
+async function trustBeside(urlFile: string, log: Log): Promise<void> {
   const path = join(dirname(urlFile), 'ca.crt');
-  let text: string;
   try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return;
-    throw new Error(`${path} cannot be read: ${messageOf(error)}`);
-  }
-  const own = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
-  try {
-    setDefaultCACertificates([...getCACertificates('default'), ...own]);
-  } catch (error) {
-    throw new Error(`${path} has a certificate that cannot be read: ${messageOf(error)}`);
+    const { certificates, unreadable } = certificatesIn(await readFile(path, 'utf8'));
+    if (unreadable > 0) log.warn({ path, unreadable }, 'certificates that cannot be read are not trusted');
+    setDefaultCACertificates([...getCACertificates('default'), ...certificates]);
+  } catch (err) {
+    if (codeOf(err) !== 'ENOENT') log.warn({ err, path }, 'authorities that cannot be read are not trusted');
   }
 }
 

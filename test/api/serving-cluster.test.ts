@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ModelDeployment } from '../../src/contract/modeldeployment.ts';
 import { hashOf } from '../../src/contract/revision.ts';
+import { openPki } from '../../src/local/apiserver/pki.ts';
 import type { KubeObject } from '../../src/platform/cluster/port.ts';
 import {
   CONTROLLERREVISIONS,
@@ -329,9 +330,11 @@ test('pods are given the authorities that the relay trusts, and no longer when i
   };
   try {
     await lab.stopRelay();
-    await writeFile(extraCaFile, 'authorities\n');
+    const { ca, server } = await openPki({ dir: join(folder, 'pki'), bind: '127.0.0.1' });
+    const broken = '-----BEGIN CERTIFICATE-----\nbm90aGluZw==\n-----END CERTIFICATE-----\n';
+    await writeFile(extraCaFile, `# ours\n${server.key}${broken}${ca}`);
     await lab.startRelay({ extraCaFile });
-    await eventually(async () => expect(await given()).toBe('authorities\n'));
+    await eventually(async () => expect((await given())?.trim()).toBe(ca.trim()));
     await lab.stopRelay();
     await lab.startRelay({ extraCaFile: join(folder, 'nowhere.crt') });
     await eventually(async () => expect(await given()).toBeUndefined());

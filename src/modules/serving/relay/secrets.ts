@@ -5,6 +5,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { LABELS, RELAY_MANAGER } from '../../../contract/names.ts';
+import { certificatesIn } from '../../../lib/pem.ts';
 import { storable } from '../../../lib/text.ts';
 import { isNotFound } from '../../../platform/cluster/port.ts';
 import { SECRETS } from '../../../platform/cluster/resources.ts';
@@ -59,8 +60,10 @@ const base64 = (text: string): string => Buffer.from(text).toString('base64');
 async function authoritiesOf({ extraCaFile, services: { log } }: Parts): Promise<string | undefined> {
   if (extraCaFile === undefined) return undefined;
   try {
-    const text = await readFile(extraCaFile, 'utf8');
-    if (text.length <= MAX_AUTHORITIES_BYTES) return text;
+    const { certificates, unreadable } = certificatesIn(await readFile(extraCaFile, 'utf8'));
+    if (unreadable > 0) log.warn({ extraCaFile, unreadable }, 'pods are not given certificates that cannot be read');
+    const text = certificates.map((certificate) => `${certificate}\n`).join('');
+    if (text.length <= MAX_AUTHORITIES_BYTES) return text || undefined;
     log.warn(
       { extraCaFile, bytes: text.length },
       `pods are not given authorities of over ${MAX_AUTHORITIES_BYTES} bytes`,
