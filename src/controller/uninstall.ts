@@ -1,6 +1,8 @@
 /** The end of everything that is served: deployments with all that belongs to them. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ModelDeployment } from '../contract/modeldeployment.ts';
-import { type ClusterPort, isConflict, isNotFound } from '../platform/cluster/port.ts';
+import { createBackoff } from '../lib/backoff.ts';
+import { ApiError, type ClusterPort, isConflict, isNotFound } from '../platform/cluster/port.ts';
 import { MODELDEPLOYMENTS } from '../platform/cluster/resources.ts';
 
 /**
@@ -9,12 +11,14 @@ import { MODELDEPLOYMENTS } from '../platform/cluster/resources.ts';
  */
 export async function deleteModels(cluster: ClusterPort, withinMs: number): Promise<number> {
   const signal = AbortSignal.timeout(withinMs);
+  const asked = new Set<string>();
   try {
-    return await deleteUntil(cluster, signal);
+    return await deleteUntil(cluster, asked, signal);
   } catch (error) {
     if (!signal.aborted) throw error;
     const left = await listed(cluster, AbortSignal.timeout(LAST_LOOK_MS));
     const names = (left?.items ?? []).map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
+    if (names.length === 0) return asked.size;
     const shown = [...names.slice(0, SHOWN), ...(names.length > SHOWN ? [`and ${names.length - SHOWN} more`] : [])];
     throw new Error(
       `After ${withinMs / 1000} s these deployments are still there: ${shown.join(', ')}. Their pods and finalizers say why (kubectl -n NAMESPACE describe modeldeployment NAME). With more time (uninstall.timeoutSeconds, and Helm's --timeout above it) do it again.`,
@@ -26,22 +30,38 @@ export async function deleteModels(cluster: ClusterPort, withinMs: number): Prom
 const SHOWN = 10;
 const LAST_LOOK_MS = 5_000;
 
-async function deleteUntil(cluster: ClusterPort, signal: AbortSignal): Promise<number> {
-  const asked = new Set<string>();
+async function deleteUntil(cluster: ClusterPort, asked: Set<string>, signal: AbortSignal): Promise<number> {
+  const backoff = createBackoff({ initialMs: 500, maxMs: 5_000 });
   for (;;) {
-    const present = await listed(cluster, signal);
-    if (present === undefined || present.items.length === 0) return asked.size;
-    for (const { metadata } of present.items) {
-      const { name, namespace, uid = '' } = metadata;
-      if (asked.has(uid)) continue;
-      asked.add(uid);
-      try {
-        await cluster.delete(MODELDEPLOYMENTS, name, namespace, { propagationPolicy: 'Foreground', uid, signal });
-      } catch (error) {
-        if (!isNotFound(error) && !isConflict(error)) throw error;
-      }
+    try {
+      const present = await listed(cluster, signal);
+      if (present === undefined || present.items.length === 0) return asked.size;
+      await askAll(cluster, present.items, asked, signal);
+      await nextDeletion(cluster, present.resourceVersion, signal);
+      backoff.reset();
+    } catch (error) {
+      // An API server that restarts, a network that is not programmed yet: nobody begins again but us.
+      if (signal.aborted || (error instanceof ApiError && [400, 401, 403].includes(error.code))) throw error;
+      await sleep(backoff.next(), undefined, { signal });
     }
-    await nextDeletion(cluster, present.resourceVersion, signal);
+  }
+}
+
+async function askAll(
+  cluster: ClusterPort,
+  present: readonly ModelDeployment[],
+  asked: Set<string>,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const { metadata } of present) {
+    const { name, namespace, uid = '' } = metadata;
+    if (asked.has(uid)) continue;
+    try {
+      await cluster.delete(MODELDEPLOYMENTS, name, namespace, { propagationPolicy: 'Foreground', uid, signal });
+    } catch (error) {
+      if (!isNotFound(error) && !isConflict(error)) throw error;
+    }
+    asked.add(uid);
   }
 }
 

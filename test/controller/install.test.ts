@@ -4,7 +4,7 @@ import type { ServingRuntime } from '../../src/contract/servingruntime.ts';
 import { withGateway } from '../../src/controller/desired/routing.ts';
 import { install, otherInstallation } from '../../src/controller/install.ts';
 import { deleteModels } from '../../src/controller/uninstall.ts';
-import { isNotFound, type KubeObject } from '../../src/platform/cluster/port.ts';
+import { ApiError, type ClusterPort, isNotFound, type KubeObject } from '../../src/platform/cluster/port.ts';
 import {
   CRDS,
   GATEWAYS,
@@ -109,6 +109,32 @@ describe('the end of all models', () => {
     await core.cluster.patch(MODELDEPLOYMENTS, 'vad', 'vision', 'merge', { metadata: { finalizers: [] } });
     expect(await ending).toBe(2);
     expect((await core.cluster.list(MODELDEPLOYMENTS)).items).toEqual([]);
+  });
+
+  it('goes on where the cluster does not answer for a moment', async () => {
+    await install(core.cluster, { gateway: false });
+    await core.cluster.create(NAMESPACES, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'speech' } });
+    const { metadata, ...rest } = aModelDeployment(1);
+    await core.cluster.create(MODELDEPLOYMENTS, { ...rest, metadata: { ...metadata, namespace: 'speech' } });
+    const failed = new Set<string>();
+    const once = (what: string): void => {
+      if (failed.has(what)) return;
+      failed.add(what);
+      throw new ApiError({ code: 429, reason: 'TooManyRequests', message: 'too many requests' });
+    };
+    const port: ClusterPort = {
+      ...core.cluster,
+      async list(...args) {
+        once('list');
+        return core.cluster.list(...args);
+      },
+      async delete(...args) {
+        once('delete');
+        return core.cluster.delete(...args);
+      },
+    };
+    expect(await deleteModels(port, LONG_MS)).toBe(1);
+    expect(failed).toEqual(new Set(['list', 'delete']));
   });
 
   it('gives up when its time is up, and says so', async () => {
