@@ -231,7 +231,7 @@ function claim(name: string, owner: Process | undefined): void {
   mkdirSync(RUNS, { recursive: true });
   try {
     mkdirSync(runOf(name));
-    if (owner) writeFileSync(ownerFile(name), JSON.stringify(owner));
+    if (owner) writeWhole(ownerFile(name), JSON.stringify(owner));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     const end = `npm run kubernetes:down -- --name=${name}`;
@@ -244,10 +244,14 @@ async function create(name: string, options: KubernetesOptions): Promise<Saved> 
   const network = isApart(options) ? await makeNetwork(name) : undefined;
   const plane = network ? insideOf(run, network, options.dns ?? false) : await onLoopback(run);
   const saved: Saved = { name, options, plane, ...(network ? { network } : {}) };
-  const file = join(run, 'cluster.json');
-  writeFileSync(`${file}.tmp`, JSON.stringify(saved));
-  renameSync(`${file}.tmp`, file); // others look for orphans at any moment
+  writeWhole(join(run, 'cluster.json'), JSON.stringify(saved));
   return saved;
+}
+
+/** Others look for orphans at any moment. */
+function writeWhole(file: string, text: string): void {
+  writeFileSync(`${file}.tmp`, text);
+  renameSync(`${file}.tmp`, file);
 }
 
 /** Alone in its namespace, a cluster has the ports that everybody knows. */
@@ -278,13 +282,27 @@ function read(name: string): Saved | undefined {
   return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Saved) : undefined;
 }
 
-/** Clusters of tests that were killed before they could clean up. */
+/** Clusters of tests that were killed before they could clean up. Two tests may find the same one: whoever takes it removes it. */
 async function removeOrphans(): Promise<void> {
   for (const name of clusters()) {
-    const file = ownerFile(name);
-    if (existsSync(file) && !isAlive(JSON.parse(readFileSync(file, 'utf8')) as Process)) await remove(name);
+    try {
+      const owner = JSON.parse(readFileSync(ownerFile(name), 'utf8')) as Process;
+      if (isAlive(owner)) continue;
+      // Ours from now on: should this process be killed in the middle, the next one goes on.
+      renameSync(ownerFile(name), `${ownerFile(name)}.${process.pid}`);
+      writeWhole(ownerFile(name), JSON.stringify(processOf(process.pid)));
+      rmSync(`${ownerFile(name)}.${process.pid}`, { force: true });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue; // kept, just made, or taken by another
+      throw error;
+    }
+    await remove(name);
   }
 }
+
+/** Two tests at a time draw from halves of their own: neither has bound what it has drawn yet. */
+const HALF = Number(process.env['VITEST_POOL_ID'] ?? 1) % 2;
+const [FIRST_PORT, PORTS_OF_A_HALF] = [20_000, 6_000];
 
 /**
  * Below the ports that the kernel gives to clients: while the API server is away, one of its own clients could be given
@@ -293,7 +311,7 @@ async function removeOrphans(): Promise<void> {
 async function freePorts(count: number): Promise<number[]> {
   const ports = new Set<number>();
   while (ports.size < count) {
-    const port = randomInt(20_000, 32_000);
+    const port = FIRST_PORT + HALF * PORTS_OF_A_HALF + randomInt(PORTS_OF_A_HALF);
     if (await isFree(port)) ports.add(port);
   }
   return [...ports];

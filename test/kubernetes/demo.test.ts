@@ -21,7 +21,10 @@ describe.skipIf(missing)('the demo on a real cluster', () => {
 
   beforeAll(async () => {
     // What npm runs: npm itself ends as the signal says, whatever its script made of it.
-    demo = spawn(process.execPath, ['test/kubernetes/main.ts', 'demo'], { detached: true });
+    demo = spawn(process.execPath, ['test/kubernetes/main.ts', 'demo'], {
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    });
     demo.stdout?.on('data', (data: Buffer) => (printed += data));
     demo.stderr?.on('data', (data: Buffer) => (said += data));
     await eventually(

@@ -24,11 +24,13 @@ export async function demo(say: (line: string) => void): Promise<void> {
 
   // From here on there is something to take away; a build ends by itself.
   const ended = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.once(signal, () => {
+  // A test that started it and was killed is told by the end of the channel to it.
+  for (const event of ['SIGINT', 'SIGTERM', 'disconnect'] as const)
+    process.once(event, () => {
       say('ending …');
       ended.abort();
     });
+  process.channel?.unref(); // or it would keep us when all is over
   const nothingLeft = leash();
   const startedAt = performance.now();
   /** Says what is being done, and how long it took; Ctrl-C is heard behind each. */
