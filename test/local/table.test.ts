@@ -88,6 +88,16 @@ describe('pods', () => {
       '8',
     ]);
   });
+
+  test('restarts of the steps before count until they are over, also when a sidecar is down later', () => {
+    const crashed = { waiting: { reason: 'CrashLoopBackOff' } };
+    const initialized = { conditions: [{ type: 'Initialized', status: 'True' }] };
+    expect(row([setup, { ...side, started: false, state: crashed }], initialized)).toEqual([
+      '1/2',
+      'Init:CrashLoopBackOff',
+      '5',
+    ]);
+  });
 });
 
 test('cells are of their column’s type', () => {

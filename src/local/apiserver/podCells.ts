@@ -9,8 +9,11 @@ interface PodCells {
 }
 
 export function podCells(pod: Plain): PodCells {
-  const cells = ofInitContainers(pod);
-  if (cells.status === undefined || conditionOf(pod, 'Initialized')?.status === 'True') addContainers(pod, cells);
+  const { restartsOfSidecars, ...cells } = ofInitContainers(pod);
+  if (cells.status === undefined || conditionOf(pod, 'Initialized')?.status === 'True') {
+    cells.restarts = restartsOfSidecars; // those of the steps before count only until they are over
+    addContainers(pod, cells);
+  }
   return { ...cells, status: ended(pod) ?? cells.status ?? phaseOf(pod) };
 }
 
@@ -29,7 +32,7 @@ function phaseOf(pod: Plain): string {
 }
 
 /** Up to the first that is in the way. A sidecar, which goes on beside the containers, is not once it has started. */
-function ofInitContainers(pod: Plain): Cells {
+function ofInitContainers(pod: Plain): Cells & { restartsOfSidecars: number } {
   const specs = listAt(pod.spec, 'initContainers').filter(isObject);
   const sidecars = new Set(specs.filter((one) => one.restartPolicy === 'Always').map(({ name }) => name));
   const total = listAt(pod.spec, 'containers').length + sidecars.size;
@@ -51,9 +54,9 @@ function ofInitContainers(pod: Plain): Cells {
         : waiting && waiting !== 'PodInitializing'
           ? waiting
           : `${index}/${specs.length}`;
-    return { ready, total, restarts, status: `Init:${why}` };
+    return { ready, total, restarts, restartsOfSidecars, status: `Init:${why}` };
   }
-  return { ready, total, restarts: restartsOfSidecars, status: undefined };
+  return { ready, total, restarts, restartsOfSidecars, status: undefined };
 }
 
 /** The first container with something to say has the word. */
