@@ -1,6 +1,7 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Probe } from '../../../src/local/agent/types.ts';
 import { CONFIGMAPS, PODS, SECRETS } from '../../../src/platform/cluster/resources.ts';
 import { eventually } from '../../support/eventually.ts';
 import { condition, type Lab, processesUnder, SERVER, startLab, statusOf } from './lab.ts';
@@ -185,6 +186,24 @@ test('is ready when its probe says so, and restarts what is no longer alive', as
   expect(await lab.events('probed')).toContain(
     'Normal Killing Container main failed liveness probe, will be restarted',
   );
+});
+
+test('a probe that cannot be asked at all counts for nothing', async () => {
+  const probes = {
+    command: [{ exec: { command: ['/no/such/program'] } }, 'spawn /no/such/program ENOENT'],
+    http: [{ httpGet: { port: 'nope' } }, `couldn't find port: nope`],
+    tcp: [{ tcpSocket: { port: 'nope' } }, `couldn't find port: nope`],
+    grpc: [{ grpc: { port: 1 } }, 'only httpGet, tcpSocket and exec are served on this node'],
+  } as const;
+  for (const [name, [action]] of Object.entries(probes)) {
+    const livenessProbe = { ...action, periodSeconds: 1, failureThreshold: 1 } as Probe;
+    await lab.create(`unasked-${name}`, { ...sh('exec sleep 100'), livenessProbe });
+  }
+  for (const [name, [, why]] of Object.entries(probes)) {
+    const event = `Warning Unhealthy Liveness probe errored, which does not count: ${why}`;
+    await eventually(async () => expect(await lab.events(`unasked-${name}`)).toContain(event));
+    expect(statusOf(await lab.get(`unasked-${name}`))).toMatchObject({ restartCount: 0, state: { running: {} } });
+  }
 });
 
 test('ends a pod: preStop, SIGTERM, not ready at once, SIGKILL after the grace period, no process left', async () => {

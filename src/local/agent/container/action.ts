@@ -23,24 +23,30 @@ export interface ActionTarget {
 
 const MAX_OUTPUT = 1024;
 
+/** Rejects when it cannot be asked at all, which says nothing of the program. */
 export async function perform(action: Action, target: ActionTarget, timeoutMs: number): Promise<ActionResult> {
   if (action.httpGet) return await httpGet(action.httpGet, target, timeoutMs);
   if (action.tcpSocket) return await tcpSocket(action.tcpSocket, target, timeoutMs);
   if (action.exec) return await exec(action.exec.command ?? [], target, timeoutMs);
   if (action.sleep) return await slept(action.sleep.seconds * 1000, timeoutMs);
-  return { ok: false, message: 'only httpGet, tcpSocket and exec are served on this node' };
+  throw new Error('only httpGet, tcpSocket and exec are served on this node');
 }
 
-function httpGet(get: HttpGet, target: ActionTarget, timeoutMs: number): Promise<ActionResult> {
-  const port = target.portOf(get.port);
-  if (port === undefined) return Promise.resolve({ ok: false, message: `couldn't find port: ${get.port}` });
+function portOf(named: number | string, target: ActionTarget): number {
+  const port = target.portOf(named);
+  if (port === undefined) throw new Error(`couldn't find port: ${named}`);
+  return port;
+}
+
+async function httpGet(get: HttpGet, target: ActionTarget, timeoutMs: number): Promise<ActionResult> {
+  const port = portOf(get.port, target);
   const secure = get.scheme?.toUpperCase() === 'HTTPS';
   const host = get.host || target.address;
   const path = get.path?.startsWith('/') ? get.path : `/${get.path ?? ''}`;
   const url = `${secure ? 'https' : 'http'}://${host}:${port}${path}`;
   const headers: Record<string, string> = { 'user-agent': 'kube-probe/clops', accept: '*/*', connection: 'close' };
   for (const { name, value } of get.httpHeaders ?? []) headers[name.toLowerCase()] = value;
-  return new Promise((resolve) => {
+  return await new Promise((resolve) => {
     const fail = (why: string): void => resolve({ ok: false, message: `Get "${url}": ${why}` });
     // As a kubelet: no certificate is verified, no connection is kept, a redirect is a success.
     const options = { agent: false as const, headers, rejectUnauthorized: false };
@@ -63,15 +69,14 @@ function httpGet(get: HttpGet, target: ActionTarget, timeoutMs: number): Promise
   });
 }
 
-function tcpSocket(
+async function tcpSocket(
   socket: { port: number | string; host?: string },
   target: ActionTarget,
   timeoutMs: number,
 ): Promise<ActionResult> {
-  const port = target.portOf(socket.port);
-  if (port === undefined) return Promise.resolve({ ok: false, message: `couldn't find port: ${socket.port}` });
+  const port = portOf(socket.port, target);
   const host = socket.host || target.address;
-  return new Promise((resolve) => {
+  return await new Promise((resolve) => {
     const connection = connect({ host, port, timeout: timeoutMs });
     const end = (result: ActionResult): void => {
       connection.destroy();
@@ -90,29 +95,33 @@ function dialError(error: NodeJS.ErrnoException, host: string, port: number): st
 }
 
 /** Runs the command as a group of its own, so that a timeout ends all it started. */
-function exec(command: readonly string[], target: ActionTarget, timeoutMs: number): Promise<ActionResult> {
+async function exec(command: readonly string[], target: ActionTarget, timeoutMs: number): Promise<ActionResult> {
   const { argv, env, cwd } = target.exec(command);
   const [file, ...args] = argv;
-  if (!file) return Promise.resolve({ ok: false, message: 'exec has no command' });
-  return new Promise((resolve) => {
+  if (!file) throw new Error('exec has no command');
+  return await new Promise((resolve, reject) => {
     const child = spawn(file, args, { env, cwd, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+    const timer = setTimeout(() => {
+      if (child.pid !== undefined) endGroup(child.pid);
+      finish({ ok: false, message: `command timed out: "${command.join(' ')}" timed out after ${timeoutMs / 1000}s` });
+    }, timeoutMs);
+    // First of all: with too many files open there are no pipes to listen to, and an error without a listener ends the node.
+    child.once('error', (error) => {
+      clearTimeout(timer);
+      reject(error);
+    });
     let output = '';
     const take = (chunk: Buffer): void => {
       if (output.length < MAX_OUTPUT) output = (output + chunk.toString('utf8')).slice(0, MAX_OUTPUT);
     };
     child.stdout.on('data', take);
     child.stderr.on('data', take);
-    const timer = setTimeout(() => {
-      if (child.pid !== undefined) endGroup(child.pid);
-      finish({ ok: false, message: `command timed out: "${command.join(' ')}" timed out after ${timeoutMs / 1000}s` });
-    }, timeoutMs);
     const finish = (result: ActionResult): void => {
       clearTimeout(timer);
       child.stdout.destroy();
       child.stderr.destroy();
       resolve(result);
     };
-    child.once('error', (error) => finish({ ok: false, message: error.message }));
     child.once('exit', (code) => {
       // What it printed may still be in the pipe; `close` would wait for whoever else holds it.
       setImmediate(() => finish({ ok: code === 0, message: output.trim() || `command exited with ${code}` }));
