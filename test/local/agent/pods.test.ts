@@ -233,6 +233,14 @@ test('tells a program to end before it is killed, also when its preStop takes al
   expect(await readFile(file, 'utf8')).toBe('told\n');
 });
 
+test('tells a program to end before it is killed, also when it has no time for it', async () => {
+  const livenessProbe = { exec: { command: ['/bin/sh', '-c', 'false'] }, periodSeconds: 1, failureThreshold: 1 };
+  const spec = { terminationGracePeriodSeconds: 0, restartPolicy: 'Never' };
+  await lab.create('hasty', { ...sh(`trap 'exit 7' TERM; while :; do sleep 0.1; done`), livenessProbe }, spec);
+  const pod = await lab.until('hasty', (pod) => expect(pod.status?.phase).toBe('Failed'));
+  expect(statusOf(pod).state.terminated?.exitCode).toBe(7);
+});
+
 test('a container that is being ended is ready only as long as it says so', async () => {
   const [ready, dead] = [join(lab.core.dataDir, 'still-ready'), join(lab.core.dataDir, 'is-dead')];
   await writeFile(ready, '');

@@ -1,12 +1,12 @@
 /**
  * How a container that runs is ended, as a kubelet does it: its preStop hook, SIGTERM, SIGKILL when its time is over. The
- * hook and the program share that time, and who has a hook that takes all of it is still told before it is killed.
+ * hook and the program share that time; however short it is, the program is told and has a moment before it is killed.
  */
 import type { Clock } from '../../../lib/clock.ts';
 import type { RunningProcess } from './process.ts';
 
-/** Between SIGTERM and SIGKILL where there was a hook. */
-export const LEAST_AFTER_HOOK_MS = 2_000;
+/** Between SIGTERM and SIGKILL, whatever the grace period says and the hook has left of it. */
+export const LEAST_GRACE_MS = 2_000;
 
 export interface Ending {
   /** Only less time than is left changes something. */
@@ -34,23 +34,21 @@ export function startEnding(
     if (isTold) return;
     isTold = true;
     running.signal('SIGTERM');
-    if (deadline - clock.monotonic() >= LEAST_AFTER_HOOK_MS) return;
+    if (deadline - clock.monotonic() >= LEAST_GRACE_MS) return;
     cancel();
-    cancel = clock.after(LEAST_AFTER_HOOK_MS, onDeadline);
+    cancel = clock.after(LEAST_GRACE_MS, onDeadline);
   }
 
   if (hook && graceMs > 0) void hook(graceMs).then(tell);
-  else {
-    isTold = true;
-    running.signal(graceMs > 0 ? 'SIGTERM' : 'SIGKILL');
-  }
+  else tell();
   return {
     hasten(graceMs) {
-      const earlier = clock.monotonic() + graceMs;
+      const within = isTold ? Math.max(graceMs, LEAST_GRACE_MS) : graceMs;
+      const earlier = clock.monotonic() + within;
       if (deadline <= earlier) return;
       deadline = earlier;
       cancel();
-      cancel = clock.after(graceMs, onDeadline);
+      cancel = clock.after(within, onDeadline);
     },
     cancel() {
       isTold = true;

@@ -8,7 +8,7 @@ import { PODS } from '../../../platform/cluster/resources.ts';
 import { conditionOf, isPodFinished, timeText } from '../../kinds.ts';
 import { unrunnable } from '../container/command.ts';
 import type { Container } from '../container/container.ts';
-import { LEAST_AFTER_HOOK_MS } from '../container/ending.ts';
+import { LEAST_GRACE_MS } from '../container/ending.ts';
 import { ConfigMissing } from '../container/env.ts';
 import { type ContainerRecord, type PodRecord, removeFolder } from '../records.ts';
 import { MANAGER } from '../registration.ts';
@@ -100,7 +100,7 @@ export class PodWorker {
     this.#isClosed = true;
     for (const container of this.#containers) {
       if (!container.isRunning) continue;
-      const afterHook = container.spec.lifecycle?.preStop ? LEAST_AFTER_HOOK_MS : 0;
+      const afterHook = container.spec.lifecycle?.preStop ? LEAST_GRACE_MS : 0;
       const grace = Math.min(this.#graceMs(this.#last), AGENT_STOP_GRACE_MS - afterHook);
       container.waiting = { reason: 'NodeStopped', message: 'The node was stopped; this starts again with it.' };
       container.stop(grace, { byAgent: true });
