@@ -84,7 +84,7 @@ test('gives environment by value, field, ConfigMap and Secret, and waits for wha
   expect(log).not.toContain('npm_'); // nothing of the agent's own environment
 });
 
-test('passes variables on whatever their names, and shows no value among a process’s arguments', async () => {
+test('passes variables on whatever their names, and leaves no value among a process’s arguments', async () => {
   const env = [
     { name: 'tls.crt', value: `it's "$HOME"` },
     { name: "an-odd'name", value: 'odd' },

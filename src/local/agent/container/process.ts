@@ -91,7 +91,8 @@ export async function launch({ id, files, argv, env, cwd }: Launch, clock: Clock
 
 /**
  * dash passes no variable on whose name it could not use itself, such as a Secret's `tls.crt`. These come by another name,
- * and env(1) gives them their own: the shell's arguments, which everybody on the machine can read, hold no value.
+ * and env(1) gives them their own. Arguments can be read by everybody on the machine: the shell's, which stays, hold no
+ * value; env's do, for the moment until it has become the command.
  */
 function forShell(env: Launch['env']): { renaming: string; passed: Record<string, string> } {
   const passed: Record<string, string> = {};
