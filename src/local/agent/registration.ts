@@ -53,7 +53,8 @@ export function capacityOf({ cpu, memory, gpus }: NodeDeclaration): Record<strin
 export function startRegistration(options: RegistrationOptions): Registration {
   const { cluster, node, joinedBy, log, clock } = options;
   const annotations = joinedBy === undefined ? {} : { annotations: { [ANNOTATIONS.agent]: joinedBy } };
-  const metadata = { name: node.name, labels: labelsOf(node), ...annotations };
+  const labels = labelsOf(node);
+  const metadata = { name: node.name, labels, ...annotations };
   const abort = new AbortController();
   const first = Promise.withResolvers<Node>();
   first.promise.catch(() => undefined);
@@ -72,7 +73,12 @@ export function startRegistration(options: RegistrationOptions): Registration {
       if (!isAlreadyExists(error)) throw error;
     });
     // Labels are applied also the first time: those that were created stayed for ever, a GPU's after it was declared no longer.
-    return await cluster.apply<Node>(NODES, { apiVersion: 'v1', kind: 'Node', metadata }, { ...write, force: true });
+    const applied = { apiVersion: 'v1', kind: 'Node', metadata };
+    const present = await cluster.apply<Node>(NODES, applied, { ...write, force: true });
+    const left = Object.keys(present.metadata.labels ?? {}).filter((name) => GPU_LABELS.has(name) && !(name in labels));
+    if (left.length === 0) return present;
+    const patch = { metadata: { labels: Object.fromEntries(left.map((name) => [name, null])) } };
+    return await cluster.patch<Node>(NODES, node.name, undefined, 'merge', patch, write);
   }
 
   async function writeStatus(ready: Condition = READY, signal: AbortSignal = abort.signal): Promise<void> {
@@ -201,6 +207,9 @@ function gpuLabels(gpus: NonNullable<NodeDeclaration['gpus']>): Record<string, s
     'nvidia.com/mig.strategy': 'none',
   };
 }
+
+/** A Node that was created with them, as the first versions did, keeps them whatever is applied. */
+const GPU_LABELS: ReadonlySet<string> = new Set(Object.keys(gpuLabels({ product: '', memoryMib: 0, count: 0 })));
 
 /** The architecture's name by the product's: what GPU feature discovery reads from the device. */
 function familyOf(product: string): string {

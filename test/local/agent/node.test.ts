@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { silentLog } from '../../../src/lib/log.ts';
 import { startAgent } from '../../../src/local/agent/index.ts';
+import { MANAGER } from '../../../src/local/agent/registration.ts';
 import type { AgentPod } from '../../../src/local/agent/types.ts';
 import { type LocalCluster, startCluster } from '../../../src/local/cluster.ts';
 import type { NodeDeclaration } from '../../../src/local/declaration.ts';
@@ -245,6 +246,9 @@ test('what is declared no longer goes: a node with its pods and processes, the l
   };
   expect(await gpuLabels()).toContain('nvidia.com/gpu.count');
   await node.close();
+  // As where a Node was created with its labels: another entry than the one that is applied owns this one.
+  const created = { metadata: { labels: { 'nvidia.com/gpu.count': '3' } } };
+  await cluster.patch(NODES, 'big', undefined, 'merge', created, { fieldManager: MANAGER });
   await start([aNode({ name: 'big', gpus: undefined })]);
   expect(await gpuLabels()).toEqual([]);
 });
