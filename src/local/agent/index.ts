@@ -16,7 +16,7 @@ import { startCertified } from './certified.ts';
 import { type NetworkOptions, openNetwork } from './pod/addresses.ts';
 import { createAdmission } from './pod/admission.ts';
 import { KUBELET_BACKOFF, type RestartBackoff } from './pod/backoff.ts';
-import { endLeftovers, endProcesses } from './pod/leftovers.ts';
+import { endLeftovers, stopProcesses } from './pod/leftovers.ts';
 import { createRefs } from './pod/refs.ts';
 import { createRefusals, type Refusals } from './pod/refusals.ts';
 import { PodWorker, type WorkerContext } from './pod/worker.ts';
@@ -173,7 +173,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
         const unknown = namesIn(podsDir(nodeDir)).filter((uid) => !workers.has(uid));
         await within(FAREWELL_MS, clock, [
           ...[...workers.values()].map((worker) => worker.stopByAgent()),
-          ...unknown.map((uid) => endProcesses(podDirOf(nodeDir, uid), clock)),
+          ...unknown.map((uid) => stopProcesses(podDirOf(nodeDir, uid), clock)),
         ]);
       }
       for (const worker of workers.values()) worker.release();

@@ -144,17 +144,26 @@ test('starts and closes while no cluster answers', async () => {
   await refused;
 });
 
-test('a stop before the cluster has said which pods there are ends their processes as well', async () => {
+test('a stop before the cluster has said which pods there are ends their processes and counts no restart', async () => {
   const lab = await open();
   const { dataDir } = lab.core;
   await lab.create('vad', sleeper);
-  await lab.until('vad', isReady);
+  await lab.create('once', sleeper, { restartPolicy: 'Never' });
+  const before = [await lab.until('vad', isReady), await lab.until('once', isReady)];
   await lab.agent.close({ stopPods: false });
   const silent = createInProcessCluster(lab.core.api, 'test/1');
   await silent.close();
   const agent = await startAgent({ cluster: silent, node: aNode(), images: {}, dataDir, log: silentLog });
   await agent.close();
   expect(processesUnder(dataDir)).toEqual([]);
+  await lab.start();
+  for (const pod of before) {
+    const again = await lab.until(pod.metadata.name, (now) => {
+      expect(statusOf(now).containerID).not.toBe(statusOf(pod).containerID); // what was said before is still there
+      isReady(now);
+    });
+    expect(statusOf(again)).toMatchObject({ restartCount: 0, lastState: {} });
+  }
 });
 
 test('a fault that ends the node’s process ends no pod: the next one adopts them', async () => {

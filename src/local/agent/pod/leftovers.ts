@@ -2,23 +2,51 @@
 import { join } from 'node:path';
 import type { Clock } from '../../../lib/clock.ts';
 import { adopt } from '../container/process.ts';
-import { type ContainerRecord, containerFile, logFile, namesIn, readRecord, removeFolder } from '../records.ts';
+import {
+  type ContainerRecord,
+  containerFile,
+  logFile,
+  namesIn,
+  readRecord,
+  removeFolder,
+  writeRecord,
+} from '../records.ts';
 
 const GRACE_MS = 2_000;
 
 /** Of a pod that no longer exists: its folder goes as well. */
 export async function endLeftovers(podDir: string, clock: Clock): Promise<void> {
-  await endProcesses(podDir, clock);
+  await endProcesses(podDir, clock, () => undefined);
   removeFolder(podDir);
 }
 
-export async function endProcesses(podDir: string, clock: Clock): Promise<void> {
+/**
+ * Of a pod that the next agent starts again. It is written down that this was a stop: taken for an end of the program, it
+ * counted as a restart, and a pod that is never restarted was Failed for good.
+ */
+export async function stopProcesses(podDir: string, clock: Clock): Promise<void> {
+  await endProcesses(podDir, clock, (file, record) => {
+    try {
+      writeRecord(file, { ...record, stoppedByAgent: true });
+    } catch {
+      // A full disk: it is ended all the same.
+    }
+  });
+}
+
+async function endProcesses(
+  podDir: string,
+  clock: Clock,
+  before: (file: string, record: ContainerRecord) => void,
+): Promise<void> {
   const ends = namesIn(join(podDir, 'containers')).map(async (name) => {
-    const record = readRecord<ContainerRecord>(containerFile(podDir, name));
+    const file = containerFile(podDir, name);
+    const record = readRecord<ContainerRecord>(file);
     if (!record || record.ended) return;
     const log = logFile(podDir, name, record.attempt);
     const { running } = adopt(record.id, { log, pid: `${log}.pid`, exit: `${log}.exit` }, record, clock);
     if (!running) return;
+    before(file, record);
     running.signal('SIGTERM');
     const cancel = clock.after(GRACE_MS, () => running.signal('SIGKILL'));
     await running.exited;
