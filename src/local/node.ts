@@ -55,7 +55,9 @@ export async function startNode(options: NodeOptions): Promise<LocalNode> {
   const agents = started.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   const failed = started.find((result) => result.status === 'rejected');
   if (failed) {
-    await Promise.all([gateway.close(), place?.close(), ...agents.map((agent) => agent.close())]);
+    // What an earlier start has left running is for the next one: nobody asked for a stop.
+    const closed = agents.map((agent) => agent.close({ stopPods: false }));
+    await Promise.all([gateway.close(), place?.close(), ...closed]);
     throw failed.reason;
   }
   // In somebody's cluster a Node is not ours to delete.

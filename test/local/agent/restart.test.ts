@@ -11,6 +11,7 @@ import type { ContainerRecord } from '../../../src/local/agent/records.ts';
 import type { AgentPod } from '../../../src/local/agent/types.ts';
 import { createApi } from '../../../src/local/apiserver/handler.ts';
 import { createInProcessCluster } from '../../../src/local/apiserver/inProcess.ts';
+import { startNode } from '../../../src/local/node.ts';
 import { createClientNodeCluster } from '../../../src/platform/cluster/clientNode.ts';
 import { PODS, SECRETS } from '../../../src/platform/cluster/resources.ts';
 import { freePort } from '../../../src/platform/process/ports.ts';
@@ -130,6 +131,20 @@ test('a Secret that is deleted fails no probe of who was started with it, also a
     ),
   );
   expect(statusOf(await lab.get('vad'))).toMatchObject({ restartCount: 0, ready: true });
+});
+
+test('a start that fails leaves alone what an earlier one has left running', async () => {
+  const lab = await open();
+  const { cluster, dataDir } = lab.core;
+  await lab.create('vad', sleeper);
+  const { pid } = await recordOf(dataDir, await lab.until('vad', isReady));
+  await lab.agent.close({ stopPods: false });
+  await writeFile(join(dataDir, 'node', 'broken'), ''); // where its folder should be
+  const nodes = [aNode(), aNode({ name: 'broken' })];
+  const gateway = { port: 0, bind: '127.0.0.1' };
+  await expect(startNode({ cluster, nodes, images: {}, dataDir, gateway, log: silentLog })).rejects.toThrow('ENOTDIR');
+  expect(processesUnder(dataDir)).toContain(pid);
+  await (await lab.start()).close();
 });
 
 test('starts and closes while no cluster answers', async () => {
