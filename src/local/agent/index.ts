@@ -169,8 +169,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       certified?.();
       await Promise.all([pods.stop(), within(LAST_WORK_MS, clock, [queue.stop()]), registration.close()]);
       if (stopPods) {
-        // Those, too, that the cluster has not told us about yet.
-        const unknown = namesIn(podsDir(nodeDir)).filter((uid) => !workers.has(uid));
+        // Those, too, that the cluster has not told us about yet, or whose turn has not come.
+        const unknown = namesIn(podsDir(nodeDir)).filter((uid) => !workers.get(uid)?.record);
         await within(FAREWELL_MS, clock, [
           ...[...workers.values()].map((worker) => worker.stopByAgent()),
           ...unknown.map((uid) => stopProcesses(podDirOf(nodeDir, uid), clock)),

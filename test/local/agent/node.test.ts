@@ -1,13 +1,12 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { silentLog } from '../../../src/lib/log.ts';
-import { startAgent } from '../../../src/local/agent/index.ts';
 import { MANAGER } from '../../../src/local/agent/registration.ts';
 import type { AgentPod } from '../../../src/local/agent/types.ts';
 import { type LocalCluster, startCluster } from '../../../src/local/cluster.ts';
@@ -18,7 +17,6 @@ import { createClientNodeCluster } from '../../../src/platform/cluster/clientNod
 import type { ClusterPort, KubeObject, LogOptions } from '../../../src/platform/cluster/port.ts';
 import { DEPLOYMENTS, ENDPOINTSLICES, LEASES, NODES, PODS, SERVICES } from '../../../src/platform/cluster/resources.ts';
 import { eventually } from '../../support/eventually.ts';
-import { startFaultProxy } from '../../support/faultProxy.ts';
 import { aNode } from './aNode.ts';
 import { condition, processesUnder, SERVER } from './lab.ts';
 
@@ -178,51 +176,6 @@ test('answers nobody without a certificate of the cluster', async () => {
     request(url, { rejectUnauthorized: false }, resolve).once('error', reject).end();
   });
   await expect(asked).rejects.toThrow(/certificate required|alert|ECONNRESET/);
-});
-
-test('a cluster that never answers keeps no process from ending with its node', async () => {
-  const direct = join(dataDir, 'cluster', 'node.kubeconfig');
-  const text = await readFile(direct, 'utf8');
-  const dataOf = (key: string): string => Buffer.from(text.match(`${key}: (\\S+)`)?.[1] ?? '', 'base64').toString();
-  const tls = { ca: authorityOf(direct), cert: dataOf('client-certificate-data'), key: dataOf('client-key-data') };
-  const proxy = await startFaultProxy({ url: control.url, tls });
-  const proxied = join(dataDir, 'proxied.kubeconfig');
-  await writeFile(proxied, text.replace(/server: \S+/, `server: ${proxy.url}`));
-  const client = createClientNodeCluster({ kubeconfig: proxied, userAgent: 'clops-node/test' });
-  const own = join(dataDir, 'own');
-  const options = { cluster: client, node: aNode({ name: 'own-1' }), images: {}, dataDir: own, log: silentLog };
-  const agent = await startAgent(options);
-  let closed: Promise<void> | undefined;
-  try {
-    await agent.registered;
-    await cluster.create(PODS, {
-      apiVersion: 'v1',
-      kind: 'Pod',
-      metadata: { name: 'sleeper', namespace: 'default' },
-      spec: { nodeName: 'own-1', containers: [{ name: 'main', image: 'test', command: ['/bin/sleep', '300'] }] },
-    });
-    await eventually(async () =>
-      expect(condition(await cluster.get<AgentPod>(PODS, 'sleeper', 'default'), 'Ready')).toBe('True'),
-    );
-    const silent = {
-      match: ({ url }: { url: string }) => url.includes('/pods/sleeper/status'),
-      times: 9,
-      silent: true,
-    };
-    proxy.rules.push(silent);
-    for (const pid of processesUnder(own)) process.kill(pid, 'SIGKILL'); // it is started again, and that is told
-    await eventually(() => expect([silent.times, processesUnder(own).length > 0]).toEqual([8, true]));
-    closed = agent.close();
-    await eventually(() => expect(processesUnder(own)).toEqual([]));
-  } finally {
-    proxy.rules.splice(0);
-    proxy.cut();
-    await (closed ?? agent.close());
-    await client.close();
-    await proxy.close();
-    await cluster.delete(PODS, 'sleeper', 'default', { gracePeriodSeconds: 0 });
-    await cluster.delete(NODES, 'own-1');
-  }
 });
 
 test('what is declared no longer goes: a node with its pods and processes, the labels of a GPU', async () => {

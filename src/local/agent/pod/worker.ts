@@ -80,6 +80,7 @@ export class PodWorker {
     if (!pod) return this.#endGone();
     await this.#admit(pod);
     await this.#settled();
+    if (this.#isClosed) return undefined;
     if (pod.metadata.deletionTimestamp !== undefined) return await this.#endDeleted(pod);
     if (isPodFinished(pod)) {
       if (!this.#failure) this.#stopAll(GONE_GRACE_MS);
@@ -106,7 +107,8 @@ export class PodWorker {
       container.stop(grace, { byAgent: true });
     }
     await this.#settled(true);
-    if (this.pod && !this.pod.metadata.deletionTimestamp && !isPodFinished(this.pod))
+    // One that is not admitted yet has no containers here: it would be Succeeded, and that is final.
+    if (this.#builder && this.pod && !this.pod.metadata.deletionTimestamp && !isPodFinished(this.pod))
       await this.#report(this.pod, false);
   }
 
@@ -125,6 +127,7 @@ export class PodWorker {
     const answer = unserved
       ? { reason: 'VolumeNotServed', message: unserved }
       : await this.#context.admission.admit(pod);
+    if (this.#isClosed) return; // containers made now would take over what is left to the next agent, for good
     if ('reason' in answer) {
       this.#failure = { ...answer, since: this.#context.refusals.next(pod) };
       this.#context.recorder.warning(PODS, pod, answer.reason, answer.message);
@@ -183,10 +186,11 @@ export class PodWorker {
     if ((missing || isAsked) && isFresh) return undefined; // woken when it comes
     for (const container of this.#init) {
       if (container.spec.restartPolicy === 'Always') {
-        const wait = this.#areMainDone(policy)
-          ? this.#stopOne(container)
-          : await this.#keepUp(pod, container, 'Always');
-        if (!container.hasStarted && !this.#areMainDone(policy)) return wait;
+        if (this.#areMainDone(policy)) container.stop(this.#graceMs(this.#last));
+        else {
+          const wait = await this.#keepUp(pod, container, 'Always');
+          if (!container.hasStarted && !this.#areMainDone(policy)) return wait;
+        }
       } else if (container.ended?.exitCode !== 0)
         return await this.#keepUp(pod, container, policy === 'Never' ? 'Never' : 'OnFailure');
     }
@@ -202,10 +206,6 @@ export class PodWorker {
     return (
       policy !== 'Always' && this.#main.every(({ ended }) => ended && (policy === 'Never' || ended.exitCode === 0))
     );
-  }
-
-  #stopOne(container: Container): undefined {
-    container.stop(this.#graceMs(this.#last));
   }
 
   async #keepUp(pod: AgentPod, container: Container, policy: string): Promise<number | undefined> {
