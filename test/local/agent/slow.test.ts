@@ -136,3 +136,12 @@ test('a pod whose turn has not come when its node stops is neither left running 
   await eventually(() => expect(processesUnder(dataDir)).toEqual([]));
   await stop(next);
 });
+
+test('a pod that is gone before its turn has come is ended', async () => {
+  await leave('lost');
+  const agent = await startWaiting(['lost']);
+  await cluster.delete(PODS, 'lost', 'default', { gracePeriodSeconds: 0 });
+  proxy.cut();
+  await eventually(() => expect(processesUnder(dataDir)).toEqual([]));
+  await stop(agent);
+});

@@ -10,12 +10,13 @@ import { unrunnable } from '../container/command.ts';
 import type { Container } from '../container/container.ts';
 import { LEAST_GRACE_MS } from '../container/ending.ts';
 import { ConfigMissing } from '../container/env.ts';
-import { type ContainerRecord, type PodRecord, removeFolder } from '../records.ts';
+import type { ContainerRecord, PodRecord } from '../records.ts';
 import { MANAGER } from '../registration.ts';
 import type { AgentPod, PodStatus } from '../types.ts';
 import type { Admission } from './admission.ts';
 import { backoffMessage, type RestartBackoff, restartAfter } from './backoff.ts';
 import { type BuildContext, type Builder, createBuilder, NotYetKnown, specGraceMs } from './build.ts';
+import { endLeftovers } from './leftovers.ts';
 import type { Refusals } from './refusals.ts';
 import { podStatus } from './status.ts';
 import { makeSubPaths, prepareVolumes, unservedVolume } from './volumes.ts';
@@ -77,7 +78,7 @@ export class PodWorker {
 
   async sync(): Promise<Outcome> {
     const { pod } = this;
-    if (!pod) return this.#endGone();
+    if (!pod) return await this.#endGone();
     await this.#admit(pod);
     await this.#settled();
     if (this.#isClosed) return undefined;
@@ -144,11 +145,11 @@ export class PodWorker {
     await Promise.all(this.#containers.filter(({ isRunning }) => all || !isRunning).map(({ exited }) => exited));
   }
 
-  #endGone(): Outcome {
+  async #endGone(): Promise<Outcome> {
     this.#stopAll(GONE_GRACE_MS);
     if (this.#containers.some(({ isRunning }) => isRunning)) return undefined;
     this.#context.refs.release(this.uid);
-    removeFolder(this.#context.podDir(this.uid));
+    await endLeftovers(this.#context.podDir(this.uid), this.#context.clock); // not admitted here, it may have some
     this.#context.forget(this.uid);
     return undefined;
   }
