@@ -41,6 +41,8 @@ export function missingOnMachine(options: KubernetesOptions): string | undefined
   if (!isOnPath('go') && missingPrograms(setsOf(options)).length > 0)
     return 'A real Kubernetes is built from Go modules, and there is no `go` (1.26 or newer) on the PATH.';
   if (!isApart(options)) return undefined;
+  if ((options.nodes ?? 0) > 0 && process.env['CLOPS_KUBERNETES_NODES'] === 'none')
+    return 'Nodes that run containers are not wanted here: CLOPS_KUBERNETES_NODES=none.';
   if (process.getuid?.() !== 0) return 'Nodes and a network apart need root, and this is not root.';
   const effective = BigInt(`0x${/^CapEff:\s*(\w+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0'}`);
   const lacking = Object.keys(CAPABILITIES).filter((name) => !((effective >> (CAPABILITIES[name] ?? 0n)) & 1n));
