@@ -6,6 +6,7 @@
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import leash from '../support/run.ts';
 import { build } from './build/build.ts';
 import { type Kubernetes, startKubernetes } from './cluster.ts';
@@ -71,18 +72,22 @@ export async function demo(say: (line: string) => void): Promise<void> {
       clops('deploy', 'vad@2', '--team', 'speech', '--name', 'vad', '--canary', '10,pause,50,pause'),
     );
     say(`\nIt runs (${((performance.now() - startedAt) / 1000).toFixed(0)} s). Ctrl-C ends it and leaves nothing.\n`);
-    console.log(`export CLOPS_URL=${here.url} CLOPS_TOKEN=${token}
+    console.log(`# In another terminal, in this folder:
+export CLOPS_URL=${here.url} CLOPS_TOKEN=${token}
 export KUBECONFIG=${cluster.kubeconfig}
 
 # GraphQL, signed in: ${here.url}/graphql#token=${token}
 curl ${cluster.gateway}/speech/vad/v2/models/vad/infer -d @examples/vad/request.json
 npx clops rollouts watch vad
-npx clops promote vad
+npx clops promote vad                          # 10 %, then 50; once more: all of it
+npx clops rollback vad
 kubectl -n speech get modeldeployments,pods    # or: npm run kubernetes:shell -- --name=${cluster.name} kubectl …`);
     const alive = setInterval(() => {}, 60_000);
     if (!ended.signal.aborted) await once(ended.signal, 'abort');
     clearInterval(alive);
   } catch (error) {
+    // A program that Ctrl-C ended is heard of before the signal itself where nothing was awaited.
+    await setImmediate();
     if (!ended.signal.aborted) throw error;
   } finally {
     await kubernetes?.stop();

@@ -76,7 +76,8 @@ const COMMANDS: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
     for (const each of values.all ? clusters() : [values.name]) await remove(each);
   },
 
-  async demo() {
+  async demo(args) {
+    parseArgs({ args, options: {} }); // it takes none, and a word too many costs a cluster
     const { demo } = await import('./demo.ts');
     await demo(say);
   },
