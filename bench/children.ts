@@ -2,7 +2,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 
-const hasEnded = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode !== null || signalCode !== null;
+export const hasEnded = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode !== null || signalCode !== null;
 
 /** Asks, and waits for the next message. Of one that ends instead there is none: a bench once waited for it for ever. */
 export async function answerOf<T>(child: ChildProcess, ask?: object | string): Promise<T> {

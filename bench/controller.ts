@@ -25,6 +25,7 @@ import Table from 'cli-table3';
 import { DEPLOYMENTS, PODS } from '../src/platform/cluster/resources.ts';
 import { pathOf } from '../test/kubernetes/build/build.ts';
 import { startKubernetesLab } from '../test/kubernetes/controllerLab.ts';
+import { endOf, hasEnded } from './children.ts';
 import { type Contestant, ours, rollouts } from './controller/contestants.ts';
 
 const { values: flags } = parseArgs({
@@ -39,6 +40,7 @@ const PODS_OF_A_NODE = 100;
 /** After a roll the old pods are still to go, 30 s later where requests were moved. */
 const REST_MS = 40_000;
 const IDLE_MS = 20_000;
+const TELL_MS = 10_000;
 const TICK_MS = 10; // USER_HZ is 100 on every Linux there is
 
 interface Figures {
@@ -67,29 +69,38 @@ const contestants = [ours(lab, flags.profile)];
 if (existsSync(pathOf('rollouts-controller'))) contestants.push(rollouts(lab, false), rollouts(lab, true));
 else console.log('Argo Rollouts is not built: `npm run kubernetes:build -- argo`.');
 const measured: Measured[] = [];
+let running: ChildProcess | undefined;
+const stopped = new Promise<never>((_, reject) => {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => reject(new Error(signal)));
+});
 try {
+  await Promise.race([measureAll(), stopped]);
+} finally {
+  if (running) await endOf(running); // before its API server: it gives its lease back
+  await lab.close();
+}
+print(measured);
+
+async function measureAll(): Promise<void> {
   for (const one of contestants) {
     if (!one.title.startsWith(flags.only)) continue;
     measured.push(await measure(one));
     console.log(`${one.title} is measured, ${load()}`);
   }
-} finally {
-  await lab.close();
 }
-print(measured);
 
 async function measure(contestant: Contestant): Promise<Measured> {
   const kubeconfig = await lab.kubernetes.as(contestant.user, ['system:masters']);
   await contestant.prepare();
   const [program = '', ...args] = contestant.command(kubeconfig);
   const child = spawn(program, args, { stdio: 'ignore' });
-  const ended = new Promise((resolve) => child.once('exit', resolve));
+  running = child;
   try {
     await contestant.leads();
     await setTimeout(3000); // Argo has no lease to tell it by
     const startMib = memoryOf(child);
-    const create = await during(() => all(1));
-    const roll = await during(() => all(2));
+    const create = await during(() => all('create', 1));
+    const roll = await during(() => all('roll', 2));
     const rest = await during(() => setTimeout(REST_MS));
     const idle = await during(() => setTimeout(IDLE_MS));
     const peakMib = memoryOf(child);
@@ -97,8 +108,7 @@ async function measure(contestant: Contestant): Promise<Measured> {
     await gone();
     return { title: contestant.title, create, roll, rest, idle, startMib, peakMib };
   } finally {
-    child.kill('SIGTERM');
-    await ended;
+    await endOf(child);
   }
 
   async function during(act: () => Promise<number | undefined>): Promise<Figures> {
@@ -112,15 +122,23 @@ async function measure(contestant: Contestant): Promise<Measured> {
   }
 
   /** Asks for a version of all of them and waits until they are well; answers when the first was. */
-  async function all(version: number): Promise<number | undefined> {
+  async function all(what: string, version: number): Promise<number | undefined> {
+    const startedAt = performance.now();
+    let toldAt = startedAt;
     const names = Array.from({ length: COUNT }, (_, index) => `bench-${index}`);
     for (let start = 0; start < COUNT; start += 10)
       await Promise.all(names.slice(start, start + 10).map((each) => contestant.deploy(each, version)));
     let first: number | undefined;
     for (;;) {
       const done = await contestant.done(version);
-      if (done > 0) first ??= performance.now();
+      const now = performance.now();
+      if (done > 0) first ??= now;
+      if (done === COUNT || now - toldAt > TELL_MS) {
+        console.log(`${contestant.title}, ${what}: ${done} are well after ${((now - startedAt) / 1000).toFixed(0)} s`);
+        toldAt = now;
+      }
       if (done === COUNT) return first;
+      if (hasEnded(child)) throw new Error(`${program} ended with ${child.signalCode ?? child.exitCode}`);
       await setTimeout(500);
     }
   }

@@ -1,6 +1,6 @@
 /**
- * A cluster's no to a child, in plain words: a policy or a webhook, a quota on objects, a kind that is not installed. What
- * another try a moment later would mend (a conflict, an overload, an outage) is none. Pure.
+ * A cluster's no to a child, in plain words: a policy or a webhook, a quota on objects, a kind that is not installed, no
+ * address left. What another try a moment later would mend (a conflict, an overload, an outage) is none. Pure.
  */
 import type { Backoff } from '../lib/backoff.ts';
 import { startOf } from '../lib/text.ts';
@@ -16,9 +16,10 @@ const MAX_WORDS = 1000;
 
 export function refusalOf(error: unknown, resource: Resource, name: string, backoff: Backoff): Refusal | undefined {
   if (!(error instanceof ApiError)) return undefined;
-  // A webhook that does not answer is no outage of the API server, though it says 500.
-  const isWebhook = error.code === 500 && /webhook|admission/.test(error.message);
-  if (!REFUSALS.includes(error.code) && !isWebhook) return undefined;
+  // So it names what it could not do with this one object: a webhook was away, no address was left for a Service. Of its own
+  // outages it says 500 with another reason or none.
+  const isInternal = error.code === 500 && error.status.reason === 'InternalError';
+  if (!REFUSALS.includes(error.code) && !isInternal) return undefined;
   const { kind } = resource;
   const isUnknown = error.code === 404 && error.status.details?.name === undefined;
   const message = isUnknown

@@ -114,22 +114,39 @@ async function isQuiet(): Promise<void> {
 }
 
 it.each([
-  ['policy', 403, "deployments.apps is forbidden: ValidatingAdmissionPolicy 'x' denied request: not today"],
-  ['webhook-away', 500, 'Internal error occurred: failed calling webhook "x.example.com": connection refused'],
-  ['quota', 403, 'deployments.apps is forbidden: exceeded quota: small, requested: count/deployments.apps=1'],
+  [
+    'policy',
+    'Deployment',
+    403,
+    "deployments.apps is forbidden: ValidatingAdmissionPolicy 'x' denied request: not today",
+  ],
+  [
+    'webhook-away',
+    'Deployment',
+    500,
+    'Internal error occurred: failed calling webhook "x.example.com": connection refused',
+  ],
+  ['addresses', 'Service', 500, 'Internal error occurred: failed to allocate a serviceIP: range is full'],
+  [
+    'quota',
+    'Deployment',
+    403,
+    'deployments.apps is forbidden: exceeded quota: small, requested: count/deployments.apps=1',
+  ],
 ])(
   'a child that is refused (%s): said in the cluster’s words, asked seldom, and over with its cause',
-  async (name, code, message) => {
-    const body = { kind: 'Status', apiVersion: 'v1', status: 'Failure', code, message, reason: 'Forbidden' };
+  async (name, kind, code, message) => {
+    const reason = code === 500 ? 'InternalError' : 'Forbidden';
+    const body = { kind: 'Status', apiVersion: 'v1', status: 'Failure', code, message, reason };
     const isChild = ({ method, url }: { method: string; url: string }): boolean =>
-      method === 'PATCH' && url.includes(`/deployments/${name}-`);
+      method === 'PATCH' && url.includes(`/${kind.toLowerCase()}s/${name}-`);
     proxy.rules.push({ match: isChild, times: 1000, answer: { status: code, body } });
     await deploy(name, 1, ONE);
     await eventually(async () =>
-      expect(await condition(name, 'Progressing')).toMatchObject({ status: 'False', reason: 'DeploymentRefused' }),
+      expect(await condition(name, 'Progressing')).toMatchObject({ status: 'False', reason: `${kind}Refused` }),
     );
     const { message: said } = (await condition(name, 'Progressing')) ?? {};
-    expect(said).toMatch(new RegExp(`^The cluster refuses Deployment ${name}-\\w+: `));
+    expect(said).toMatch(new RegExp(`^The cluster refuses ${kind} ${name}-\\w+: `));
     expect(said).toContain(message);
     await isQuiet();
     proxy.rules.length = 0;

@@ -274,7 +274,7 @@ function insideOf(run: string, network: Network, dns: boolean): ControlPlane {
 async function onLoopback(run: string): Promise<ControlPlane> {
   const free = await freePorts(PORTS.length);
   const ports = Object.fromEntries(PORTS.map((name, index) => [name, free[index]])) as ControlPlane['ports'];
-  return { run, address: '127.0.0.1', ports, services: '10.96.0', dns: false, enter: [] };
+  return { run, address: '127.0.0.1', ports, services: '10.96.0.0/16', dns: false, enter: [] };
 }
 
 function read(name: string): Saved | undefined {

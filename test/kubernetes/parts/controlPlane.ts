@@ -27,7 +27,7 @@ export interface ControlPlane {
   /** Where clients find the API server, and what it announces to pods. */
   address: string;
   ports: Record<PortName, number>;
-  /** Of Services, without the last part: `10.96.0`. */
+  /** Addresses of Services: `10.96.0.0/24`. */
   services: string;
   /** Whether pods are told that names are answered at `address`. */
   dns: boolean;
@@ -68,7 +68,7 @@ async function prepare({ run, address, services, ...plane }: ControlPlane): Prom
   const pki = join(run, 'pki');
   const url = urlOf({ run, address, services, ...plane });
   for (const name of ['kubernetes', 'front-proxy', 'etcd'] as const) await makeAuthority(pki, name);
-  const service = ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc', `${services}.1`];
+  const service = ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc', services.replace(/\.0\/\d+$/, '.1')];
   const local = ['localhost', HOME];
   await makeLeaf(pki, 'etcd', { file: 'etcd', user: 'etcd', names: local });
   await makeLeaf(pki, 'etcd', { file: 'etcd-client', user: 'kube-apiserver' });
@@ -151,7 +151,7 @@ export function startApiServer({ run, address, ports, services, enter }: Control
       'service-account-issuer': 'https://kubernetes.default.svc.cluster.local',
       'service-account-key-file': join(pki, 'service-accounts.pub'),
       'service-account-signing-key-file': join(pki, 'service-accounts.key'),
-      'service-cluster-ip-range': `${services}.0/24`,
+      'service-cluster-ip-range': services,
       'authorization-mode': 'Node,RBAC',
       // The second is not on by default, but is on OpenShift: what it asks for is in the chart's roles.
       'enable-admission-plugins': 'NodeRestriction,OwnerReferencesPermissionEnforcement',
@@ -179,7 +179,7 @@ function startControllerManager({ run, ports, services, enter }: ControlPlane): 
       'use-service-account-credentials': true,
       'cluster-signing-cert-file': pathsOf(pki, 'kubernetes-ca').cert,
       'cluster-signing-key-file': pathsOf(pki, 'kubernetes-ca').key,
-      'service-cluster-ip-range': `${services}.0/24`,
+      'service-cluster-ip-range': services,
       'leader-elect': false,
       'kube-api-qps': 200,
       'kube-api-burst': 400,

@@ -15,7 +15,7 @@ const MOST = 64;
 const hostLink = (number: number): string => `clops${number}`;
 export const namespaceOf = (cluster: string): string => `clops-${cluster}`;
 export const addressOf = ({ number }: Network, node: number): string => `10.250.${number}.${node + 1}`;
-export const servicesOf = ({ number }: Network): string => `10.96.${number}`;
+export const servicesOf = ({ number }: Network): string => `10.96.${number}.0/24`;
 export const podsOf = ({ number }: Network, node: number): string => `10.${160 + number}.${node}.0/24`;
 export const podRangeOf = ({ number }: Network): string => `10.${160 + number}.0.0/16`;
 /** `ip netns exec` would hide the cgroups behind a /sys of its own. */
@@ -59,8 +59,7 @@ async function configure(network: Network): Promise<void> {
   await inside(network, ['link', 'set', 'host0', 'master', 'node0', 'up']);
   await inside(network, ['route', 'add', 'default', 'via', addressOf(network, 0)]);
   await forward(namespace);
-  for (const range of [podRangeOf(network), `${servicesOf(network)}.0/24`])
-    await ip('route', 'add', range, 'via', address);
+  for (const range of [podRangeOf(network), servicesOf(network)]) await ip('route', 'add', range, 'via', address);
 }
 
 /** A namespace for each node after the first, joined to the bridge. */
