@@ -37,6 +37,7 @@ export function ours(lab: KubernetesLab, profile?: string): Contestant {
     },
     command: (kubeconfig) => [
       process.execPath,
+      '--max-semi-space-size=8', // as the chart starts it
       ...(profile ? ['--cpu-prof', `--cpu-prof-dir=${profile}`] : []),
       CONTROLLER,
       kubeconfig,

@@ -164,6 +164,10 @@ spec:
           args: [{{ .role }}]
           env:
             {{- include "clops.env" $ | nindent 12 }}
+            {{- if eq .role "controller" }}
+            # Without it the space for new objects grows when many deployments roll at once: a third more memory, for no gain in CPU.
+            - {name: NODE_OPTIONS, value: --max-semi-space-size=8}
+            {{- end }}
             {{- with .env }}{{ . | nindent 12 }}{{ end }}
           ports: [{name: http, containerPort: 4000}{{ if .env }}, {name: metrics, containerPort: 4001}{{ end }}]
           {{- include "clops.probes" $ | nindent 10 }}
