@@ -24,7 +24,7 @@ const withDatabase = [
 export default defineConfig({
   test: {
     pool: 'forks',
-    maxWorkers: 2,
+    maxWorkers: 3, // on two cores: they wait for processes more than they work
     projects: [
       {
         resolve,

@@ -9,7 +9,7 @@ export default defineConfig({
     setupFiles: ['test/support/patterns.ts'],
     env: { NO_COLOR: '1', ORT_DISABLE_TELEMETRY: '1' }, // as in vitest.config.ts
     pool: 'forks',
-    maxWorkers: 2, // they wait for clusters more than they work
+    maxWorkers: 3, // on two cores: they wait for clusters more than they work
     testTimeout: 180_000,
     hookTimeout: 300_000,
   },
