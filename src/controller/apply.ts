@@ -33,9 +33,17 @@ interface Applied {
   resourceVersion?: string | undefined;
   /** What the server made of it: the same in its own form (1000m as 1). That is none of our changes. */
   taken?: unknown;
-  /** It was refused: what was said, and when to try again. */
-  refused?: { why: Refusal; until: number; backoff: Backoff };
+  refused?: Refused;
 }
+
+/** What was said, and when to try again. */
+interface Refused {
+  why: Refusal;
+  until: number;
+  backoff: Backoff;
+}
+
+const AGAIN = { initialMs: 1000, maxMs: 30_000 };
 
 export function createApplier(
   cluster: ClusterPort,
@@ -44,8 +52,8 @@ export function createApplier(
 ): Applier {
   /** What was applied last and what came of it, by ModelDeployment and child. */
   const applied = new Map<string, Map<string, Applied>>();
-  /** Uids of children that were deleted and that the cache still shows, by ModelDeployment. */
-  const removed = new Map<string, Set<string>>();
+  /** By uid, children whose deletion was asked for and that the cache still shows: whether it was refused, by ModelDeployment. */
+  const removed = new Map<string, Map<string, Refused | undefined>>();
   const written = [caches.revisions, caches.deployments, caches.services, caches.routes];
   const hasSeen = ({ plural }: Resource, version: string): boolean =>
     written.find(({ resource }) => resource.plural === plural)?.hasSeen(version) ?? true;
@@ -68,9 +76,9 @@ export function createApplier(
       if (present && isContained(last.taken, present)) return undefined;
     }
     const before = isSame ? last.refused : undefined;
-    const left = (before?.until ?? Number.NEGATIVE_INFINITY) - clock.monotonic();
-    if (before && left > 0) return { ...before.why, retryInMs: left };
-    const backoff = before?.backoff ?? createBackoff({ initialMs: 1000, maxMs: 30_000 });
+    const still = stillOf(before);
+    if (still) return still;
+    const backoff = before?.backoff ?? createBackoff(AGAIN);
     let why: Refusal | undefined;
     try {
       const answer = present
@@ -86,22 +94,44 @@ export function createApplier(
       why = refusalOf(error, resource, wanted.metadata.name, backoff);
       if (!why) throw error;
     }
-    children.set(child, { wanted: text, refused: { why, until: clock.monotonic() + why.retryInMs, backoff } });
+    children.set(child, { wanted: text, refused: refusedNow(why, backoff) });
     return why;
   }
 
-  async function remove({ key }: Context, resource: Resource, objects: readonly KubeObject[]): Promise<void> {
-    for (const { metadata } of objects) {
-      const { name, namespace, uid } = metadata;
-      if (uid && removed.get(key)?.has(uid)) continue;
-      applied.get(key)?.delete(`${resource.plural}/${name}`);
-      try {
-        await cluster.delete(resource, name, namespace, { propagationPolicy: 'Background', ...(uid && { uid }) });
-      } catch (error) {
-        if (!isNotFound(error)) throw error;
+  async function remove({ key }: Context, resource: Resource, { metadata }: KubeObject): Promise<Refusal | undefined> {
+    const { name, namespace, uid = '' } = metadata;
+    const asked = removed.get(key) ?? new Map<string, Refused | undefined>();
+    removed.set(key, asked);
+    const before = asked.get(uid);
+    if (asked.has(uid) && !before) return undefined;
+    const still = stillOf(before);
+    if (still) return still;
+    applied.get(key)?.delete(`${resource.plural}/${name}`);
+    const backoff = before?.backoff ?? createBackoff(AGAIN);
+    let why: Refusal | undefined;
+    try {
+      await cluster.delete(resource, name, namespace, { propagationPolicy: 'Background', ...(uid && { uid }) });
+    } catch (error) {
+      if (!isNotFound(error)) {
+        why = refusalOf(error, resource, name, backoff, 'the deletion of ');
+        if (!why) throw error;
       }
     }
+    asked.set(uid, why && refusedNow(why, backoff));
+    return why;
   }
+
+  /** What was refused is not asked again before its time. */
+  function stillOf(before: Refused | undefined): Refusal | undefined {
+    const left = (before?.until ?? Number.NEGATIVE_INFINITY) - clock.monotonic();
+    return before && left > 0 ? { ...before.why, retryInMs: left } : undefined;
+  }
+
+  const refusedNow = (why: Refusal, backoff: Backoff): Refused => ({
+    why,
+    until: clock.monotonic() + why.retryInMs,
+    backoff,
+  });
 
   async function applyRevision(context: Context): Promise<{ snapshot?: Snapshot; refused?: Refusal | undefined }> {
     const { md, runtime, revisions, observed } = context;
@@ -143,9 +173,11 @@ export function createApplier(
         .map((hash) => deployments.get(hash))
         .filter((deployment) => deployment !== undefined);
       const old = forgotten(context, decision);
-      await remove(context, DEPLOYMENTS, idle);
-      await remove(context, CONTROLLERREVISIONS, old);
-      removed.set(context.key, new Set([...idle, ...old].flatMap(({ metadata }) => metadata.uid ?? [])));
+      for (const deployment of idle) all.push(await remove(context, DEPLOYMENTS, deployment));
+      for (const revision of old) all.push(await remove(context, CONTROLLERREVISIONS, revision));
+      const here = new Set([...idle, ...old].map(({ metadata }) => metadata.uid));
+      const asked = removed.get(context.key);
+      for (const uid of asked?.keys() ?? []) if (!here.has(uid)) asked?.delete(uid);
       return all.find((one) => one !== undefined);
     },
     forget(key) {

@@ -16,7 +16,7 @@ import { type ApiServer, startApiServer } from '../../src/local/apiserver/index.
 import { startControllers } from '../../src/local/controllers/index.ts';
 import { createClientNodeCluster } from '../../src/platform/cluster/clientNode.ts';
 import { type ClusterPort, isNotFound, type KubeObject } from '../../src/platform/cluster/port.ts';
-import { HTTPROUTES, MODELDEPLOYMENTS, NAMESPACES } from '../../src/platform/cluster/resources.ts';
+import { DEPLOYMENTS, HTTPROUTES, MODELDEPLOYMENTS, NAMESPACES } from '../../src/platform/cluster/resources.ts';
 import { createTrafficCounts } from '../../src/platform/metrics/gateway.ts';
 import { eventually } from '../support/eventually.ts';
 import { type FaultProxy, startFaultProxy } from '../support/faultProxy.ts';
@@ -153,6 +153,30 @@ it.each([
     await becomes(name, healthy(1), 45_000);
   },
 );
+
+it('a deletion that is refused: the rollout ends all the same, it is said, asked seldom, and done when it may be', async () => {
+  const message = 'admission webhook "keep.example.com" denied the request: nothing is deleted on a Friday';
+  const body = { kind: 'Status', apiVersion: 'v1', status: 'Failure', code: 403, message, reason: 'Forbidden' };
+  const isDeletion = ({ method, url }: { method: string; url: string }): boolean =>
+    method === 'DELETE' && url.includes('/deployments/kept-');
+  await deploy('kept', 1, ONE);
+  await becomes('kept', healthy(1));
+  proxy.rules.push({ match: isDeletion, times: 1000, answer: { status: 403, body } });
+  await deploy('kept', 2, ONE);
+  await becomes('kept', healthy(2));
+  await eventually(async () =>
+    expect(await condition('kept', 'Progressing')).toMatchObject({ status: 'False', reason: 'DeploymentRefused' }),
+  );
+  const { message: said } = (await condition('kept', 'Progressing')) ?? {};
+  expect(said).toMatch(/^The cluster refuses the deletion of Deployment kept-\w+: .*on a Friday$/);
+  await isQuiet();
+  proxy.rules.length = 0;
+  await eventually(async () => expect(await condition('kept', 'Progressing')).toMatchObject({ status: 'True' }), {
+    withinMs: 45_000,
+  });
+  const { items } = await cluster.list(DEPLOYMENTS, { namespace: 'speech' });
+  expect(items.filter(({ metadata }) => metadata.name.startsWith('kept-'))).toHaveLength(1);
+});
 
 it('heals what is edited and deleted by hand', async () => {
   // Without a delay: what nobody needs goes at once.

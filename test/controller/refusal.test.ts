@@ -16,6 +16,10 @@ it('is a policy, a quota, a webhook that does not answer; not a conflict, an ove
   const internal = { code: 500, reason: 'InternalError' };
   expect(said({ ...internal, message: 'failed calling webhook "a.example.com": no route to host' })).toBeDefined();
   expect(said({ ...internal, message: 'failed to allocate a serviceIP: range is full' })).toBeDefined();
+  expect(said({ code: 500, message: 'admission webhook "a.example.com" denied the request: broken' })).toBeDefined();
+  const twice =
+    'failed to create typed patch object (speech/vad-1; apps/v1, Kind=Deployment): errors: duplicate entries';
+  expect(said({ code: 500, message: twice })).toBeDefined();
   expect(said({ code: 500, reason: 'ServerTimeout' })).toBeUndefined();
   for (const code of [401, 409, 410, 429, 500, 503, 504]) expect(said({ code })).toBeUndefined();
   expect(refusalOf(new Error('reset'), DEPLOYMENTS, 'vad-1', createBackoff())).toBeUndefined();

@@ -183,10 +183,24 @@ export class ApiError extends Error {
 const hasReason = (error: unknown, code: number, reason?: string): boolean =>
   error instanceof ApiError && error.code === code && (reason === undefined || error.reason === reason);
 
-export const isNotFound = (error: unknown): boolean => hasReason(error, 404);
+export const isNotFound = (error: unknown): error is ApiError => hasReason(error, 404);
 export const isAlreadyExists = (error: unknown): boolean => hasReason(error, 409, 'AlreadyExists');
 export const isConflict = (error: unknown): boolean => hasReason(error, 409, 'Conflict');
 export const isExpired = (error: unknown): boolean => hasReason(error, 410);
+
+const REFUSALS = [400, 403, 405, 413, 422];
+/** Of a webhook that denies with 500 (controller-runtime's `Errored` does), and of an object that does not fit its type. */
+const OF_THE_OBJECT = /webhook|admission|typed (patch|live) object/;
+
+/**
+ * What the server has read and does not take as it is: a policy, a webhook, a quota, no address left. Asked again at once it
+ * says the same. Of its own outages it says 500 with neither.
+ */
+export function isRefusal(error: unknown): error is ApiError {
+  if (!(error instanceof ApiError)) return false;
+  if (error.code !== 500) return REFUSALS.includes(error.code);
+  return error.status.reason === 'InternalError' || OF_THE_OBJECT.test(error.message);
+}
 
 /** How long the server asked to be left alone: its Retry-After. */
 export const askedToWaitMs = (error: unknown): number | undefined =>

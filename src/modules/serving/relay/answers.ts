@@ -4,13 +4,12 @@ import { API_VERSION, LABELS, RELAY_MANAGER } from '../../../contract/names.ts';
 import { COMMAND_KEPT_MS, type RolloutCommand } from '../../../contract/rolloutcommand.ts';
 import { idToName } from '../../../lib/id.ts';
 import { storable } from '../../../lib/text.ts';
-import { isAlreadyExists, isNotFound } from '../../../platform/cluster/port.ts';
+import { isAlreadyExists, isNotFound, isRefusal } from '../../../platform/cluster/port.ts';
 import { ROLLOUTCOMMANDS } from '../../../platform/cluster/resources.ts';
 import { columns, statement, type Tx } from '../../../platform/db/db.ts';
 import { type CommandRow, commands, type DeploymentRow, deployments } from '../tables.ts';
 import { endOperations, publishOperations } from './operations.ts';
 import type { Parts } from './parts.ts';
-import { isRefusal } from './refusal.ts';
 
 /** Commands whose rollout the controller has begun: before that they would be refused. */
 const selectPendingCommands = statement<CommandRow & { number: number; byName: string | null }>(

@@ -1,10 +1,10 @@
 /** One ModelDeployment that changed, or is gone: which row it is, and what is to be taken from it. */
+import { isRefusal } from '../../../platform/cluster/port.ts';
 import { columns, statement } from '../../../platform/db/db.ts';
 import { type DeploymentRow, deployments } from '../tables.ts';
 import { adopt, takeEdit } from './edits.ts';
 import { markGone } from './gone.ts';
 import { liveResource, type Parts } from './parts.ts';
-import { isRefusal } from './refusal.ts';
 import { takeStatus } from './takeStatus.ts';
 
 /** By name and never by the annotation: a manifest that was copied carries the id of another. */

@@ -1,13 +1,9 @@
 /** What the API server has read and does not take, as a webhook, a policy or a quota says. Told once, in its words. */
 import { storable } from '../../../lib/text.ts';
-import { ApiError } from '../../../platform/cluster/port.ts';
+import { isRefusal } from '../../../platform/cluster/port.ts';
 import type { DeploymentRow } from '../tables.ts';
 import { endOperations } from './operations.ts';
 import type { Parts } from './parts.ts';
-
-/** Anything else is worth another try at once. */
-export const isRefusal = (error: unknown): error is ApiError =>
-  error instanceof ApiError && [400, 403, 422].includes(error.code);
 
 /** Tried again now and then: a quota may be raised. The operation says meanwhile why nothing happens. */
 export async function orNoteRefusal(parts: Parts, row: DeploymentRow, publish: () => Promise<void>): Promise<void> {

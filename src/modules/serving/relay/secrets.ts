@@ -7,13 +7,12 @@ import { readFile } from 'node:fs/promises';
 import { LABELS, RELAY_MANAGER } from '../../../contract/names.ts';
 import { certificatesIn } from '../../../lib/pem.ts';
 import { storable } from '../../../lib/text.ts';
-import { isNotFound } from '../../../platform/cluster/port.ts';
+import { isNotFound, isRefusal } from '../../../platform/cluster/port.ts';
 import { SECRETS } from '../../../platform/cluster/resources.ts';
 import { statement } from '../../../platform/db/db.ts';
 import { secretName } from '../spec.ts';
 import type { DeploymentRow } from '../tables.ts';
 import type { Parts } from './parts.ts';
-import { isRefusal } from './refusal.ts';
 
 /** How long a pod may fetch with the URL it was given. Renewed when half of it is over. */
 const URL_VALID_MS = 24 * 3_600_000;
