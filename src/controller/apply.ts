@@ -16,7 +16,7 @@ import { claim, notOwned } from './claim.ts';
 import { desiredDeployment } from './desired/deployment.ts';
 import { desiredRevision, firstNumber, snapshotIn, snapshotOf, withPlace } from './desired/revision.ts';
 import { desiredRoute, desiredService, type Role } from './desired/routing.ts';
-import type { ControllerRevision, Snapshot } from './kinds.ts';
+import type { ControllerRevision, Deployment, Snapshot } from './kinds.ts';
 import type { Context } from './observe.ts';
 import { type Refusal, refusalOf } from './refusal.ts';
 import type { Decision } from './rollout/types.ts';
@@ -121,6 +121,12 @@ export function createApplier(
     return why;
   }
 
+  function forgetGone(key: string, here: readonly KubeObject[]): void {
+    const uids = new Set(here.map(({ metadata }) => metadata.uid));
+    const asked = removed.get(key);
+    for (const uid of asked?.keys() ?? []) if (!uids.has(uid)) asked?.delete(uid);
+  }
+
   /** What was refused is not asked again before its time. */
   function stillOf(before: Refused | undefined): Refusal | undefined {
     const left = (before?.until ?? Number.NEGATIVE_INFINITY) - clock.monotonic();
@@ -150,34 +156,46 @@ export function createApplier(
     async children(context, decision) {
       const { md, revisions, deployments, services, route, observed } = context;
       const { snapshot: newest, refused } = await applyRevision(context);
-      if (refused) return refused; // pods of a revision that nobody keeps could not be gone back to
-      const all: (Refusal | undefined)[] = [];
+      const all = [refused];
       const snapshotFor = (hash: string): Snapshot | undefined => {
         if (newest && hash === observed.desired.hash) return newest;
         const kept = revisions.get(hash);
         return kept && snapshotIn(kept);
       };
 
-      for (const { hash, replicas } of decision.deployments) {
+      const { restartedAt } = decision.run;
+      const wanted = (hash: string, replicas: number): KubeObject | undefined => {
         const snapshot = snapshotFor(hash);
-        if (!snapshot) continue; // its revision was deleted by hand: its Deployment stays as it is
-        const restartedAt = decision.run.restartedAt;
-        const given = { owner: md, hash, snapshot, replicas, ...(restartedAt && { restartedAt }) };
-        all.push(await apply(context, DEPLOYMENTS, desiredDeployment(given), deployments.get(hash)));
+        return (
+          snapshot && desiredDeployment({ owner: md, hash, snapshot, replicas, ...(restartedAt && { restartedAt }) })
+        );
+      };
+
+      for (const { hash, replicas } of decision.deployments) {
+        const deployment = wanted(hash, replicas);
+        if (!deployment) continue; // its revision was deleted by hand: its Deployment stays as it is
+        // Pods of a revision that nobody keeps could not be gone back to.
+        if (refused && hash === observed.desired.hash && !deployments.has(hash)) continue;
+        all.push(await apply(context, DEPLOYMENTS, deployment, deployments.get(hash)));
       }
       for (const role of ['stable', 'canary'] satisfies Role[]) {
         all.push(await apply(context, SERVICES, desiredService(md, role, decision.services[role]), services[role]));
       }
       if (decision.weights) all.push(await apply(context, HTTPROUTES, desiredRoute(md, decision.weights), route));
-      const idle = decision.remove
-        .map((hash) => deployments.get(hash))
-        .filter((deployment) => deployment !== undefined);
+      const idle = decision.remove.filter((hash) => deployments.has(hash));
       const old = forgotten(context, decision);
-      for (const deployment of idle) all.push(await remove(context, DEPLOYMENTS, deployment));
-      for (const revision of old) all.push(await remove(context, CONTROLLERREVISIONS, revision));
-      const here = new Set([...idle, ...old].map(({ metadata }) => metadata.uid));
-      const asked = removed.get(context.key);
-      for (const uid of asked?.keys() ?? []) if (!here.has(uid)) asked?.delete(uid);
+      forgetGone(context.key, [...idle.flatMap((hash) => deployments.get(hash) ?? []), ...old]);
+      for (const hash of idle) {
+        const deployment = deployments.get(hash) as Deployment;
+        const kept = await remove(context, DEPLOYMENTS, deployment);
+        if (!kept) continue;
+        // Its pods would hold their places, and the next rollout find none.
+        const without = wanted(hash, 0);
+        if (without) all.push(await apply(context, DEPLOYMENTS, without, deployment));
+        // A rollout that goes on has more to say than what is left of another.
+        if (decision.run.rollout.outcome !== undefined) all.push(kept);
+      }
+      for (const revision of old) await remove(context, CONTROLLERREVISIONS, revision); // one that stays is in nobody's way
       return all.find((one) => one !== undefined);
     },
     forget(key) {

@@ -6,7 +6,13 @@ import type { ServingRuntime } from '../contract/servingruntime.ts';
 import { sameJson } from '../lib/canonical.ts';
 import type { Log } from '../lib/log.ts';
 import { byOwner, type Change, createInformer, type Informer, keyOf } from '../platform/cluster/informer.ts';
-import type { ClusterPort, KubeObject, Resource, Selectors } from '../platform/cluster/port.ts';
+import {
+  apiVersionOf,
+  type ClusterPort,
+  type KubeObject,
+  type Resource,
+  type Selectors,
+} from '../platform/cluster/port.ts';
 import * as rows from '../platform/cluster/resources.ts';
 import { type GatewayRef, parentRefsOf, withGateway } from './desired/routing.ts';
 import type {
@@ -78,6 +84,13 @@ export function createCaches(cluster: ClusterPort, log: Log): Caches {
 export async function filled({ routes, gateways, gatewayClasses, ...others }: Caches): Promise<void> {
   const ofGatewayApi = [routes, gateways, gatewayClasses].map((cache) => cache.answered());
   await Promise.all([...ofGatewayApi, ...Object.values(others).map((cache) => cache.synced())]);
+}
+
+/** What `filled` waits for. */
+export function unfilled({ routes, gateways, gatewayClasses, ...others }: Caches): string[] {
+  const ofGatewayApi = [routes, gateways, gatewayClasses].filter(({ isSynced, isMissing }) => !isSynced && !isMissing);
+  const missing = [...ofGatewayApi, ...Object.values(others).filter(({ isSynced }) => !isSynced)];
+  return missing.map(({ resource }) => `${resource.plural} (${apiVersionOf(resource)})`);
 }
 
 /**

@@ -6,7 +6,8 @@ import { API_VERSION, CONTROLLER_MANAGER } from '../contract/names.ts';
 import { COMMAND_KEPT_MS, type RolloutCommand } from '../contract/rolloutcommand.ts';
 import { allowedVerbs } from '../contract/verbs.ts';
 import type { Clock } from '../lib/clock.ts';
-import { type ClusterPort, isNotFound } from '../platform/cluster/port.ts';
+import { inTurn } from '../lib/inTurn.ts';
+import { type ClusterPort, isNotFound, isRefusal } from '../platform/cluster/port.ts';
 import { MODELDEPLOYMENTS, ROLLOUTCOMMANDS } from '../platform/cluster/resources.ts';
 import type { Context } from './observe.ts';
 import { iso } from './rollout/begin.ts';
@@ -59,20 +60,18 @@ export function createCommands(cluster: ClusterPort, clock: Clock): Commands {
     }
   }
 
-  /** One made by hand has no owner yet: it goes with its deployment like the others. */
+  /** One made by hand has no owner yet: it goes with its deployment like the others, where the cluster lets it. */
   async function own({ md }: Visit, { metadata }: RolloutCommand): Promise<void> {
     if (metadata.ownerReferences?.some(({ uid }) => uid === md.metadata.uid)) return;
     const owner = { apiVersion: API_VERSION, kind: 'ModelDeployment', name: md.metadata.name, uid: md.metadata.uid };
     const ownerReferences = [...(metadata.ownerReferences ?? []), owner];
     const options = { fieldManager: CONTROLLER_MANAGER };
-    await cluster.patch(
-      ROLLOUTCOMMANDS,
-      metadata.name,
-      metadata.namespace,
-      'merge',
-      { metadata: { ownerReferences } },
-      options,
-    );
+    const patch = { metadata: { ownerReferences } };
+    try {
+      await cluster.patch(ROLLOUTCOMMANDS, metadata.name, metadata.namespace, 'merge', patch, options);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+    }
   }
 
   /** Without a status, and not because the cache is behind. */
@@ -94,26 +93,26 @@ export function createCommands(cluster: ClusterPort, clock: Clock): Commands {
       };
     },
     async mark(context, { answer: given, run }) {
-      for (const command of unmarked(context)) {
+      await inTurn(unmarked(context), async (command) => {
         const { name } = command.metadata;
         if (given?.name === name) await answer(context, run, command, given, false);
         else if (isHandled(context, name))
           await answer(context, run, command, { name, state: 'Done', message: 'done' }, false);
-      }
+      });
     },
     async refuse(context, message) {
-      for (const command of unmarked(context)) {
+      await inTurn(unmarked(context), async (command) => {
         const { name } = command.metadata;
         const state = isHandled(context, name) ? 'Done' : 'Refused';
         await answer(context, undefined, command, { name, state, message: state === 'Done' ? 'done' : message }, true);
-      }
+      });
     },
     async refuseOrphans(commands) {
       const options = { fieldManager: CONTROLLER_MANAGER, subresource: 'status' } as const;
-      for (const { metadata, spec, status } of commands) {
-        if (status || metadata.deletionTimestamp !== undefined) continue;
+      await inTurn(commands, async ({ metadata, spec, status }) => {
+        if (status || metadata.deletionTimestamp !== undefined) return;
         // The cache may be behind: both may have been made a moment ago.
-        if (!(await isAbsent(cluster, spec.deployment, metadata.namespace))) continue;
+        if (!(await isAbsent(cluster, spec.deployment, metadata.namespace))) return;
         const message = `There is no ModelDeployment "${spec.deployment}" in namespace ${metadata.namespace}.`;
         const refused: RolloutCommand['status'] = { state: 'Refused', message, handledAt: iso(clock.now()) };
         try {
@@ -128,7 +127,7 @@ export function createCommands(cluster: ClusterPort, clock: Clock): Commands {
         } catch (error) {
           if (!isNotFound(error)) throw error;
         }
-      }
+      });
     },
     async expire({ metadata, status }) {
       if (!status) return undefined;

@@ -4,7 +4,7 @@ import { ANNOTATIONS, CONTROLLER_MANAGER } from '../contract/names.ts';
 import { endpointPath } from '../contract/validation.ts';
 import type { Clock } from '../lib/clock.ts';
 import { after, type Outcome } from '../lib/workqueue.ts';
-import { type ClusterPort, isNotFound } from '../platform/cluster/port.ts';
+import { type ClusterPort, isNotFound, isRefusal } from '../platform/cluster/port.ts';
 import { MODELDEPLOYMENTS } from '../platform/cluster/resources.ts';
 import type { Applier } from './apply.ts';
 import type { Caches } from './caches.ts';
@@ -45,6 +45,8 @@ export function createReconciler(parts: Parts): (key: string) => Promise<Outcome
   const visited = new Set<string>();
   /** Since when something waits to be written. */
   const waiting = new Map<string, number>();
+  /** What the cluster said of a status that it does not take: told once. */
+  const unwritable = new Map<string, string>();
 
   async function reconcile(key: string): Promise<Outcome> {
     const found = caches.modelDeployments.get(key);
@@ -95,6 +97,7 @@ export function createReconciler(parts: Parts): (key: string) => Promise<Outcome
     written.delete(key);
     visited.delete(key);
     waiting.delete(key);
+    unwritable.delete(key);
   }
 
   function inputOf(context: Context, unanswered: RolloutInput['commands']): RolloutInput {
@@ -141,10 +144,21 @@ export function createReconciler(parts: Parts): (key: string) => Promise<Outcome
       const options = { subresource: 'status' as const, fieldManager: CONTROLLER_MANAGER };
       const { metadata } = await cluster.patch(MODELDEPLOYMENTS, name, namespace, 'merge', patch, options);
       written.set(key, metadata.resourceVersion ?? '');
+      unwritable.delete(key);
     } catch (error) {
-      if (!isNotFound(error)) throw error;
+      if (isNotFound(error)) return undefined;
+      if (isRefusal(error)) await tellUnwritable(key, md, error.message);
+      throw error;
     }
     return undefined;
+  }
+
+  /** Nowhere else could it be read: the status is where everything else is told. */
+  async function tellUnwritable(key: string, md: ModelDeployment, said: string): Promise<void> {
+    if (unwritable.get(key) === said) return;
+    unwritable.set(key, said);
+    const message = `The cluster refuses the status of this deployment, and its rollout stands still: ${said}`;
+    await recorder.record(md, [{ type: 'Warning', reason: 'StatusRefused', message }]);
   }
 
   /** While weights are not known to be in force, or a paused canary has not been counted, somebody must look. */

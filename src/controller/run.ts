@@ -12,13 +12,17 @@ import { electLeader } from '../platform/cluster/leader.ts';
 import { askedToWaitMs, type ClusterPort, isConflict } from '../platform/cluster/port.ts';
 import type { TrafficCounts } from '../platform/metrics/gateway.ts';
 import { createApplier } from './apply.ts';
-import { createCaches, filled, watchCaches } from './caches.ts';
+import { createCaches, filled, unfilled, watchCaches } from './caches.ts';
 import { createCommands } from './commands.ts';
 import type { GatewayRef } from './desired/routing.ts';
 import { createProber, type Probe } from './prober.ts';
 import { createReconciler } from './reconcile.ts';
 import { createRecorder } from './recorder.ts';
 import { createTrafficWatch } from './traffic.ts';
+
+/** A webhook that is not there takes its 10 s of a pass for each child: the deployments of one team shall not hold up those of all. */
+const WORKERS = 10;
+const TOLD_AFTER_MS = 15_000;
 
 export interface ControllerOptions {
   cluster: ClusterPort;
@@ -40,6 +44,8 @@ export interface ControllerOptions {
 export interface Controller {
   /** True while this process leads and its caches are filled. */
   readonly isLeading: boolean;
+  /** It has the lease and cannot work yet, since the cluster has not listed these kinds: their definition is missing, or a right. */
+  readonly waitsFor: string[];
   /** Ends the work, gives the lease back, closes all watches. */
   close(): Promise<void>;
 }
@@ -76,7 +82,8 @@ export function startController(options: ControllerOptions): Controller {
       else if (error instanceof NotHeld) log.debug({ key }, 'no longer leading, nothing was written');
       else log.warn({ err: error, key, retryInMs }, 'reconcile failed');
     };
-    const deployments = createWorkQueue({ work: createReconciler(parts), onError, askedToWaitMs, clock });
+    const reconcile = createReconciler(parts);
+    const deployments = createWorkQueue({ work: reconcile, onError, askedToWaitMs, concurrency: WORKERS, clock });
     const answered = createWorkQueue({
       async work(key) {
         const command = caches.commands.get(key);
@@ -92,7 +99,11 @@ export function startController(options: ControllerOptions): Controller {
   }
 
   async function begin(): Promise<void> {
+    const cancel = clock.after(TOLD_AFTER_MS, () => {
+      log.warn({ kinds: unfilled(caches) }, 'nothing is rolled out until the cluster lists these kinds');
+    });
     await filled(caches);
+    cancel();
     if (!leader.isLeader || work) return;
     work = startWork();
     for (const md of caches.modelDeployments.list()) work.deployments.add(keyOf(md));
@@ -124,6 +135,9 @@ export function startController(options: ControllerOptions): Controller {
   return {
     get isLeading() {
       return work !== undefined;
+    },
+    get waitsFor() {
+      return leader.isLeader && !work ? unfilled(caches) : [];
     },
     async close() {
       await leader.close();

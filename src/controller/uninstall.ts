@@ -2,7 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ModelDeployment } from '../contract/modeldeployment.ts';
 import { createBackoff } from '../lib/backoff.ts';
-import { ApiError, type ClusterPort, isConflict, isNotFound } from '../platform/cluster/port.ts';
+import { inTurn } from '../lib/inTurn.ts';
+import { ApiError, type ClusterPort, isConflict, isNotFound, isRefusal } from '../platform/cluster/port.ts';
 import { MODELDEPLOYMENTS } from '../platform/cluster/resources.ts';
 
 /**
@@ -12,8 +13,11 @@ import { MODELDEPLOYMENTS } from '../platform/cluster/resources.ts';
 export async function deleteModels(cluster: ClusterPort, withinMs: number): Promise<number> {
   const signal = AbortSignal.timeout(withinMs);
   const asked = new Set<string>();
+  let refused = '';
   try {
-    return await deleteUntil(cluster, asked, signal);
+    return await deleteUntil(cluster, asked, signal, (error) => {
+      refused = isRefusal(error) ? ` The cluster said: ${error.message}.` : '';
+    });
   } catch (error) {
     if (!signal.aborted) throw error;
     const left = await listed(cluster, AbortSignal.timeout(LAST_LOOK_MS));
@@ -21,7 +25,7 @@ export async function deleteModels(cluster: ClusterPort, withinMs: number): Prom
     if (names.length === 0) return asked.size;
     const shown = [...names.slice(0, SHOWN), ...(names.length > SHOWN ? [`and ${names.length - SHOWN} more`] : [])];
     throw new Error(
-      `After ${withinMs / 1000} s these deployments are still there: ${shown.join(', ')}. Their pods and finalizers say why (kubectl -n NAMESPACE describe modeldeployment NAME). With more time (uninstall.timeoutSeconds, and Helm's --timeout above it) do it again.`,
+      `After ${withinMs / 1000} s these deployments are still there: ${shown.join(', ')}.${refused} Their pods and finalizers say why (kubectl -n NAMESPACE describe modeldeployment NAME). With more time (uninstall.timeoutSeconds, and Helm's --timeout above it) do it again.`,
       { cause: error },
     );
   }
@@ -30,7 +34,12 @@ export async function deleteModels(cluster: ClusterPort, withinMs: number): Prom
 const SHOWN = 10;
 const LAST_LOOK_MS = 5_000;
 
-async function deleteUntil(cluster: ClusterPort, asked: Set<string>, signal: AbortSignal): Promise<number> {
+async function deleteUntil(
+  cluster: ClusterPort,
+  asked: Set<string>,
+  signal: AbortSignal,
+  onTrouble: (error: unknown) => void,
+): Promise<number> {
   const backoff = createBackoff({ initialMs: 500, maxMs: 5_000 });
   for (;;) {
     try {
@@ -42,6 +51,7 @@ async function deleteUntil(cluster: ClusterPort, asked: Set<string>, signal: Abo
     } catch (error) {
       // An API server that restarts, a network that is not programmed yet: nobody begins again but us.
       if (signal.aborted || (error instanceof ApiError && [400, 401, 403].includes(error.code))) throw error;
+      onTrouble(error);
       await sleep(backoff.next(), undefined, { signal });
     }
   }
@@ -53,16 +63,17 @@ async function askAll(
   asked: Set<string>,
   signal: AbortSignal,
 ): Promise<void> {
-  for (const { metadata } of present) {
+  // One that a webhook protects: the others go first, and what it said is told when the time is over.
+  await inTurn(present, async ({ metadata }) => {
     const { name, namespace, uid = '' } = metadata;
-    if (asked.has(uid)) continue;
+    if (asked.has(uid)) return;
     try {
       await cluster.delete(MODELDEPLOYMENTS, name, namespace, { propagationPolicy: 'Foreground', uid, signal });
     } catch (error) {
       if (!isNotFound(error) && !isConflict(error)) throw error;
     }
     asked.add(uid);
-  }
+  });
 }
 
 async function listed(cluster: ClusterPort, signal: AbortSignal) {

@@ -3,8 +3,11 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { LABELS } from '../../src/contract/names.ts';
 import { type Caches, createCaches, filled, watchCaches } from '../../src/controller/caches.ts';
 import { install } from '../../src/controller/install.ts';
+import { startController } from '../../src/controller/run.ts';
 import { silentLog } from '../../src/lib/log.ts';
+import { ApiError, type ClusterPort } from '../../src/platform/cluster/port.ts';
 import { GATEWAYS, MODELDEPLOYMENTS, NAMESPACES, SERVICES } from '../../src/platform/cluster/resources.ts';
+import { createTrafficCounts } from '../../src/platform/metrics/gateway.ts';
 import { startCore, type TestCore } from '../local/apiserver/harness.ts';
 import { eventually } from '../support/eventually.ts';
 import { aModelDeployment } from './lab.ts';
@@ -83,4 +86,26 @@ it('a child whose label is given to another concerns the one that it is missing 
   const labels = { [LABELS.deployment]: 'other' };
   const change = core.cluster.patch(SERVICES, 'vad-stable', 'speech', 'merge', { metadata: { labels } });
   expect(await queuedBy(caches.services, 'speech/vad-stable', change)).toEqual(['speech/other', 'speech/vad']);
+});
+
+it('a leader that may not list a kind names it, and begins when it may', async () => {
+  let mayList = false;
+  const cluster: ClusterPort = {
+    ...core.cluster,
+    async list(resource, ...more) {
+      if (resource.plural === 'rolloutcommands' && !mayList)
+        throw new ApiError({ code: 403, reason: 'Forbidden', message: 'rolloutcommands is forbidden' });
+      return core.cluster.list(resource, ...more);
+    },
+  };
+  const controller = startController({ cluster, traffic: createTrafficCounts(), log: silentLog, identity: 'one' });
+  try {
+    await eventually(() => expect(controller.waitsFor).toEqual(['rolloutcommands (serving.clops.dev/v1alpha1)']));
+    expect(controller.isLeading).toBe(false);
+    mayList = true;
+    await eventually(() => expect(controller.isLeading).toBe(true), { withinMs: 20_000 });
+    expect(controller.waitsFor).toEqual([]);
+  } finally {
+    await controller.close();
+  }
 });

@@ -16,7 +16,14 @@ import { type ApiServer, startApiServer } from '../../src/local/apiserver/index.
 import { startControllers } from '../../src/local/controllers/index.ts';
 import { createClientNodeCluster } from '../../src/platform/cluster/clientNode.ts';
 import { type ClusterPort, isNotFound, type KubeObject } from '../../src/platform/cluster/port.ts';
-import { DEPLOYMENTS, HTTPROUTES, MODELDEPLOYMENTS, NAMESPACES } from '../../src/platform/cluster/resources.ts';
+import {
+  DEPLOYMENTS,
+  EVENTS,
+  HTTPROUTES,
+  MODELDEPLOYMENTS,
+  NAMESPACES,
+  SERVICES,
+} from '../../src/platform/cluster/resources.ts';
 import { createTrafficCounts } from '../../src/platform/metrics/gateway.ts';
 import { eventually } from '../support/eventually.ts';
 import { type FaultProxy, startFaultProxy } from '../support/faultProxy.ts';
@@ -170,12 +177,57 @@ it('a deletion that is refused: the rollout ends all the same, it is said, asked
   const { message: said } = (await condition('kept', 'Progressing')) ?? {};
   expect(said).toMatch(/^The cluster refuses the deletion of Deployment kept-\w+: .*on a Friday$/);
   await isQuiet();
+  // What stays holds no pods, which would leave the next one no room.
+  await deploy('kept', 3, ONE);
+  await becomes('kept', healthy(3));
   proxy.rules.length = 0;
-  await eventually(async () => expect(await condition('kept', 'Progressing')).toMatchObject({ status: 'True' }), {
-    withinMs: 45_000,
-  });
+  const one = async (): Promise<void> => {
+    const { items } = await cluster.list(DEPLOYMENTS, { namespace: 'speech' });
+    expect(items.filter(({ metadata }) => metadata.name.startsWith('kept-'))).toHaveLength(1);
+    expect(await condition('kept', 'Progressing')).toMatchObject({ status: 'True' });
+  };
+  await eventually(one, { withinMs: 45_000 });
+});
+
+it('a revision that may not be kept: no pods of it, and what serves is healed all the same', async () => {
+  await deploy('frozen', 1, ONE);
+  await becomes('frozen', healthy(1));
+  const message =
+    'controllerrevisions.apps is forbidden: exceeded quota: small, limited: count/controllerrevisions.apps=1';
+  const body = { kind: 'Status', apiVersion: 'v1', status: 'Failure', code: 403, message, reason: 'Forbidden' };
+  const isRevision = ({ method, url }: { method: string; url: string }): boolean =>
+    method === 'PATCH' && url.includes('/controllerrevisions/frozen-');
+  proxy.rules.push({ match: isRevision, times: 1000, answer: { status: 403, body } });
+  await deploy('frozen', 2, ONE);
+  await eventually(async () =>
+    expect(await condition('frozen', 'Progressing')).toMatchObject({ reason: 'ControllerRevisionRefused' }),
+  );
+  await cluster.delete(SERVICES, 'frozen-stable', 'speech');
+  await eventually(() => cluster.get(SERVICES, 'frozen-stable', 'speech'), { withinMs: 20_000 });
   const { items } = await cluster.list(DEPLOYMENTS, { namespace: 'speech' });
-  expect(items.filter(({ metadata }) => metadata.name.startsWith('kept-'))).toHaveLength(1);
+  expect(items.filter(({ metadata }) => metadata.name.startsWith('frozen-'))).toHaveLength(1);
+  proxy.rules.length = 0;
+  await becomes('frozen', healthy(2), 45_000);
+});
+
+it('a status that is refused: told once, by an Event, and written when it may be', async () => {
+  const message = 'admission webhook "status.example.com" denied the request: not so';
+  const body = { kind: 'Status', apiVersion: 'v1', status: 'Failure', code: 403, message, reason: 'Forbidden' };
+  const isStatus = ({ method, url }: { method: string; url: string }): boolean =>
+    method === 'PATCH' && url.includes('/modeldeployments/mute/status');
+  proxy.rules.push({ match: isStatus, times: 1000, answer: { status: 403, body } });
+  await deploy('mute', 1, ONE);
+  const told = async (): Promise<string[]> => {
+    const { items } = await cluster.list<KubeObject & { reason: string; message: string }>(EVENTS, {
+      namespace: 'speech',
+    });
+    return items.filter(({ reason }) => reason === 'StatusRefused').map((event) => event.message);
+  };
+  await eventually(async () => expect((await told())[0]).toContain('not so'));
+  await isQuiet();
+  expect(await told()).toHaveLength(1);
+  proxy.rules.length = 0;
+  await becomes('mute', healthy(1), 45_000);
 });
 
 it('heals what is edited and deleted by hand', async () => {

@@ -137,6 +137,25 @@ describe('the end of all models', () => {
     expect(failed).toEqual(new Set(['list', 'delete']));
   });
 
+  it('one that a webhook protects holds up no other, and what the cluster said is told', async () => {
+    await install(core.cluster, { gateway: false });
+    await core.cluster.create(NAMESPACES, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'speech' } });
+    const { metadata, ...rest } = aModelDeployment(1);
+    for (const name of ['a', 'b'])
+      await core.cluster.create(MODELDEPLOYMENTS, { ...rest, metadata: { ...metadata, name, namespace: 'speech' } });
+    const message = 'admission webhook "keep.example.com" denied the request: not this one';
+    const port: ClusterPort = {
+      ...core.cluster,
+      async delete(resource, name, ...more) {
+        if (name === 'a') throw new ApiError({ code: 500, message });
+        return core.cluster.delete(resource, name, ...more);
+      },
+    };
+    await expect(deleteModels(port, 2000)).rejects.toThrow(
+      /still there: speech\/a\. The cluster said: .*denied the request: not this one\. Their pods/,
+    );
+  });
+
   it('gives up when its time is up, and says so', async () => {
     await install(core.cluster, { gateway: false });
     await core.cluster.create(NAMESPACES, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'speech' } });

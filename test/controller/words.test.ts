@@ -147,3 +147,13 @@ it('which steps were left out, until the walk begins again', () => {
   pass(world);
   expect(skipped()).toEqual([0, 1]); // it stays past them
 });
+
+it('is as long as the definition lets it be, whatever a gateway says: the whole status would be refused', () => {
+  const world = canary();
+  while (world.weights?.canary !== 10) settle(world, 1);
+  world.now += 61_000;
+  const weights = { stable: 90, canary: 10 };
+  look(world, { route: { state: 'Refused', reason: 'Refused', message: 'no '.repeat(5000), weights } });
+  expect(said(world)).toContain('no no');
+  expect(said(world)?.length).toBeLessThanOrEqual(4096);
+});

@@ -117,6 +117,9 @@ export async function startKubernetesLab(
         get isLeading() {
           return controller.isLeading;
         },
+        get waitsFor() {
+          return controller.waitsFor;
+        },
         async close() {
           await controller.close();
           await port.close();

@@ -27,6 +27,7 @@ import type { RolloutOutcome } from '../../contract/modeldeployment.ts';
 import { CONDITIONS } from '../../contract/names.ts';
 import { type FilledStrategy, replicasOf, strategyOf } from '../../contract/strategy.ts';
 import { isActive, outcomeWords } from '../../contract/verbs.ts';
+import { startOf } from '../../lib/text.ts';
 import { currentRun, iso, leadsBack, withEntry } from './begin.ts';
 import { deadlineInMs, isOverdue, isPaused, phaseOf, sideOf, time, words } from './phase.ts';
 import { planFor } from './plan.ts';
@@ -36,6 +37,9 @@ import { COUNT_AGAIN_MS, judgeTraffic } from './share.ts';
 import { describeStep } from './steps.ts';
 import { type Decision, type Happening, NO_SIDE, type Plan, type RolloutInput, type Run } from './types.ts';
 import { answerCommand } from './verbs.ts';
+
+/** The definition lets a message have 4096 characters, and a gateway may say more: the whole status would be refused. */
+const MAX_WORDS = 2000;
 
 export function decide(input: RolloutInput): Decision {
   const events: Happening[] = [];
@@ -56,7 +60,7 @@ export function decide(input: RolloutInput): Decision {
   tellWeight(input, marked, services, weights, events);
   const ahead = run === marked ? plan : planOf(input, strategy, run);
   const phase = phaseOf(input, strategy, run, ahead);
-  const message = words(input, strategy, run, ahead, phase, traffic);
+  const message = startOf(words(input, strategy, run, ahead, phase, traffic), MAX_WORDS);
   const due = [dueInMs, ...timers(input, strategy, run, traffic, answer !== undefined || run !== marked)];
   const after = Math.min(...due.filter((ms) => ms !== undefined));
   return {
