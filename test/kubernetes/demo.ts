@@ -3,6 +3,7 @@
  * and a canary of a real model behind Traefik. Stays until Ctrl-C, and then nothing is left; of one that was killed the leash
  * ends Postgres, and the next start of any cluster, or `kubernetes:down -- --all`, removes the rest.
  */
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -48,7 +49,7 @@ export async function demo(say: (line: string) => void): Promise<void> {
   try {
     // Kept before the step ends: a Ctrl-C during it is heard only then, and what it started would be left.
     const cluster = await step('a cluster: control plane, a node with containerd, Traefik', async () => {
-      kubernetes = await startKubernetes(OPTIONS);
+      kubernetes = await startKubernetes({ ...OPTIONS, name: `demo-${randomBytes(3).toString('hex')}` });
       return kubernetes;
     });
     const here = await step('the image with its packages, and a Postgres', async () => {
