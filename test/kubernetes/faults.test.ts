@@ -115,7 +115,7 @@ describe.skipIf(missing)('a controller whose cluster misbehaves', () => {
   it('a policy that denies a child: said in its words, asked seldom, and an abort goes through', async () => {
     await lab.deploy('denied', 1, { replicas: 1, strategy: HALF });
     await lab.until('denied', isHealthy(1));
-    await apply(...policy('no-version-2', "object.metadata.labels['clops.dev/version'] != '2'"));
+    await apply(...policy('no-version-2', "object.metadata.?labels['clops.dev/version'].orValue('') != '2'"));
     await eventually(
       () =>
         expect(kubernetes.kubectl(['create', '--dry-run=server', '-f', '-'], { input: denied() })).rejects.toThrow(
@@ -137,6 +137,31 @@ describe.skipIf(missing)('a controller whose cluster misbehaves', () => {
     await lab.until('denied', isPaused, 60_000);
     await lab.command('denied', 'Promote');
     await lab.until('denied', isHealthy(2));
+  });
+
+  it('a policy that denies a deletion: the rollout ends, what stays has no pods, and goes when it may', async () => {
+    await lab.deploy('kept', 1, ONE);
+    const before = await lab.until('kept', isHealthy(1));
+    await apply(...policy('keep', 'false', ['DELETE']));
+    const old = `kept-${before.stable?.hash}`;
+    const deleted = ['-n', NAMESPACE, 'delete', 'deployment', old, '--dry-run=server'];
+    await eventually(() => expect(kubernetes.kubectl(deleted)).rejects.toThrow('not today'), {
+      withinMs: 30_000,
+      everyMs: 500,
+    });
+    await lab.deploy('kept', 2, ONE);
+    const status = await lab.until('kept', (now) => {
+      isHealthy(2)(now);
+      expect(progressing(now)).toMatchObject({ status: 'False', reason: 'DeploymentRefused' });
+    });
+    expect(progressing(status)?.message).toMatch(
+      /^The cluster refuses the deletion of Deployment kept-\w+: .*not today/,
+    );
+    await eventually(async () => expect(await lab.read('deployment', old)).toMatchObject({ spec: { replicas: 0 } }));
+    await isQuiet();
+    await remove('validatingadmissionpolicybinding,validatingadmissionpolicy', '--all');
+    await lab.until('kept', (now) => expect(progressing(now)).toMatchObject({ status: 'True' }), 60_000);
+    await expect(lab.read('deployment', old)).rejects.toThrow('not found');
   });
 
   it('a webhook that is away and must be asked: said in its words, asked seldom, and over when it goes', async () => {
@@ -504,15 +529,14 @@ interface Definition extends KubeObject {
 }
 
 /** Refuses Deployments of which the expression is not true. */
-function policy(name: string, expression: string): object[] {
+function policy(name: string, expression: string, operations = ['CREATE', 'UPDATE']): object[] {
   const group = 'admissionregistration.k8s.io/v1';
   const rule = {
     apiGroups: ['apps'],
     apiVersions: ['v1'],
-    operations: ['CREATE', 'UPDATE'],
+    operations,
     resources: ['deployments'],
   };
-  const labels = "!has(object.metadata.labels) || !('clops.dev/version' in object.metadata.labels)";
   return [
     {
       apiVersion: group,
@@ -521,7 +545,7 @@ function policy(name: string, expression: string): object[] {
       spec: {
         failurePolicy: 'Fail',
         matchConstraints: { resourceRules: [rule] },
-        validations: [{ expression: `${labels} || ${expression}`, message: 'not today' }],
+        validations: [{ expression, message: 'not today' }],
       },
     },
     {
