@@ -13,7 +13,7 @@
  * nobody sends requests to, so that it waits 3 s for them at either weight. Argo is measured twice: dividing by pods, which
  * asks nothing of a router, and by the annotations of an Ingress, with two Services as ours; it counts no requests.
  *
- * Argo's clients may ask 200 times a second (--qps), ours has four workers and no other limit. The last-done times need a
+ * Argo's clients may ask 200 times a second (--qps), ours has ten workers and no other limit. The last-done times need a
  * machine that does nothing else: the load is printed. Needs Linux.
  */
 import { type ChildProcess, spawn } from 'node:child_process';

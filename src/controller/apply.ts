@@ -19,11 +19,11 @@ import { desiredRoute, desiredService, type Role } from './desired/routing.ts';
 import type { ControllerRevision, Deployment, Snapshot } from './kinds.ts';
 import type { Context } from './observe.ts';
 import { type Refusal, refusalOf } from './refusal.ts';
-import type { Decision } from './rollout/types.ts';
+import type { Decision, Failure } from './rollout/types.ts';
 
 export interface Applier {
-  /** Answers with the first child that the cluster refuses, and when to try again. */
-  children(context: Context, decision: Decision): Promise<Refusal | undefined>;
+  /** Answers with the first child that the cluster refuses, and when to try again what was refused. */
+  children(context: Context, decision: Decision): Promise<{ refused?: Failure; retryInMs?: number }>;
   /** The ModelDeployment `key` is gone, and its children go by their owner. */
   forget(key: string): void;
 }
@@ -106,7 +106,6 @@ export function createApplier(
     if (asked.has(uid) && !before) return undefined;
     const still = stillOf(before);
     if (still) return still;
-    applied.get(key)?.delete(`${resource.plural}/${name}`);
     const backoff = before?.backoff ?? createBackoff(AGAIN);
     let why: Refusal | undefined;
     try {
@@ -118,6 +117,7 @@ export function createApplier(
       }
     }
     asked.set(uid, why && refusedNow(why, backoff));
+    if (!why) applied.get(key)?.delete(`${resource.plural}/${name}`);
     return why;
   }
 
@@ -157,13 +157,17 @@ export function createApplier(
       const { md, revisions, deployments, services, route, observed } = context;
       const { snapshot: newest, refused } = await applyRevision(context);
       const all = [refused];
+      /** Of what stays and is in nobody's way. */
+      const kept: (Refusal | undefined)[] = [];
+      const desired = observed.desired.hash;
+      const isOver = decision.run.rollout.outcome !== undefined;
       const snapshotFor = (hash: string): Snapshot | undefined => {
-        if (newest && hash === observed.desired.hash) return newest;
-        const kept = revisions.get(hash);
-        return kept && snapshotIn(kept);
+        if (newest && !refused && hash === desired) return newest;
+        const present = revisions.get(hash);
+        return present && snapshotIn(present);
       };
-
-      const { restartedAt } = decision.run;
+      // As it is written: one that is not written yet would be another at the next try, and the pods be replaced each time.
+      const restartedAt = md.status?.restartedAt;
       const wanted = (hash: string, replicas: number): KubeObject | undefined => {
         const snapshot = snapshotFor(hash);
         return (
@@ -171,12 +175,17 @@ export function createApplier(
         );
       };
 
-      for (const { hash, replicas } of decision.deployments) {
-        const deployment = wanted(hash, replicas);
-        if (!deployment) continue; // its revision was deleted by hand: its Deployment stays as it is
-        // Pods of a revision that nobody keeps could not be gone back to.
-        if (refused && hash === observed.desired.hash && !deployments.has(hash)) continue;
-        all.push(await apply(context, DEPLOYMENTS, deployment, deployments.get(hash)));
+      // The new one first: while it may not be made, no other gives its pods away for it.
+      const inOrder = decision.deployments.toSorted((a, b) => Number(b.hash === desired) - Number(a.hash === desired));
+      let isHeldUp = false;
+      for (const { hash, replicas } of inOrder) {
+        const present = deployments.get(hash);
+        const least = isHeldUp ? (present?.spec.replicas ?? 0) : 0;
+        const deployment = wanted(hash, Math.max(replicas, least));
+        // Without one its revision was deleted by hand, or may not be kept: pods of it could not be gone back to.
+        const why = deployment && (await apply(context, DEPLOYMENTS, deployment, present));
+        all.push(why);
+        if (hash === desired && !present && !isOver) isHeldUp = !deployment || why !== undefined;
       }
       for (const role of ['stable', 'canary'] satisfies Role[]) {
         all.push(await apply(context, SERVICES, desiredService(md, role, decision.services[role]), services[role]));
@@ -187,16 +196,18 @@ export function createApplier(
       forgetGone(context.key, [...idle.flatMap((hash) => deployments.get(hash) ?? []), ...old]);
       for (const hash of idle) {
         const deployment = deployments.get(hash) as Deployment;
-        const kept = await remove(context, DEPLOYMENTS, deployment);
-        if (!kept) continue;
+        const why = await remove(context, DEPLOYMENTS, deployment);
+        kept.push(why);
         // Its pods would hold their places, and the next rollout find none.
-        const without = wanted(hash, 0);
-        if (without) all.push(await apply(context, DEPLOYMENTS, without, deployment));
-        // A rollout that goes on has more to say than what is left of another.
-        if (decision.run.rollout.outcome !== undefined) all.push(kept);
+        const without = why && wanted(hash, 0);
+        if (without) kept.push(await apply(context, DEPLOYMENTS, without, deployment));
       }
-      for (const revision of old) await remove(context, CONTROLLERREVISIONS, revision); // one that stays is in nobody's way
-      return all.find((one) => one !== undefined);
+      // A rollout that goes on has more to say than what is left of another, and so has one that was aborted.
+      if (isOver && decision.run.rollout.outcome !== 'Aborted') all.push(...kept);
+      for (const revision of old) kept.push(await remove(context, CONTROLLERREVISIONS, revision));
+      const told = all.find((one) => one !== undefined);
+      const waits = [...all, ...kept].flatMap((one) => one?.retryInMs ?? []);
+      return { ...(told && { refused: told }), ...(waits.length > 0 && { retryInMs: Math.min(...waits) }) };
     },
     forget(key) {
       applied.delete(key);

@@ -15,6 +15,7 @@ import { inSpite } from './inSpite.ts';
 import { type Context, NO_TRAFFIC, observe } from './observe.ts';
 import type { Prober } from './prober.ts';
 import type { Recorder } from './recorder.ts';
+import { saidBy } from './refusal.ts';
 import { decide } from './rollout/machine.ts';
 import { COUNT_AGAIN_MS } from './rollout/share.ts';
 import type { Decision, RolloutInput } from './rollout/types.ts';
@@ -77,7 +78,7 @@ export function createReconciler(parts: Parts): (key: string) => Promise<Outcome
     }
     const look = inSpiteOfIt ?? { context, input };
     const decision = decide(look.input);
-    const refused = await applier.children(look.context, decision);
+    const { refused, retryInMs } = await applier.children(look.context, decision);
     const isDone = decision.answer?.state === 'Done' && decision.answer.name;
     const handledCommands = isDone ? [...open.handled, isDone] : open.handled;
     const seen = { ...look.input, spec: md.spec }; // as it is, and not as it was held
@@ -86,7 +87,7 @@ export function createReconciler(parts: Parts): (key: string) => Promise<Outcome
     await recorder.record(md, decision.events);
     await commands.mark(context, decision);
     if (obstacle) await commands.refuse(context, obstacle.message);
-    return waitFor(context, decision, [refused?.retryInMs, waits]);
+    return waitFor(context, decision, [retryInMs, waits]);
   }
 
   function forget(key: string): void {
@@ -147,7 +148,7 @@ export function createReconciler(parts: Parts): (key: string) => Promise<Outcome
       unwritable.delete(key);
     } catch (error) {
       if (isNotFound(error)) return undefined;
-      if (isRefusal(error)) await tellUnwritable(key, md, error.message);
+      if (isRefusal(error)) await tellUnwritable(key, md, saidBy(error));
       throw error;
     }
     return undefined;

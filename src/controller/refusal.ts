@@ -30,7 +30,7 @@ export function refusalOf(
 }
 
 /** Of several causes the order is another each time: in the same words a status is not written again. */
-function saidBy({ message, status }: ApiError): string {
+export function saidBy({ message, status }: ApiError): string {
   const causes = status.details?.causes ?? [];
   if (causes.length < 2) return message;
   return causes

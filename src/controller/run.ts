@@ -100,7 +100,8 @@ export function startController(options: ControllerOptions): Controller {
 
   async function begin(): Promise<void> {
     const cancel = clock.after(TOLD_AFTER_MS, () => {
-      log.warn({ kinds: unfilled(caches) }, 'nothing is rolled out until the cluster lists these kinds');
+      if (leader.isLeader)
+        log.warn({ kinds: unfilled(caches) }, 'nothing is rolled out until the cluster lists these kinds');
     });
     await filled(caches);
     cancel();

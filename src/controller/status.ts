@@ -48,7 +48,8 @@ export function statusFor(given: StatusInput): ModelDeploymentStatus {
   const stable = run ? run.stable && target(run.stable) : before.stable;
   const canary = run ? run.canary && target(run.canary) : before.canary;
   const decided = run?.rollout ?? before.rollout;
-  const rollout = decided && refused ? { ...decided, message: refused.message } : decided;
+  const rollout =
+    decided && refused && decided.outcome === undefined ? { ...decided, message: refused.message } : decided;
   const sides = [...input.observed.sides.values()];
   const pods = sides.reduce((sum, side) => sum + side.pods, 0);
   const ready = sides.reduce((sum, side) => sum + side.ready, 0);

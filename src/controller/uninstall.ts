@@ -45,7 +45,14 @@ async function deleteUntil(
     try {
       const present = await listed(cluster, signal);
       if (present === undefined || present.items.length === 0) return asked.size;
-      await askAll(cluster, present.items, asked, signal);
+      try {
+        await askAll(cluster, present.items, asked, signal);
+      } catch (error) {
+        if (!isRefusal(error)) throw error;
+        onTrouble(error);
+        await sleep(backoff.next(), undefined, { signal });
+        continue;
+      }
       await nextDeletion(cluster, present.resourceVersion, signal);
       backoff.reset();
     } catch (error) {

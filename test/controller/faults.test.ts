@@ -22,6 +22,7 @@ import {
   HTTPROUTES,
   MODELDEPLOYMENTS,
   NAMESPACES,
+  ROLLOUTCOMMANDS,
   SERVICES,
 } from '../../src/platform/cluster/resources.ts';
 import { createTrafficCounts } from '../../src/platform/metrics/gateway.ts';
@@ -190,7 +191,9 @@ it('a deletion that is refused: the rollout ends all the same, it is said, asked
 });
 
 it('a revision that may not be kept: no pods of it, and what serves is healed all the same', async () => {
-  await deploy('frozen', 1, ONE);
+  // The one pod is to go first where there is no room for two.
+  const alone = { replicas: 1, strategy: { rolling: { maxSurge: 0 } } };
+  await deploy('frozen', 1, alone);
   await becomes('frozen', healthy(1));
   const message =
     'controllerrevisions.apps is forbidden: exceeded quota: small, limited: count/controllerrevisions.apps=1';
@@ -198,25 +201,40 @@ it('a revision that may not be kept: no pods of it, and what serves is healed al
   const isRevision = ({ method, url }: { method: string; url: string }): boolean =>
     method === 'PATCH' && url.includes('/controllerrevisions/frozen-');
   proxy.rules.push({ match: isRevision, times: 1000, answer: { status: 403, body } });
-  await deploy('frozen', 2, ONE);
+  await deploy('frozen', 2, alone);
   await eventually(async () =>
     expect(await condition('frozen', 'Progressing')).toMatchObject({ reason: 'ControllerRevisionRefused' }),
   );
   await cluster.delete(SERVICES, 'frozen-stable', 'speech');
   await eventually(() => cluster.get(SERVICES, 'frozen-stable', 'speech'), { withinMs: 20_000 });
-  const { items } = await cluster.list(DEPLOYMENTS, { namespace: 'speech' });
-  expect(items.filter(({ metadata }) => metadata.name.startsWith('frozen-'))).toHaveLength(1);
+  const { items } = await cluster.list<KubeObject & { spec: { replicas: number } }>(DEPLOYMENTS, {
+    namespace: 'speech',
+  });
+  const ours = items.filter(({ metadata }) => metadata.name.startsWith('frozen-'));
+  expect(ours.map(({ spec }) => spec.replicas)).toEqual([1]);
   proxy.rules.length = 0;
   await becomes('frozen', healthy(2), 45_000);
 });
 
-it('a status that is refused: told once, by an Event, and written when it may be', async () => {
+it('a status that is refused: told once, by an Event, nothing is done twice, and written when it may be', async () => {
+  await deploy('mute', 1, ONE);
+  await becomes('mute', healthy(1));
+  const children = async () => {
+    const { items } = await cluster.list(DEPLOYMENTS, { namespace: 'speech' });
+    return items.filter(({ metadata }) => metadata.name.startsWith('mute-')).map(({ metadata }) => metadata.generation);
+  };
+  const before = await children();
   const message = 'admission webhook "status.example.com" denied the request: not so';
   const body = { kind: 'Status', apiVersion: 'v1', status: 'Failure', code: 403, message, reason: 'Forbidden' };
   const isStatus = ({ method, url }: { method: string; url: string }): boolean =>
     method === 'PATCH' && url.includes('/modeldeployments/mute/status');
   proxy.rules.push({ match: isStatus, times: 1000, answer: { status: 403, body } });
-  await deploy('mute', 1, ONE);
+  await cluster.create(ROLLOUTCOMMANDS, {
+    apiVersion: 'serving.clops.dev/v1alpha1',
+    kind: 'RolloutCommand',
+    metadata: { name: 'mute-again', namespace: 'speech' },
+    spec: { deployment: 'mute', rollout: 1, verb: 'Restart' },
+  } as KubeObject);
   const told = async (): Promise<string[]> => {
     const { items } = await cluster.list<KubeObject & { reason: string; message: string }>(EVENTS, {
       namespace: 'speech',
@@ -226,9 +244,11 @@ it('a status that is refused: told once, by an Event, and written when it may be
   await eventually(async () => expect((await told())[0]).toContain('not so'));
   await isQuiet();
   expect(await told()).toHaveLength(1);
+  expect(await children()).toEqual(before);
   proxy.rules.length = 0;
-  await becomes('mute', healthy(1), 45_000);
-});
+  await eventually(async () => expect(await children()).not.toEqual(before), { withinMs: 20_000 });
+  await becomes('mute', { ...healthy(1), restartedAt: expect.any(String) });
+}, 60_000);
 
 it('heals what is edited and deleted by hand', async () => {
   // Without a delay: what nobody needs goes at once.

@@ -147,7 +147,7 @@ describe('the end of all models', () => {
     const port: ClusterPort = {
       ...core.cluster,
       async delete(resource, name, ...more) {
-        if (name === 'a') throw new ApiError({ code: 500, message });
+        if (name === 'a') throw new ApiError({ code: 403, reason: 'Forbidden', message });
         return core.cluster.delete(resource, name, ...more);
       },
     };
