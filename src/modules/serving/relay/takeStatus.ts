@@ -142,7 +142,10 @@ async function writeRollout(
     .where(eq(rollouts.id, row.id));
 }
 
-/** Rollouts that ended without being seen at the end: the history says how. */
+/**
+ * Rollouts that ended without being seen at the end: the history says how. By id and hash, as above: one that was replaced
+ * with kubectl before it began gave its id to another, whose number it then wanted too, and no status was taken any more.
+ */
 async function closeOthers(
   tx: Tx,
   row: DeploymentRow,
@@ -151,15 +154,16 @@ async function closeOthers(
   at: Date,
 ): Promise<{ rollout: RolloutRow; outcome: RolloutOutcome }[]> {
   const open = await tx.q
-    .select()
+    .select({ rollout: rollouts, hash: revisions.hash })
     .from(rollouts)
+    .innerJoin(revisions, eq(revisions.id, rollouts.toRevisionId))
     .where(and(eq(rollouts.deploymentId, row.id), isNull(rollouts.outcome)))
     .orderBy(rollouts.startedAt, rollouts.id);
   const closed: { rollout: RolloutRow; outcome: RolloutOutcome }[] = [];
-  for (const rollout of open) {
+  for (const { rollout, hash } of open) {
     if (rollout.id === currentId || rollout.id === row.rolloutId) continue;
     const entry = status.history?.find((one) =>
-      rollout.number === null ? one.id === rollout.id : one.number === rollout.number,
+      rollout.number === null ? one.id === rollout.id && one.hash === hash : one.number === rollout.number,
     );
     const outcome = entry?.outcome ?? 'Superseded';
     await tx.q
