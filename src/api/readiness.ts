@@ -21,7 +21,7 @@ export function readinessOf(
     { name: 'event-log-lag', check: () => lagWords(events.lagMs()), isAdvisory: true },
     {
       name: 'informers',
-      check: () => (cluster.isSynced ? undefined : 'the cluster caches are not filled yet'),
+      check: () => unfilledWords(cluster.unfilled()),
       isAdvisory: () => clock.monotonic() - since >= FILL_WITHIN_MS,
     },
     { name: 'custom-resources', check: () => missingWords(cluster.missing()), isAdvisory: true },
@@ -32,6 +32,9 @@ export function readinessOf(
 
 const lagWords = (ms: number): string | undefined =>
   ms < LAG_MS ? undefined : `what was committed in the last ${Math.round(ms / 1000)} s is not in the log yet`;
+
+const unfilledWords = (kinds: readonly string[]): string | undefined =>
+  kinds.length === 0 ? undefined : `the cluster caches are not filled yet: ${kinds.join(', ')}`;
 
 const missingWords = (kinds: readonly string[]): string | undefined =>
   kinds.length === 0

@@ -8,7 +8,8 @@ import { type Platform, servicesOf } from './services.ts';
 
 export async function api(parts: Parts): Promise<unknown> {
   await preflight(parts, { patient: true, secrets: ['token', 'signing.key'] });
-  const platform = await servicesOf(parts, await database(parts));
+  const caches = ['nodes', 'pods', 'deployments', 'runtimes', 'gateways'] as const;
+  const platform = await servicesOf(parts, await database(parts), { caches });
   await serveMetrics(parts, platform.metrics);
   return { url: await serveApi(parts, platform) };
 }

@@ -9,7 +9,10 @@ import { type Platform, servicesOf } from './services.ts';
 
 export async function relay(parts: Parts): Promise<unknown> {
   await preflight(parts, { patient: true, secrets: ['signing.key'], artifacts: 'read' });
-  const platform = await servicesOf(parts, await database(parts), { artifacts: 'read', caches: ['deployments'] });
+  const platform = await servicesOf(parts, await database(parts), {
+    artifacts: 'read',
+    caches: ['deployments', 'commands'],
+  });
   await serveMetrics(parts, platform.metrics);
   const { readinessOf } = await import('../api/readiness.ts');
   await serveHealth(parts, [...readinessOf(platform.services), ...platform.checks]);

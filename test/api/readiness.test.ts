@@ -43,7 +43,7 @@ test('one that starts while the cluster is away waits a moment for its caches, a
   const { status, text } = await older();
   expect(status).toBe(200);
   for (const line of [
-    '[!]informers: the cluster caches are not filled yet (does not make it unready)',
+    '[!]informers: the cluster caches are not filled yet: Node, Pod, ModelDeployment (serving.clops.dev), ServingRuntime (serving.clops.dev), Gateway (gateway.networking.k8s.io), RolloutCommand (serving.clops.dev) (does not make it unready)',
     '[!]cluster: it does not answer (does not make it unready)',
     '[!]relay: none has met the cluster yet (does not make it unready)',
   ])

@@ -1,6 +1,11 @@
 /** What happened in the cluster while no relay ran is found by the next one, also where a part of the cluster cannot be read. */
+import 'reflect-metadata';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { MODELDEPLOYMENTS } from '../../src/platform/cluster/resources.ts';
+import { readinessOf } from '../../src/api/readiness.ts';
+import { silentLog } from '../../src/lib/log.ts';
+import { startRelay } from '../../src/modules/serving/index.ts';
+import { CRDS, MODELDEPLOYMENTS } from '../../src/platform/cluster/resources.ts';
+import { createClusterView } from '../../src/platform/cluster/view.ts';
 import { eventually } from '../support/eventually.ts';
 import { aServingLab, type ServingLab } from '../support/serving.ts';
 
@@ -60,4 +65,30 @@ test('a rollout that carries the id of one that was replaced with kubectl before
     { id: asked, number: null, outcome: 'SUPERSEDED' },
     { number: 1, outcome: 'PROMOTED' },
   ]);
+});
+
+test('what was deleted is found also where the cluster does not know RolloutCommands, and /readyz names them', async () => {
+  const made = await lab.deploy({ name: 'vanished', ...version(1), ...rolling });
+  await lab.untilPhase('vanished', 'HEALTHY');
+  await lab.stopRelay();
+  await lab.cluster.delete(MODELDEPLOYMENTS, 'vanished', 'speech');
+  await lab.cluster.delete(CRDS, 'rolloutcommands.serving.clops.dev');
+  const cluster = createClusterView(lab.cluster, silentLog, { keeps: ['deployments', 'commands'] });
+  cluster.start();
+  const relay = await startRelay({ ...lab, services: { ...lab.services, cluster } });
+  try {
+    await eventually(async () => expect(await lab.told(made.deployment?.id ?? '')).toContain('deployment.deleted'));
+    const line = (name: string) =>
+      readinessOf({ ...lab.services, cluster })
+        .find((check) => check.name === name)
+        ?.check();
+    await eventually(() => {
+      expect(line('informers')).toBe('the cluster caches are not filled yet: RolloutCommand (serving.clops.dev)');
+      expect(line('custom-resources')).toContain('does not know RolloutCommand (serving.clops.dev): install');
+    });
+  } finally {
+    await relay.close();
+    await cluster.stop();
+    await lab.startRelay();
+  }
 });

@@ -1,13 +1,14 @@
 /** The informer caches that the API and the relay read: pods, nodes, our resources. Truth stays in the cluster; nothing here is copied to tables. */
 import type { ModelDeployment } from '../../contract/modeldeployment.ts';
 import { LABELS } from '../../contract/names.ts';
+import type { RolloutCommand } from '../../contract/rolloutcommand.ts';
 import type { ServingRuntime } from '../../contract/servingruntime.ts';
 import type { Log } from '../../lib/log.ts';
 import { createInformer, type Informer } from './informer.ts';
-import type { ClusterPort, KubeObject } from './port.ts';
+import type { ClusterPort, KubeObject, Resource } from './port.ts';
 import { createPulse, type PulseTiming } from './pulse.ts';
 import type { RequestingContainer, ResourceAmounts } from './requests.ts';
-import { GATEWAYS, MODELDEPLOYMENTS, NODES, PODS, SERVINGRUNTIMES } from './resources.ts';
+import { GATEWAYS, MODELDEPLOYMENTS, NODES, PODS, ROLLOUTCOMMANDS, SERVINGRUNTIMES } from './resources.ts';
 
 export interface Pod extends KubeObject {
   spec: {
@@ -61,8 +62,9 @@ export interface ClusterView {
   readonly deployments: Informer<ModelDeployment>;
   readonly runtimes: Informer<ServingRuntime>;
   readonly gateways: Informer<KubeObject>;
-  /** All caches that are kept have been filled once. */
-  readonly isSynced: boolean;
+  readonly commands: Informer<RolloutCommand>;
+  /** Kinds whose cache is kept and has not been filled yet. */
+  unfilled(): string[];
   /** Kinds whose custom resource is not installed in the cluster, as it was last asked. */
   missing(): string[];
   /** The server was heard within the last minute and a half. */
@@ -74,7 +76,7 @@ export interface ClusterView {
 /** Three questions without an answer. */
 const REACHABLE_MS = 90_000;
 
-const CACHES = ['nodes', 'pods', 'deployments', 'runtimes', 'gateways'] as const;
+const CACHES = ['nodes', 'pods', 'deployments', 'runtimes', 'gateways', 'commands'] as const;
 export type Cache = (typeof CACHES)[number];
 
 /** `keeps`: the caches that are filled, all by default. The others stay empty and ask the cluster for nothing. */
@@ -97,17 +99,15 @@ export function createClusterView(
   const deployments = createInformer<ModelDeployment>({ ...common, resource: MODELDEPLOYMENTS });
   const runtimes = createInformer<ServingRuntime>({ ...common, resource: SERVINGRUNTIMES });
   const gateways = createInformer<KubeObject>({ ...common, resource: GATEWAYS });
-  const caches = { nodes, pods, deployments, runtimes, gateways };
+  const commands = createInformer<RolloutCommand>({ ...common, resource: ROLLOUTCOMMANDS });
+  const caches = { nodes, pods, deployments, runtimes, gateways, commands };
   const kept = keeps.map((name) => caches[name]);
   const pulse = createPulse(cluster, () => Math.min(...kept.map((informer) => informer.lagMs())), timing);
   return {
     port: cluster,
     ...caches,
-    get isSynced() {
-      return kept.every((informer) => informer.isSynced);
-    },
-    missing: () =>
-      kept.filter(({ isMissing }) => isMissing).map(({ resource }) => `${resource.kind} (${resource.group})`),
+    unfilled: () => kept.filter(({ isSynced }) => !isSynced).map(nameOf),
+    missing: () => kept.filter(({ isMissing }) => isMissing).map(nameOf),
     reachable: () => pulse.silentMs() < REACHABLE_MS,
     start() {
       for (const informer of kept) informer.start();
@@ -119,6 +119,8 @@ export function createClusterView(
     },
   };
 }
+
+const nameOf = ({ resource: { kind, group } }: { resource: Resource }): string => (group ? `${kind} (${group})` : kind);
 
 function labelled(object: KubeObject, label: string): string[] {
   const value = object.metadata.labels?.[label];

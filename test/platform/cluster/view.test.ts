@@ -32,7 +32,7 @@ test('one of a single cache asks for that alone, and is whole as soon as it is f
     await eventually(() => expect(view.missing()).toEqual(['ModelDeployment (serving.clops.dev)']));
     await install(core.cluster, { gateway: true });
     await core.cluster.create(PODS, aPod('one'));
-    await eventually(() => expect(view.isSynced).toBe(true));
+    await eventually(() => expect(view.unfilled()).toEqual([]));
     expect([view.missing(), view.reachable(), view.pods.isSynced, view.pods.list()]).toEqual([[], true, false, []]);
     expect([...asked]).toEqual(['modeldeployments']);
   } finally {
@@ -45,9 +45,16 @@ test('by default there are all', async () => {
   const view = createClusterView(port, silentLog);
   view.start();
   try {
-    await eventually(() => expect(view.isSynced).toBe(true));
+    await eventually(() => expect(view.unfilled()).toEqual([]));
     expect(view.pods.list()).toHaveLength(1);
-    expect([...asked].sort()).toEqual(['gateways', 'modeldeployments', 'nodes', 'pods', 'servingruntimes']);
+    expect([...asked].sort()).toEqual([
+      'gateways',
+      'modeldeployments',
+      'nodes',
+      'pods',
+      'rolloutcommands',
+      'servingruntimes',
+    ]);
   } finally {
     await view.stop();
   }

@@ -1,14 +1,12 @@
 /** The relay: tells the cluster what is wanted and takes in what it reports. Woken by the event log and by informers. */
 import { setTimeout } from 'node:timers/promises';
-import type { RolloutCommand } from '../../../contract/rolloutcommand.ts';
 import type { Services } from '../../../graphql/context.ts';
 import { createBackoff } from '../../../lib/backoff.ts';
 import { nameToId } from '../../../lib/id.ts';
 import { after, createWorkQueue, type Outcome, type WorkQueue } from '../../../lib/workqueue.ts';
 import type { AddressForPods } from '../../../platform/artifacts/sign.ts';
-import { createInformer, keyOf } from '../../../platform/cluster/informer.ts';
+import { keyOf } from '../../../platform/cluster/informer.ts';
 import { askedToWaitMs, isConflict } from '../../../platform/cluster/port.ts';
-import { ROLLOUTCOMMANDS } from '../../../platform/cluster/resources.ts';
 import { columns, statement } from '../../../platform/db/db.ts';
 import { secretName } from '../spec.ts';
 import { type DeploymentRow, deployments } from '../tables.ts';
@@ -57,7 +55,6 @@ export async function startRelay({ services, addressForPods, newCluster, extraCa
   const closing = new AbortController();
   const closed = new Promise((resolve) => closing.signal.addEventListener('abort', resolve, { once: true }));
   const parts = await createParts(services, addressForPods, { newCluster, extraCaFile, onReplaced: lookAtAll });
-  const answers = createInformer<RolloutCommand>({ cluster: cluster.port, resource: ROLLOUTCOMMANDS, log, clock });
   const queue = (what: string, work: (key: string) => Promise<Outcome>, concurrency = 4): WorkQueue =>
     createWorkQueue({
       // Nothing is done to a cluster, or believed of it, before it is known to be ours; then everything is looked at.
@@ -86,7 +83,7 @@ export async function startRelay({ services, addressForPods, newCluster, extraCa
   });
   const answering = queue('taking in an answer', async (key) => {
     const [namespace = '', name = ''] = key.split('/');
-    await takeAnswer(parts, nameToId(name), { namespace, name }, answers.get(key));
+    await takeAnswer(parts, nameToId(name), { namespace, name }, cluster.commands.get(key));
     return undefined;
   });
   const renewing = queue(
@@ -106,12 +103,18 @@ export async function startRelay({ services, addressForPods, newCluster, extraCa
       for (const { id } of await db.read(selectUnpublished)) publishing.add(id);
       return after(SWEEP_MS);
     },
-    /** What was deleted or answered while no relay ran has left no watch event. */
+    /** What was deleted while no relay ran has left no watch event. */
     async look() {
-      await Promise.race([Promise.all([cluster.deployments.synced(), answers.synced()]), closed]);
+      await Promise.race([cluster.deployments.synced(), closed]);
       if (closing.signal.aborted) return undefined;
       for (const object of cluster.deployments.list()) observing.add(keyOf(object));
       for (const { key } of await db.read(selectPresent)) observing.add(key);
+      return undefined;
+    },
+    /** Nor has what was answered. Apart: a cluster without RolloutCommands, or a right to list them, kept all deletions from being seen. */
+    async hear() {
+      await Promise.race([cluster.commands.synced(), closed]);
+      if (closing.signal.aborted) return undefined;
       for (const key of await unansweredCommands(parts)) answering.add(key);
       return undefined;
     },
@@ -140,7 +143,7 @@ export async function startRelay({ services, addressForPods, newCluster, extraCa
   });
 
   function lookAtAll(): void {
-    for (const pass of ['sweep', 'look', 'renew']) passing.add(pass);
+    for (const pass of ['sweep', 'look', 'hear', 'renew']) passing.add(pass);
   }
 
   async function followLog(): Promise<void> {
@@ -163,9 +166,8 @@ export async function startRelay({ services, addressForPods, newCluster, extraCa
 
   const offs = [
     cluster.deployments.onChange(({ object }) => observing.add(keyOf(object))),
-    answers.onChange(({ object }) => answering.add(keyOf(object))),
+    cluster.commands.onChange(({ object }) => answering.add(keyOf(object))),
   ];
-  answers.start();
   meeting.add('the cluster');
   const following = followLog();
 
@@ -174,7 +176,6 @@ export async function startRelay({ services, addressForPods, newCluster, extraCa
     async close() {
       closing.abort();
       for (const off of offs) off();
-      await answers.stop();
       await Promise.all([
         ...[meeting, passing, publishing, observing, answering, renewing].map((one) => one.stop()),
         following,
