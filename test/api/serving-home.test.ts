@@ -201,7 +201,9 @@ describe('a cluster that is not the one the database knows', () => {
     const object = { apiVersion, kind, metadata: { name: 'mine', namespace: 'speech' }, spec: { ...spec, model } };
     const made = await lab.cluster.create<ModelDeployment>(MODELDEPLOYMENTS, object, { fieldManager: 'kubectl' });
 
-    expect(await publishCommands(commanding, row)).toEqual([]);
+    const published: string[] = [];
+    await publishCommands(commanding, row, (key) => published.push(key));
+    expect(published).toEqual([]);
     await adopt(adopting, made);
     await takeEdit(editing, { ...row, uid: made.metadata.uid ?? '', resourceGeneration: 0 }, made);
     for (const { home } of [commanding, adopting, editing]) expect(home.isOurs).toBe(false);

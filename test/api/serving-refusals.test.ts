@@ -5,7 +5,7 @@ import { ANNOTATIONS } from '../../src/contract/names.ts';
 import { createLog } from '../../src/lib/log.ts';
 import { type Relay, startRelay } from '../../src/modules/serving/index.ts';
 import { ApiError, type ClusterPort, type KubeObject, type Resource } from '../../src/platform/cluster/port.ts';
-import { MODELDEPLOYMENTS, NAMESPACES, SECRETS } from '../../src/platform/cluster/resources.ts';
+import { MODELDEPLOYMENTS, NAMESPACES, ROLLOUTCOMMANDS, SECRETS } from '../../src/platform/cluster/resources.ts';
 import { eventually } from '../support/eventually.ts';
 import { ARTIFACTS, aServingLab, digestOf, type ServingLab } from '../support/serving.ts';
 
@@ -20,11 +20,15 @@ const version = (number: number) => ({ version: { number } });
 const rolling = { strategy: { rolling: {} } };
 const WORDS = 'admission webhook "guard.example" denied the request: not on a Friday';
 const denied = () => new ApiError({ code: 403, reason: 'Forbidden', message: WORDS });
+const AWAY = 'Internal error occurred: failed calling webhook "guard.example": connection refused';
+const away = () => new ApiError({ code: 500, reason: 'InternalError', message: AWAY });
+/** That of one object says nothing of others, though it is no refusal. */
+const late = () => new ApiError({ code: 504, reason: 'Timeout', message: 'request did not complete within 1ms' });
 const HOUR = 3_600_000;
 const busy = () => new ApiError({ code: 429, reason: 'TooManyRequests', message: 'too many requests' }, HOUR);
 
 /** What stands between a relay and the API server: answers a call instead of it, or lets it through. */
-type Guard = (verb: 'apply' | 'delete' | 'get', kind: string, name: string) => Promise<void> | void;
+type Guard = (verb: 'apply' | 'create' | 'delete' | 'get', kind: string, name: string) => Promise<void> | void;
 
 /** With a relay behind the guard instead of the lab's. `waits`: how long it says that it waits, by what it waits for. */
 async function behind(guard: Guard, act: (relay: Relay, waits: Map<string, number>) => Promise<void>): Promise<void> {
@@ -35,6 +39,10 @@ async function behind(guard: Guard, act: (relay: Relay, waits: Map<string, numbe
     async apply(resource, object, options) {
       await guard('apply', resource.kind, object.metadata.name);
       return cluster.port.apply(resource, object, options);
+    },
+    async create(resource, object, options) {
+      await guard('create', resource.kind, object.metadata.name);
+      return cluster.port.create(resource, object, options);
     },
     async delete(resource, name, ...more) {
       await guard('delete', resource.kind, name);
@@ -145,13 +153,13 @@ test('a Secret that could not be written after an edit with kubectl is written a
   );
 });
 
-test('a Secret that may not be written after an edit hides nothing of what the cluster says', async () => {
+test('a Secret that cannot be written after an edit hides nothing of what the cluster says', async () => {
   const { rollout } = await lab.untilPhase('edited', 'HEALTHY');
   const isWrite = stops('apply', SECRETS, 'edited-artifact');
   let isClosed = true;
   await behind(
     (...call) => {
-      if (isClosed && isWrite(...call)) throw denied();
+      if (isClosed && isWrite(...call)) throw late();
     },
     async () => {
       await edit('edited', { resources: { requests: { cpu: '250m' } } });
@@ -166,6 +174,91 @@ test('a Secret that may not be written after an edit hides nothing of what the c
         async () => expect((await lab.resource('edited')).metadata.annotations?.[ANNOTATIONS.generation]).toBe('3'),
         { withinMs: 40_000 },
       );
+    },
+  );
+});
+
+test('a rollout whose status was read before the edit that began it could be is shown as it is afterwards', async () => {
+  await serving('puzzling');
+  lab.fates.set(2, 'pending');
+  const taken = { name: 'taken', text: 'select resource_version as version from clops.deployments where name = $1' };
+  const isQuestion = stops('get', NAMESPACES, 'kube-system');
+  let isClosed = false;
+  await behind(
+    (...call) => {
+      if (isClosed && isQuestion(...call)) throw late();
+    },
+    async ({ met }) => {
+      await met;
+      isClosed = true;
+      await edit('puzzling', { model: { version: 2, artifact: { digest: digestOf(ARTIFACTS[1] as Buffer) } } });
+      await eventually(async () => expect((await lab.deployment('puzzling')).canary).toMatchObject({ version: null }));
+      await lab.stopController(); // its status says the same from now on
+      await eventually(async () => {
+        const { metadata } = await lab.resource('puzzling');
+        expect(await lab.services.db.read(taken, ['puzzling'])).toEqual([{ version: metadata.resourceVersion }]);
+      });
+      isClosed = false;
+      await eventually(async () => expect(await lab.deployment('puzzling')).toMatchObject({ generation: 2 }), {
+        withinMs: 40_000,
+      });
+      await lab.untilRollout('puzzling', 'PROGRESSING');
+    },
+  );
+  lab.startController();
+  lab.fates.delete(2);
+  await lab.touchPods();
+});
+
+/** A rollout at its first pause, and what is asked of it. */
+async function paused(name: string) {
+  await serving(name);
+  const { rollout } = await lab.deploy({ name, ...version(2) });
+  const id = rollout?.id ?? '';
+  await lab.untilRollout(name, 'PAUSED', 1);
+  return async (verb: string): Promise<string> => (await lab.drive(verb, id)).operation?.id ?? '';
+}
+
+test('a rollout is aborted also while a change of its deployment cannot be published', async () => {
+  const drive = await paused('stuck');
+  const isPublication = stops('apply', MODELDEPLOYMENTS, 'stuck');
+  let isClosed = true;
+  await behind(
+    (...call) => {
+      if (isClosed && isPublication(...call)) throw late();
+    },
+    async () => {
+      const { id } = await lab.deployment('stuck');
+      const { operation } = await lab.drive('updateDeployment', id, { replicas: 3 });
+      await lab.untilOperation(await drive('abortRollout'), 'SUCCEEDED');
+      await lab.untilRollout('stuck', 'ABORTED');
+      expect(await lab.untilOperation(operation?.id ?? '', 'ACCEPTED')).toBeDefined();
+      isClosed = false;
+      await lab.untilOperation(operation?.id ?? '', 'SUCCEEDED');
+    },
+  );
+});
+
+test('a command that a webhook which is away keeps out is tried again, and holds up none behind it', async () => {
+  const drive = await paused('queued');
+  const isCreation = stops('create', ROLLOUTCOMMANDS);
+  let first: string | undefined;
+  let isClosed = true;
+  await behind(
+    (...call) => {
+      if (!isCreation(...call)) return;
+      first ??= call[2];
+      if (isClosed && first === call[2]) throw away();
+    },
+    async () => {
+      const promoted = await drive('promoteRollout');
+      await eventually(() => expect(first).toBeDefined());
+      await lab.untilOperation(await drive('abortRollout'), 'SUCCEEDED');
+      await lab.untilRollout('queued', 'ABORTED');
+      expect(await lab.untilOperation(promoted, 'ACCEPTED')).toEqual({ state: 'ACCEPTED', error: null });
+      isClosed = false;
+      const { error } = await lab.untilOperation(promoted, 'FAILED');
+      expect(error).not.toContain('webhook'); // it came, after the rollout had ended
     },
   );
 });

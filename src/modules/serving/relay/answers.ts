@@ -27,12 +27,20 @@ const selectUnansweredCommands = statement<{ key: string }>(
 /** Less than the controller keeps an answered command, by what two clocks and a slow call may differ. */
 const CREATED_WITHIN_MS = COMMAND_KEPT_MS - 5 * 60_000;
 
-/** Answers the keys of the RolloutCommands that were made. */
-export async function publishCommands(parts: Parts, deployment: DeploymentRow): Promise<string[]> {
+/**
+ * Tells the keys of the RolloutCommands that were made. What the server says of one command holds up none behind it, which may
+ * be an abort: with 4xx it is refused for good, its 500 (a webhook is away) is tried again for as long as a command may be
+ * handed over. An outage is everybody's and ends it here: what was asked one after the other arrives in that order.
+ */
+export async function publishCommands(
+  parts: Parts,
+  deployment: DeploymentRow,
+  onMade: (key: string) => void,
+): Promise<void> {
   const { db } = parts.services;
-  const keys: string[] = [];
   const pending = await db.read(selectPendingCommands, [deployment.id]);
-  if (pending.length === 0 || (await parts.home.check()) === 'foreign') return keys;
+  if (pending.length === 0 || (await parts.home.check()) === 'foreign') return;
+  let failed: Error | undefined;
   for (const command of pending) {
     const { operationId } = command;
     try {
@@ -42,7 +50,8 @@ export async function publishCommands(parts: Parts, deployment: DeploymentRow): 
       }
     } catch (error) {
       if (!isRefusal(error)) throw error;
-      await db.tx((tx) => refuse(parts, tx, operationId, storable(error.message)));
+      if (error.code === 500) failed ??= error;
+      else await db.tx((tx) => refuse(parts, tx, operationId, storable(error.message)));
       continue;
     }
     await db.tx(async (tx) => {
@@ -53,9 +62,9 @@ export async function publishCommands(parts: Parts, deployment: DeploymentRow): 
         .returning();
       if (published.length > 0) await publishOperations(tx, [operationId]); // else its answer was quicker
     });
-    keys.push(`${deployment.namespace}/${idToName(operationId)}`);
+    onMade(`${deployment.namespace}/${idToName(operationId)}`);
   }
-  return keys;
+  if (failed) throw failed;
 }
 
 const TOO_LATE =

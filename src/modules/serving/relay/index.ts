@@ -71,10 +71,18 @@ export async function startRelay({ services, addressForPods, newCluster, extraCa
   const publishing = queue('publishing', async (id) => {
     const [row] = await db.read(selectDeployment, [id]);
     if (!row) return undefined;
-    if (row.publishedGeneration < row.generation) await publishRow(parts, row);
-    for (const key of await publishCommands(parts, row)) answering.add(key);
-    // What the cluster said of a publication before it was recorded is taken now.
-    observing.add(`${row.namespace}/${row.name}`);
+    let failed: unknown;
+    try {
+      if (row.publishedGeneration < row.generation) await publishRow(parts, row);
+      // What the cluster said of a publication before it was recorded is taken now.
+      observing.add(`${row.namespace}/${row.name}`);
+    } catch (error) {
+      if (isConflict(error)) throw error; // done in a moment, and what was asked after it comes after it
+      failed = error;
+    }
+    // An abort does not wait for a change that cannot be published.
+    await publishCommands(parts, row, (key) => answering.add(key));
+    if (failed) throw failed;
     return undefined;
   });
   const observing = queue('taking in a resource', async (key) => {

@@ -1,5 +1,4 @@
 /** One ModelDeployment that changed, or is gone: which row it is, and what is to be taken from it. */
-import { isRefusal } from '../../../platform/cluster/port.ts';
 import { columns, statement } from '../../../platform/db/db.ts';
 import { type DeploymentRow, deployments } from '../tables.ts';
 import { adopt, takeEdit } from './edits.ts';
@@ -25,23 +24,16 @@ export async function observe(parts: Parts, key: string): Promise<void> {
     if (row.deleteRequestedAt && row.publishedGeneration >= row.generation) await look(parts, row);
     // Else its first publication is on the way, and comes back here.
   } else if (md?.metadata.uid === row.uid) {
-    const refused = await orRefused(takeEdit(parts, row, md));
-    await takeStatus(parts, row.id, md);
-    if (refused) throw refused;
+    try {
+      await takeEdit(parts, row, md);
+    } finally {
+      // A Secret that cannot be written (somebody's own, a rule of the cluster) is tried again, and hides nothing of this.
+      await takeStatus(parts, row.id, md);
+    }
   } else {
     await look(parts, row);
   }
 }
-
-/** A Secret that may not be written (somebody's own, a rule of the cluster) is tried again, and hides nothing of the status. */
-const orRefused = (work: Promise<void>): Promise<Error | undefined> =>
-  work.then(
-    () => undefined,
-    (error: unknown) => {
-      if (isRefusal(error)) return error;
-      throw error;
-    },
-  );
 
 /** The cache has not what the row stands for. A cache may be behind: only the API server's own word ends a deployment. */
 async function look(parts: Parts, row: DeploymentRow): Promise<void> {

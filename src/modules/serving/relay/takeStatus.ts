@@ -38,7 +38,9 @@ export async function takeStatus({ services, controllerId }: Parts, id: string, 
     const current = status.rollout && (await rolloutRow(tx, row, status.rollout));
     const rolloutId = (await isTheWanted(tx, row, md, current)) && current ? current.id : row.rolloutId;
     const phase = phaseOf(row, md);
-    if (isSame(row.status, status) && rolloutId === row.rolloutId && phase === row.phase) return;
+    // Without a number its row came after this status: the edit that began it could not be taken before.
+    const isKnown = current?.number !== null;
+    if (isKnown && isSame(row.status, status) && rolloutId === row.rolloutId && phase === row.phase) return;
     if (current && status.rollout) await writeRollout(tx, current, status.rollout, status, at);
     const closed = await closeOthers(tx, { ...row, rolloutId }, status, current?.id, at);
     await tx.q.update(deployments).set({ status, phase, rolloutId, resourceVersion }).where(eq(deployments.id, id));
