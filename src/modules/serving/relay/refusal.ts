@@ -5,12 +5,16 @@ import type { DeploymentRow } from '../tables.ts';
 import { endOperations } from './operations.ts';
 import type { Parts } from './parts.ts';
 
+/** So long a 500 may be the restart of a webhook. Who waits for an operation goes when it has failed, and would have been told too early. */
+const AWAY_MS = 10_000;
+
 /** Tried again now and then: a quota may be raised. The operation says meanwhile why nothing happens. */
 export async function orNoteRefusal(parts: Parts, row: DeploymentRow, publish: () => Promise<void>): Promise<void> {
   try {
     await publish();
   } catch (error) {
     if (!isRefusal(error)) throw error;
+    if (error.code === 500 && parts.services.clock.now() - row.updatedAt.getTime() < AWAY_MS) throw error;
     await note(parts, row, storable(error.message));
   }
 }
