@@ -19,7 +19,10 @@ registerEnumType(OperationState, {
     ACCEPTED: { description: 'Committed; the cluster has not been told yet.' },
     PUBLISHED: { description: 'The cluster has been told and has not yet answered.' },
     SUCCEEDED: { description: 'Done.' },
-    FAILED: { description: 'Refused by the cluster; `error` says why.' },
+    FAILED: {
+      description:
+        'Refused by the cluster; `error` says why. What a deployment wants is tried again: taken after all, it goes on.',
+    },
   },
 });
 

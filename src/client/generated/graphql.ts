@@ -212,7 +212,7 @@ export type ModelWhere = {
 export type OperationState =
   /** Committed; the cluster has not been told yet. */
   | 'ACCEPTED'
-  /** Refused by the cluster; `error` says why. */
+  /** Refused by the cluster; `error` says why. What a deployment wants is tried again: taken after all, it goes on. */
   | 'FAILED'
   /** The cluster has been told and has not yet answered. */
   | 'PUBLISHED'
