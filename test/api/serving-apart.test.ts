@@ -5,6 +5,7 @@ import { readinessOf } from '../../src/api/readiness.ts';
 import { ANNOTATIONS } from '../../src/contract/names.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { startRelay } from '../../src/modules/serving/index.ts';
+import { ApiError } from '../../src/platform/cluster/port.ts';
 import { CRDS, MODELDEPLOYMENTS, NAMESPACES, ROLLOUTCOMMANDS, SECRETS } from '../../src/platform/cluster/resources.ts';
 import { createClusterView } from '../../src/platform/cluster/view.ts';
 import { eventually } from '../support/eventually.ts';
@@ -152,6 +153,29 @@ test('a rollout is aborted also while a change of its deployment cannot be publi
       expect(await lab.untilOperation(operation?.id ?? '', 'ACCEPTED')).toBeDefined();
       isClosed = false;
       await lab.untilOperation(operation?.id ?? '', 'SUCCEEDED');
+    },
+  );
+});
+
+test('where somebody else was quicker, what was asked after a change comes after it', async () => {
+  const drive = await paused('ordered');
+  const isPublication = stops('apply', MODELDEPLOYMENTS, 'ordered');
+  let [isClosed, tries] = [true, 0];
+  await behind(
+    lab,
+    (...call) => {
+      if (!isPublication(...call)) return;
+      tries++;
+      if (isClosed) throw new ApiError({ code: 409, reason: 'Conflict', message: 'the object has been modified' });
+    },
+    async () => {
+      await lab.drive('updateDeployment', (await lab.deployment('ordered')).id, { replicas: 3 });
+      const aborted = await drive('abortRollout');
+      const before = tries;
+      await eventually(() => expect(tries).toBeGreaterThan(before + 2));
+      expect(await lab.untilOperation(aborted, 'ACCEPTED')).toBeDefined();
+      isClosed = false;
+      await lab.untilOperation(aborted, 'SUCCEEDED');
     },
   );
 });
