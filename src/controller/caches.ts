@@ -7,9 +7,9 @@ import { sameJson } from '../lib/canonical.ts';
 import type { Log } from '../lib/log.ts';
 import { byOwner, type Change, createInformer, type Informer, keyOf } from '../platform/cluster/informer.ts';
 import {
-  apiVersionOf,
   type ClusterPort,
   type KubeObject,
+  kindWords,
   type Resource,
   type Selectors,
 } from '../platform/cluster/port.ts';
@@ -90,7 +90,7 @@ export async function filled({ routes, gateways, gatewayClasses, ...others }: Ca
 export function unfilled({ routes, gateways, gatewayClasses, ...others }: Caches): string[] {
   const ofGatewayApi = [routes, gateways, gatewayClasses].filter(({ isSynced, isMissing }) => !isSynced && !isMissing);
   const missing = [...ofGatewayApi, ...Object.values(others).filter(({ isSynced }) => !isSynced)];
-  return missing.map(({ resource }) => `${resource.plural} (${apiVersionOf(resource)})`);
+  return missing.map(({ resource }) => kindWords(resource));
 }
 
 /**

@@ -100,7 +100,7 @@ it('a leader that may not list a kind names it, and begins when it may', async (
   };
   const controller = startController({ cluster, traffic: createTrafficCounts(), log: silentLog, identity: 'one' });
   try {
-    await eventually(() => expect(controller.waitsFor).toEqual(['rolloutcommands (serving.clops.dev/v1alpha1)']));
+    await eventually(() => expect(controller.waitsFor).toEqual(['RolloutCommand (serving.clops.dev)']));
     expect(controller.isLeading).toBe(false);
     mayList = true;
     await eventually(() => expect(controller.isLeading).toBe(true), { withinMs: 20_000 });

@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { delimiter } from 'node:path';
 import { parse } from 'yaml';
-import { ApiError, type ClusterPort, isNotFound } from './port.ts';
+import { ApiError, type ClusterPort, isNotFound, kindWords } from './port.ts';
 import { GATEWAYS, HTTPROUTES, MODELDEPLOYMENTS, ROLLOUTCOMMANDS, SERVINGRUNTIMES } from './resources.ts';
 
 const WITHIN_MS = 5_000;
@@ -70,7 +70,7 @@ export async function missingKinds(cluster: Pick<ClusterPort, 'list'>): Promise<
   const nobody = { fieldSelector: 'metadata.name=none', signal: AbortSignal.timeout(WITHIN_MS) };
   const asked = NEEDED.map((resource) => cluster.list(resource, nobody).then(() => false, isNotFound));
   const isMissing = await Promise.all(asked);
-  return NEEDED.filter((_, i) => isMissing[i]).map(({ kind, group }) => `${kind} (${group})`);
+  return NEEDED.filter((_, i) => isMissing[i]).map(kindWords);
 }
 
 const fieldsOf = (value: unknown): Record<string, unknown> =>

@@ -214,5 +214,8 @@ export function pathOf(resource: Resource, namespace?: string, name?: string, su
   return `${root}${scope}/${resource.plural}${item}`;
 }
 
+/** As people are told of a kind: `Pod`, `HTTPRoute (gateway.networking.k8s.io)`. */
+export const kindWords = ({ kind, group }: Resource): string => (group === '' ? kind : `${kind} (${group})`);
+
 export const apiVersionOf = (resource: Resource): string =>
   resource.group === '' ? resource.version : `${resource.group}/${resource.version}`;

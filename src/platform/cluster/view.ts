@@ -5,7 +5,7 @@ import type { RolloutCommand } from '../../contract/rolloutcommand.ts';
 import type { ServingRuntime } from '../../contract/servingruntime.ts';
 import type { Log } from '../../lib/log.ts';
 import { createInformer, type Informer } from './informer.ts';
-import type { ClusterPort, KubeObject, Resource } from './port.ts';
+import { type ClusterPort, type KubeObject, kindWords } from './port.ts';
 import { createPulse, type PulseTiming } from './pulse.ts';
 import type { RequestingContainer, ResourceAmounts } from './requests.ts';
 import { GATEWAYS, MODELDEPLOYMENTS, NODES, PODS, ROLLOUTCOMMANDS, SERVINGRUNTIMES } from './resources.ts';
@@ -106,8 +106,8 @@ export function createClusterView(
   return {
     port: cluster,
     ...caches,
-    unfilled: () => kept.filter(({ isSynced }) => !isSynced).map(nameOf),
-    missing: () => kept.filter(({ isMissing }) => isMissing).map(nameOf),
+    unfilled: () => kept.filter(({ isSynced }) => !isSynced).map(({ resource }) => kindWords(resource)),
+    missing: () => kept.filter(({ isMissing }) => isMissing).map(({ resource }) => kindWords(resource)),
     reachable: () => pulse.silentMs() < REACHABLE_MS,
     start() {
       for (const informer of kept) informer.start();
@@ -119,8 +119,6 @@ export function createClusterView(
     },
   };
 }
-
-const nameOf = ({ resource: { kind, group } }: { resource: Resource }): string => (group ? `${kind} (${group})` : kind);
 
 function labelled(object: KubeObject, label: string): string[] {
   const value = object.metadata.labels?.[label];
