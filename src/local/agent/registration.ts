@@ -20,6 +20,8 @@ const LEASE_NAMESPACE = 'kube-node-lease';
 const LEASE_SECONDS = 40;
 const RENEW_MS = 10_000;
 const STATUS_MS = 5 * 60_000;
+/** As a kubelet has it. Two of them in a row are shorter than the lease lasts. */
+const BEAT_MS = 10_000;
 const FAREWELL_MS = 1_000;
 export const MAX_PODS = 110;
 
@@ -64,11 +66,14 @@ export function startRegistration(options: RegistrationOptions): Registration {
   let cancel: () => void = () => undefined;
   let working: Promise<void> = Promise.resolve();
 
-  async function register(): Promise<Node> {
+  /** What holds one of them up, a webhook that hangs, does not keep the lease from being renewed in time. */
+  const limited = (): AbortSignal => AbortSignal.any([abort.signal, AbortSignal.timeout(BEAT_MS)]);
+
+  async function register(signal: AbortSignal): Promise<Node> {
     const { podCidr } = options;
     const spec = { ...(podCidr && { podCIDR: podCidr, podCIDRs: [podCidr] }), taints: node.taints };
     const object: Node = { apiVersion: 'v1', kind: 'Node', metadata: { name: node.name }, spec };
-    const write = { fieldManager: MANAGER, signal: abort.signal };
+    const write = { fieldManager: MANAGER, signal };
     await cluster.create(NODES, object, write).catch((error) => {
       if (!isAlreadyExists(error)) throw error;
     });
@@ -81,7 +86,7 @@ export function startRegistration(options: RegistrationOptions): Registration {
     return await cluster.patch<Node>(NODES, node.name, undefined, 'merge', patch, write);
   }
 
-  async function writeStatus(ready: Condition = READY, signal: AbortSignal = abort.signal): Promise<void> {
+  async function writeStatus(ready: Condition, signal: AbortSignal): Promise<void> {
     const before = (own.get(node.name) ?? known)?.status?.conditions ?? [];
     const conditions = conditionsOf(before, ready, clock.now());
     const capacity = capacityOf(node);
@@ -102,35 +107,43 @@ export function startRegistration(options: RegistrationOptions): Registration {
     statusAt = clock.monotonic();
   }
 
-  async function renewLease(): Promise<void> {
+  async function renewLease(signal: AbortSignal): Promise<void> {
     const renewTime = new Date(clock.now()).toISOString().replace('Z', '000Z');
     const spec = { holderIdentity: node.name, leaseDurationSeconds: LEASE_SECONDS, renewTime };
-    const call = { fieldManager: MANAGER, signal: abort.signal };
+    const call = { fieldManager: MANAGER, signal };
     try {
       await cluster.patch(LEASES, node.name, LEASE_NAMESPACE, 'merge', { spec }, call);
     } catch (error) {
       if (!isNotFound(error)) throw error;
-      await createNamespace();
-      const ownerReferences = [{ apiVersion: 'v1', kind: 'Node', name: node.name, uid: known?.metadata.uid ?? '' }];
+      if (!known) return; // there is no Node yet that it could be of
+      await createNamespace(signal);
+      const ownerReferences = [{ apiVersion: 'v1', kind: 'Node', name: node.name, uid: known.metadata.uid ?? '' }];
       const metadata = { name: node.name, namespace: LEASE_NAMESPACE, ownerReferences };
       await cluster.create(LEASES, { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, spec }, call);
     }
   }
 
-  async function createNamespace(): Promise<void> {
+  async function createNamespace(signal: AbortSignal): Promise<void> {
     const object = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: LEASE_NAMESPACE } };
-    await cluster.create(NAMESPACES, object, { signal: abort.signal }).catch((error) => {
+    await cluster.create(NAMESPACES, object, { signal }).catch((error) => {
       if (!isAlreadyExists(error)) throw error;
     });
   }
 
-  /** One beat: register when that has not happened (or somebody deleted the Node), renew, now and then the status. */
+  /** Registers when that has not happened (or somebody deleted the Node), and now and then writes the status. */
+  async function tell(signal: AbortSignal): Promise<Node> {
+    known ??= await register(signal);
+    if (clock.monotonic() - statusAt >= STATUS_MS) await writeStatus(READY, signal);
+    return known;
+  }
+
   async function beat(): Promise<void> {
     try {
-      if (!known) known = await register();
-      if (clock.monotonic() - statusAt >= STATUS_MS) await writeStatus();
-      await renewLease();
-      first.resolve(known);
+      const told = tell(limited());
+      // In any case: a node whose status a policy refused once went Unknown, and its pods were moved away while they served.
+      await told.catch(() => undefined);
+      await renewLease(limited());
+      first.resolve(await told);
       backoff.reset();
       next(RENEW_MS);
     } catch (error) {

@@ -1,65 +1,29 @@
 /** What becomes of a node's processes and pods while its cluster is slow or never answers. */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { silentLog } from '../../../src/lib/log.ts';
-import { type Agent, startAgent } from '../../../src/local/agent/index.ts';
+import type { Agent } from '../../../src/local/agent/index.ts';
 import type { AgentPod } from '../../../src/local/agent/types.ts';
-import { type LocalCluster, startCluster } from '../../../src/local/cluster.ts';
-import { authorityOf } from '../../../src/local/node.ts';
-import { createClientNodeCluster } from '../../../src/platform/cluster/clientNode.ts';
 import type { ClusterPort } from '../../../src/platform/cluster/port.ts';
 import { PODS } from '../../../src/platform/cluster/resources.ts';
 import { eventually } from '../../support/eventually.ts';
-import { type FaultProxy, startFaultProxy } from '../../support/faultProxy.ts';
-import { aNode, NODE } from './aNode.ts';
+import type { FaultProxy } from '../../support/faultProxy.ts';
+import { NODE } from './aNode.ts';
 import { condition, processesUnder, statusOf } from './lab.ts';
+import { type Proxied, startProxied } from './proxied.ts';
 
+let lab: Proxied;
 let dataDir: string;
-let control: LocalCluster;
 let cluster: ClusterPort;
 let proxy: FaultProxy;
-/** The agent's, by way of the proxy. */
-let client: ClusterPort;
-const agents = new Set<Agent>();
 
 beforeAll(async () => {
-  dataDir = await mkdtemp(join(tmpdir(), 'clops-slow-'));
-  control = await startCluster({ dataDir, port: 0, bind: '127.0.0.1', log: silentLog });
-  const direct = join(dataDir, 'cluster', 'node.kubeconfig');
-  cluster = createClientNodeCluster({ kubeconfig: direct, userAgent: 'test' });
-  const text = await readFile(direct, 'utf8');
-  const dataOf = (key: string): string => Buffer.from(text.match(`${key}: (\\S+)`)?.[1] ?? '', 'base64').toString();
-  const tls = { ca: authorityOf(direct), cert: dataOf('client-certificate-data'), key: dataOf('client-key-data') };
-  proxy = await startFaultProxy({ url: control.url, tls });
-  const proxied = join(dataDir, 'proxied.kubeconfig');
-  await writeFile(proxied, text.replace(/server: \S+/, `server: ${proxy.url}`));
-  client = createClientNodeCluster({ kubeconfig: proxied, userAgent: 'clops-node/test' });
+  lab = await startProxied();
+  ({ dataDir, cluster, proxy } = lab);
 });
+afterAll(() => lab.close());
 
-afterAll(async () => {
-  for (const agent of agents) await agent.close();
-  await client.close();
-  await proxy.close();
-  await cluster.close();
-  await control.close();
-  expect(processesUnder(dataDir)).toEqual([]);
-  await rm(dataDir, { recursive: true, force: true });
-});
-
-async function start(): Promise<Agent> {
-  const node = aNode({ gpus: { product: 'NVIDIA-L4', memoryMib: 23_034, count: 8 } });
-  const agent = await startAgent({ cluster: client, node, images: {}, dataDir, log: silentLog });
-  agents.add(agent);
-  await agent.registered;
-  return agent;
-}
-
-async function stop(agent: Agent, options?: { stopPods: boolean }): Promise<void> {
-  agents.delete(agent);
-  await agent.close(options);
-}
+const start = (): Promise<Agent> => lab.start();
+const stop = (agent: Agent, options?: { stopPods: boolean }): Promise<void> => lab.stop(agent, options);
+const get = (name: string): Promise<AgentPod> => lab.get(name);
 
 const create = (name: string, restartPolicy = 'Never'): Promise<unknown> => {
   const container = { name: 'main', image: 'test', command: ['/bin/sleep', '300'] };
@@ -71,8 +35,6 @@ const create = (name: string, restartPolicy = 'Never'): Promise<unknown> => {
     spec: { nodeName: NODE, restartPolicy, containers: [{ ...container, resources }] },
   });
 };
-
-const get = (name: string): Promise<AgentPod> => cluster.get<AgentPod>(PODS, name, 'default');
 
 /** Once it runs as another process than `before`. */
 const untilReady = (name: string, before?: AgentPod): Promise<AgentPod> =>
