@@ -1,7 +1,11 @@
 /** What a cluster refuses of one object holds up nothing else of a node, and its pods say so. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import type { AgentPod } from '../../../src/local/agent/types.ts';
 import { conditionOf, type Node } from '../../../src/local/kinds.ts';
-import { NODES } from '../../../src/platform/cluster/resources.ts';
+import { isNotFound } from '../../../src/platform/cluster/port.ts';
+import { NODES, PODS } from '../../../src/platform/cluster/resources.ts';
 import { eventually } from '../../support/eventually.ts';
 import { NODE } from './aNode.ts';
 import { type Proxied, startProxied } from './proxied.ts';
@@ -23,6 +27,38 @@ function refuse(method: string, path: RegExp, message = 'denied by a policy'): v
     answer: { status: 403, body },
   });
 }
+
+const create = (name: string, container: object = {}, spec: object = {}): Promise<AgentPod> => {
+  const main = { name: 'main', image: 'test', command: ['/bin/sleep', '300'], ...container };
+  return lab.cluster.create(PODS, {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace: 'default' },
+    spec: { nodeName: NODE, restartPolicy: 'Never', containers: [main], ...spec },
+  }) as Promise<AgentPod>;
+};
+
+const isGone = (name: string): Promise<void> =>
+  eventually(async () => expect(await lab.get(name).then(() => false, isNotFound)).toBe(true));
+
+test('a pod that is deleted goes, also when it could not be admitted', async () => {
+  refuse('PATCH', /\/pods\/marked\?/);
+  const full = await create('full');
+  // As on a full disk: what it is given cannot be written down.
+  const pods = join(lab.dataDir, 'node', NODE, 'pods');
+  mkdirSync(pods, { recursive: true });
+  writeFileSync(join(pods, full.metadata.uid as string), '');
+  const agent = await lab.start();
+  await create('marked', { resources: { limits: { 'nvidia.com/gpu': 1 } } });
+  await eventually(() =>
+    expect(lab.proxy.seen.filter(({ url }) => url.includes('/pods/marked?')).length).toBeGreaterThan(0),
+  );
+  for (const name of ['full', 'marked']) {
+    await lab.cluster.delete(PODS, name, 'default');
+    await isGone(name);
+  }
+  await lab.stop(agent);
+});
 
 test('a node whose status is refused renews its lease', async () => {
   const agent = await lab.start();

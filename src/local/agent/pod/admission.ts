@@ -83,7 +83,8 @@ export function createAdmission(options: {
     async admit(pod) {
       const known = records.get(pod.metadata.uid ?? '');
       const answer = known ?? give(pod, await portsFor(pod, network));
-      if (!('reason' in answer)) await mark(pod, answer);
+      // What is on its way out is not marked: while that was refused, a pod that was deleted stayed.
+      if (!('reason' in answer) && pod.metadata.deletionTimestamp === undefined) await mark(pod, answer);
       return answer;
     },
     knows: (uid) => records.has(uid),

@@ -5,7 +5,7 @@
 import { after, type Outcome } from '../../../lib/workqueue.ts';
 import { type ClusterPort, isConflict, isNotFound, type KubeObject } from '../../../platform/cluster/port.ts';
 import { PODS } from '../../../platform/cluster/resources.ts';
-import { conditionOf, isPodFinished, timeText } from '../../kinds.ts';
+import { conditionOf, isPodActive, isPodFinished, timeText } from '../../kinds.ts';
 import { unrunnable } from '../container/command.ts';
 import type { Container } from '../container/container.ts';
 import { LEAST_GRACE_MS } from '../container/ending.ts';
@@ -109,8 +109,7 @@ export class PodWorker {
     }
     await this.#settled(true);
     // One that is not admitted yet has no containers here: it would be Succeeded, and that is final.
-    if (this.#builder && this.pod && !this.pod.metadata.deletionTimestamp && !isPodFinished(this.pod))
-      await this.#report(this.pod, false);
+    if (this.#builder && this.pod && isPodActive(this.pod)) await this.#report(this.pod, false);
   }
 
   release(): void {
@@ -123,7 +122,7 @@ export class PodWorker {
   }
 
   async #admit(pod: AgentPod): Promise<void> {
-    if (this.#record || this.#failure || (isPodFinished(pod) && !this.#context.admission.knows(this.uid))) return;
+    if (this.#record || this.#failure || (!isPodActive(pod) && !this.#context.admission.knows(this.uid))) return;
     const unserved = unservedVolume(pod);
     const answer = unserved
       ? { reason: 'VolumeNotServed', message: unserved }
@@ -157,7 +156,7 @@ export class PodWorker {
   async #endDeleted(pod: AgentPod): Promise<Outcome> {
     this.#stopAll(this.#graceMs(pod));
     const isRunning = this.#containers.some((container) => container.isRunning);
-    if (!isPodFinished(pod)) await this.#report(pod, !isRunning);
+    if ((this.#builder || this.#failure) && !isPodFinished(pod)) await this.#report(pod, !isRunning);
     if (isRunning) return undefined;
     const { name, namespace } = pod.metadata;
     const options = { gracePeriodSeconds: 0, uid: this.uid };
