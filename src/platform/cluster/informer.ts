@@ -38,6 +38,8 @@ export interface Informer<T extends KubeObject> {
   readonly isSynced: boolean;
   /** The server does not know this kind, as it was last asked: the custom resource is not installed. */
   readonly isMissing: boolean;
+  /** What the last try failed with; undefined when the server was heard since. */
+  readonly failure: unknown;
   /** By `namespace/name`, or `name` for cluster-scoped kinds. Objects are shared and must not be changed. */
   get(key: string): T | undefined;
   list(): T[];
@@ -85,6 +87,7 @@ export function createInformer<T extends KubeObject>(options: InformerOptions<T>
   const answer = Promise.withResolvers<void>();
   let isSynced = false;
   let isMissing = false;
+  let failure: unknown;
   let lastHeard = Number.NEGATIVE_INFINITY;
   /** Told before the handlers hear of a change, since they may ask for it at once. */
   let seen = 0;
@@ -142,6 +145,7 @@ export function createInformer<T extends KubeObject>(options: InformerOptions<T>
     for (const item of items) put(item);
     lastHeard = clock.monotonic();
     isMissing = false;
+    failure = undefined;
     if (!isSynced) {
       isSynced = true;
       first.resolve();
@@ -164,6 +168,7 @@ export function createInformer<T extends KubeObject>(options: InformerOptions<T>
       if (signal.aborted) return;
       lastHeard = clock.monotonic();
       isMissing = false;
+      failure = undefined;
       if (event.type === 'BOOKMARK') {
         from.resourceVersion = event.resourceVersion;
         seen = Number(event.resourceVersion);
@@ -189,6 +194,7 @@ export function createInformer<T extends KubeObject>(options: InformerOptions<T>
       } catch (error) {
         if (signal.aborted) return;
         isMissing = isNotFound(error);
+        failure = error;
         if (isMissing) answer.resolve();
         if (isExpired(error)) {
           log.debug({ kind: resource.kind }, 'watch expired, listing again');
@@ -238,6 +244,9 @@ export function createInformer<T extends KubeObject>(options: InformerOptions<T>
     },
     get isMissing() {
       return isMissing;
+    },
+    get failure() {
+      return failure;
     },
     get: (key) => objects.get(key),
     list: () => [...objects.values()],

@@ -2,12 +2,14 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { type Clock, systemClock } from '../../../src/lib/clock.ts';
 import type { AgentPod } from '../../../src/local/agent/types.ts';
 import { conditionOf, type Node } from '../../../src/local/kinds.ts';
 import { isNotFound } from '../../../src/platform/cluster/port.ts';
-import { NODES, PODS } from '../../../src/platform/cluster/resources.ts';
+import { EVENTS, NODES, PODS, SECRETS } from '../../../src/platform/cluster/resources.ts';
 import { eventually } from '../../support/eventually.ts';
 import { NODE } from './aNode.ts';
+import { condition, statusOf } from './lab.ts';
 import { type Proxied, startProxied } from './proxied.ts';
 
 let lab: Proxied;
@@ -18,6 +20,8 @@ afterAll(() => lab.close());
 beforeEach(() => {
   lab.proxy.rules.splice(0);
 });
+
+const FORBIDDEN = 'secrets "key" is forbidden: User "desk" cannot list resource "secrets" in API group ""';
 
 function refuse(method: string, path: RegExp, message = 'denied by a policy'): void {
   const body = { kind: 'Status', code: 403, reason: 'Forbidden', message };
@@ -40,6 +44,40 @@ const create = (name: string, container: object = {}, spec: object = {}): Promis
 
 const isGone = (name: string): Promise<void> =>
   eventually(async () => expect(await lab.get(name).then(() => false, isNotFound)).toBe(true));
+
+/** Twenty times as fast. */
+const hasty: Clock = {
+  now: () => systemClock.now(),
+  monotonic: () => systemClock.monotonic() * 20,
+  after: (ms, fn) => systemClock.after(ms / 20, fn),
+};
+
+test('a pod whose Secret its node may not read says so, and starts when it may', async () => {
+  refuse('GET', /\/secrets\?/, FORBIDDEN);
+  const agent = await lab.start({ clock: hasty });
+  await create('mounting', {}, { volumes: [{ name: 'key', secret: { secretName: 'key' } }] });
+  await create('reading', { envFrom: [{ secretRef: { name: 'key' } }] });
+  const said = async (name: string): Promise<string[]> => {
+    const { items } = await lab.cluster.list(EVENTS, { fieldSelector: `involvedObject.name=${name}` });
+    return items.map(({ type, reason, message }) => `${type} ${reason} ${message}`);
+  };
+  const why = `failed to sync secret cache: ${FORBIDDEN}`;
+  await eventually(async () => {
+    expect(await said('mounting')).toEqual([`Warning FailedMount MountVolume.SetUp failed for volume "key" : ${why}`]);
+    expect(await said('reading')).toEqual([`Warning Failed Error: ${why}`]);
+    const { state } = statusOf(await lab.get('reading'));
+    expect(state).toEqual({ waiting: { reason: 'CreateContainerConfigError', message: why } });
+  });
+
+  const metadata = { name: 'key', namespace: 'default' };
+  await lab.cluster.create(SECRETS, { apiVersion: 'v1', kind: 'Secret', metadata, data: { key: 'eA==' } });
+  lab.proxy.rules.splice(0);
+  for (const name of ['mounting', 'reading']) {
+    await eventually(async () => expect(condition(await lab.get(name), 'Ready')).toBe('True'));
+    await lab.cluster.delete(PODS, name, 'default', { gracePeriodSeconds: 0 });
+  }
+  await lab.stop(agent);
+});
 
 test('a pod that is deleted goes, also when it could not be admitted', async () => {
   refuse('PATCH', /\/pods\/marked\?/);

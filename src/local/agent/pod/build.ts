@@ -6,7 +6,7 @@ import type { Recorder } from '../../recorder.ts';
 import type { ActionTarget } from '../container/action.ts';
 import { type Command, commandOf } from '../container/command.ts';
 import { Container } from '../container/container.ts';
-import { environmentOf } from '../container/env.ts';
+import { ConfigMissing, environmentOf } from '../container/env.ts';
 import { ID_VARIABLE } from '../container/process.ts';
 import { containerDirOf, type PodRecord } from '../records.ts';
 import type { AgentPod, Container as ContainerSpec, Images } from '../types.ts';
@@ -51,6 +51,7 @@ export function createBuilder(context: BuildContext, record: PodRecord, newest: 
   function lookup(kind: 'ConfigMap' | 'Secret', name: string): KubeObject | undefined {
     const object = refs.get(uid, kind, namespace, name);
     if (object === 'unknown') throw new NotYetKnown(`${kind} ${name}`);
+    if (object instanceof Error) throw new ConfigMissing(object.message);
     return object === 'absent' ? undefined : object;
   }
 

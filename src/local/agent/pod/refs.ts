@@ -11,16 +11,23 @@ import { CONFIGMAPS, SECRETS } from '../../../platform/cluster/resources.ts';
 
 export type RefKind = 'ConfigMap' | 'Secret';
 
+/** An error, in a kubelet's words, when nobody could say for some seconds: a node may have no right to read it. */
+export type Known = KubeObject | 'absent' | 'unknown' | Error;
+
 export interface Refs {
   /** What is known of an object; the first question begins to watch it for that pod. */
-  get(uid: string, kind: RefKind, namespace: string, name: string): KubeObject | 'absent' | 'unknown';
+  get(uid: string, kind: RefKind, namespace: string, name: string): Known;
   /** The pod is gone. */
   release(uid: string): void;
   close(): Promise<void>;
 }
 
+const PATIENCE_MS = 10_000;
+
 interface Entry {
   informer: Informer<KubeObject>;
+  isLate: boolean;
+  cancel: () => void;
   users: Set<string>;
 }
 
@@ -43,15 +50,23 @@ export function createRefs(options: {
       log,
       clock,
     });
-    const entry: Entry = { informer, users: new Set() };
     const tell = (): void => entry.users.forEach(onChange);
+    const cancel = clock.after(PATIENCE_MS, () => {
+      entry.isLate = true;
+      tell();
+    });
+    const entry: Entry = { informer, isLate: false, cancel, users: new Set() };
     informer.onChange(tell);
     informer.start();
-    void informer.synced().then(tell);
+    void informer.synced().then(() => {
+      cancel();
+      tell();
+    });
     return entry;
   }
 
   function stop(entry: Entry): void {
+    entry.cancel();
     const done = entry.informer.stop().finally(() => stopping.delete(done));
     stopping.add(done);
   }
@@ -62,8 +77,11 @@ export function createRefs(options: {
       const entry = entries.get(key) ?? open(kind, namespace, name);
       entries.set(key, entry);
       entry.users.add(uid);
-      if (!entry.informer.isSynced) return 'unknown';
-      return entry.informer.get(`${namespace}/${name}`) ?? 'absent';
+      if (entry.informer.isSynced) return entry.informer.get(`${namespace}/${name}`) ?? 'absent';
+      if (!entry.isLate) return 'unknown';
+      const { failure } = entry.informer;
+      const why = failure instanceof Error ? failure.message : 'timed out waiting for the condition';
+      return new Error(`failed to sync ${kind.toLowerCase()} cache: ${why}`);
     },
     release(uid) {
       for (const [key, entry] of entries) {

@@ -13,7 +13,7 @@ import { dirname, join, normalize, relative } from 'node:path';
 import type { KubeObject } from '../../../platform/cluster/port.ts';
 import { dataOf } from '../container/env.ts';
 import type { AgentPod, Container, KeyToPath, Volume } from '../types.ts';
-import type { RefKind } from './refs.ts';
+import type { Known, RefKind } from './refs.ts';
 
 export const volumeDir = (podDir: string, name: string): string => join(podDir, 'volumes', name);
 
@@ -34,11 +34,7 @@ export interface Prepared {
 }
 
 /** Makes and renews every volume. */
-export function prepareVolumes(
-  pod: AgentPod,
-  podDir: string,
-  get: (kind: RefKind, name: string) => KubeObject | 'absent' | 'unknown',
-): Prepared {
+export function prepareVolumes(pod: AgentPod, podDir: string, get: (kind: RefKind, name: string) => Known): Prepared {
   let missing: string | undefined;
   let isAsked = false;
   for (const volume of pod.spec.volumes ?? []) {
@@ -47,7 +43,8 @@ export function prepareVolumes(
     const source = sourceOf(volume);
     if (!source) continue;
     const object = get(source.kind, source.name);
-    if (typeof object === 'object') missing ??= fill(dir, volume, object, source);
+    if (object instanceof Error) missing ??= `MountVolume.SetUp failed for volume "${volume.name}" : ${object.message}`;
+    else if (typeof object === 'object') missing ??= fill(dir, volume, object, source);
     else if (object === 'unknown') isAsked = true;
     else if (!source.optional)
       missing ??= `MountVolume.SetUp failed for volume "${volume.name}" : ${source.kind.toLowerCase()} "${source.name}" not found`;
