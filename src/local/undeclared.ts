@@ -34,7 +34,7 @@ export function removeUndeclared({ cluster, nodes, dataDir, log, clock }: Undecl
 
   async function remove(node: string): Promise<undefined> {
     const nodeDir = nodeDirOf(dataDir, node);
-    await Promise.all(namesIn(podsDir(nodeDir)).map((uid) => endLeftovers(podDirOf(nodeDir, uid), clock)));
+    await Promise.all(namesIn(podsDir(nodeDir)).map((uid) => endLeftovers(podDirOf(nodeDir, uid), { clock, log })));
     await cluster.delete(NODES, node, undefined, { signal }).catch(ignoreGone);
     const { items } = await cluster.list(PODS, { fieldSelector: `spec.nodeName=${node}`, signal });
     const ends = items.map(({ metadata: { name, namespace, uid } }) => {

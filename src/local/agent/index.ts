@@ -104,6 +104,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     refusals: options.refusals ?? createRefusals(clock),
     refs,
     recorder,
+    log,
     clock,
     nodeAddress: network.nodeAddress,
     allocatable: capacityOf(node),
@@ -147,8 +148,11 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   // Only when it is known which pods exist can it be said whose processes are nobody's.
   const cleaned = pods.synced().then(async () => {
     const left = namesIn(podsDir(nodeDir)).filter((uid) => !workers.has(uid));
-    await Promise.all(left.map((uid) => endLeftovers(podDirOf(nodeDir, uid), clock)));
-    for (const uid of left) admission.release(uid);
+    const ends = left.map(async (uid) => {
+      await endLeftovers(podDirOf(nodeDir, uid), { clock, log });
+      admission.release(uid);
+    });
+    await Promise.all(ends);
   });
   cleaned.catch((error: unknown) => log.error({ err: error }, 'leftovers of earlier pods could not be ended'));
   const podCidr = network.mode === 'addresses' ? `${network.block}.0/24` : undefined;

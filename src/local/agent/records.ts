@@ -1,5 +1,5 @@
 /** What the agent must remember over its own death, as small JSON files: written whole, by rename, before it matters. */
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Terminated } from './types.ts';
 
@@ -70,4 +70,19 @@ export function namesIn(dir: string): string[] {
   }
 }
 
-export const removeFolder = (dir: string): void => rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
+export function removeFolder(dir: string): void {
+  const remove = (): void => rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
+  try {
+    remove();
+  } catch {
+    makeWritable(dir);
+    remove();
+  }
+}
+
+/** A kubelet is root. We own what our pods have written, but not even an owner empties a folder that a program made read-only. */
+function makeWritable(dir: string): void {
+  chmodSync(dir, 0o700);
+  for (const entry of readdirSync(dir, { withFileTypes: true }))
+    if (entry.isDirectory()) makeWritable(join(dir, entry.name));
+}

@@ -1,12 +1,15 @@
 /** Ends what an earlier agent has started for a pod that this one does not look after. */
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../../lib/clock.ts';
+import type { Log } from '../../../lib/log.ts';
 import { adopt } from '../container/process.ts';
 import {
   type ContainerRecord,
   containerFile,
   logFile,
   namesIn,
+  podFile,
   readRecord,
   removeFolder,
   writeRecord,
@@ -14,10 +17,26 @@ import {
 
 const GRACE_MS = 2_000;
 
-/** Of a pod that no longer exists: its folder goes as well. */
-export async function endLeftovers(podDir: string, clock: Clock): Promise<void> {
+interface Parts {
+  clock: Clock;
+  log: Log;
+}
+
+/**
+ * Of a pod that no longer exists: its folder goes as well. First what says that it holds an address and devices, and what
+ * cannot be removed stays: for one such folder every pod that had gone held its devices for good.
+ */
+export async function endLeftovers(podDir: string, { clock, log }: Parts): Promise<void> {
   await endProcesses(podDir, clock, () => undefined);
-  removeFolder(podDir);
+  try {
+    rmSync(podFile(podDir), { force: true });
+    removeFolder(podDir);
+  } catch (error) {
+    log.warn(
+      { err: error, podDir },
+      'what a pod that is gone has written could not be removed, the next start will try',
+    );
+  }
 }
 
 /**

@@ -2,6 +2,7 @@
  * One pod on this node. `sync` looks at what is wanted and at what runs and takes the next steps; it is called again
  * whenever either changes, waits for nothing long, and can be cut off by the agent's death at any line.
  */
+import type { Log } from '../../../lib/log.ts';
 import { after, type Outcome } from '../../../lib/workqueue.ts';
 import { type ClusterPort, isConflict, isNotFound, type KubeObject } from '../../../platform/cluster/port.ts';
 import { PODS } from '../../../platform/cluster/resources.ts';
@@ -23,6 +24,7 @@ import { makeSubPaths, prepareVolumes, unservedVolume } from './volumes.ts';
 
 export interface WorkerContext extends BuildContext {
   cluster: ClusterPort;
+  log: Log;
   admission: Admission;
   backoff: RestartBackoff;
   refusals: Refusals;
@@ -148,7 +150,7 @@ export class PodWorker {
     this.#stopAll(GONE_GRACE_MS);
     if (this.#containers.some(({ isRunning }) => isRunning)) return undefined;
     this.#context.refs.release(this.uid);
-    await endLeftovers(this.#context.podDir(this.uid), this.#context.clock); // not admitted here, it may have some
+    await endLeftovers(this.#context.podDir(this.uid), this.#context); // not admitted here, it may have some
     this.#context.forget(this.uid);
     return undefined;
   }
