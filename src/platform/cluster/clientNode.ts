@@ -43,12 +43,12 @@ const PATCH_TYPES: Record<PatchType, string> = {
 
 export function createClientNodeCluster(options: ClientNodeOptions): ClusterPort {
   const { userAgent, timeoutMs = 30_000, silenceMs = 330_000 } = options;
-  const transport = createTransport(loadCredentials(options), userAgent, timeoutMs);
+  const transport = createTransport(loadCredentials(options), userAgent);
 
-  async function call<T>(spec: Call): Promise<T> {
+  async function call<T>(spec: Omit<Call, 'limitMs'>): Promise<T> {
     const limit = AbortSignal.timeout(timeoutMs);
     const signal = spec.signal ? AbortSignal.any([spec.signal, limit]) : limit;
-    const response = await transport.send({ ...spec, signal });
+    const response = await transport.send({ ...spec, signal, limitMs: timeoutMs }, timeoutMs);
     try {
       return (await response.body.json()) as T;
     } catch (error) {
@@ -107,7 +107,7 @@ export function createClientNodeCluster(options: ClientNodeOptions): ClusterPort
       };
       const path = pathOf(resource, given.namespace);
       return endable(given.signal, async function* (signal) {
-        const response = await transport.send({ method: 'GET', path, query, signal }, silenceMs);
+        const response = await transport.send({ method: 'GET', path, query, signal, limitMs: timeoutMs }, silenceMs);
         for await (const line of jsonLines(response.body)) yield watchEvent<T>(line);
       });
     },
@@ -143,7 +143,8 @@ export function createClientNodeCluster(options: ClientNodeOptions): ClusterPort
       const { signal: outer, ...query } = given;
       const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(name)}/log`;
       return endable(outer, async function* (signal) {
-        const response = await transport.send({ method: 'GET', path, query, signal }, given.follow ? 0 : timeoutMs);
+        const spec: Call = { method: 'GET', path, query, signal, limitMs: timeoutMs };
+        const response = await transport.send(spec, given.follow ? 0 : timeoutMs);
         for await (const chunk of response.body) yield chunk as Uint8Array;
       });
     },

@@ -11,6 +11,8 @@ import { parse, stringify } from 'yaml';
 export interface Credentials {
   server: string;
   proxyUrl?: string | undefined;
+  /** The program that is run for them, where one is. */
+  plugin?: string | undefined;
   /** TLS material and headers as they are now; tokens and certificates may change while we run. */
   current(): Promise<RequestOptions>;
 }
@@ -28,7 +30,10 @@ export function loadCredentials(options: CredentialsOptions): () => Promise<Cred
   const found = embedded && Promise.resolve(embedded);
   let loading: Promise<Credentials> | undefined;
   return () => {
-    loading ??= found ?? throughClientNode(options);
+    loading ??= (found ?? throughClientNode(options)).catch((error: unknown) => {
+      loading = undefined; // a file that is just being written is read again by the next call
+      throw error;
+    });
     return loading;
   };
 }
@@ -106,6 +111,7 @@ async function throughClientNode({ kubeconfig, inCluster }: CredentialsOptions):
   return {
     server: cluster.server,
     proxyUrl: cluster.proxyUrl,
+    plugin: config.getCurrentUser()?.exec?.command,
     async current() {
       const options: RequestOptions = { headers: {} };
       await config.applyToHTTPSOptions(options);

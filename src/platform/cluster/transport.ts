@@ -16,37 +16,84 @@ export interface Call {
   body?: unknown;
   contentType?: string;
   signal?: AbortSignal;
+  /** For the credentials, and for the answer's head. */
+  limitMs: number;
 }
 
 export interface Transport {
   /** A 2xx answer with its body unread; everything else throws. `bodyTimeoutMs` limits silence inside the body. */
-  send(spec: Call, bodyTimeoutMs?: number): Promise<Dispatcher.ResponseData>;
+  send(spec: Call, bodyTimeoutMs: number): Promise<Dispatcher.ResponseData>;
   close(): Promise<void>;
 }
 
-export function createTransport(
-  credentials: () => Promise<Credentials>,
-  userAgent: string,
-  timeoutMs: number,
-): Transport {
+/** Who we are, and to whom. */
+interface Identity {
+  server: string;
+  headers: Record<string, string>;
+}
+
+interface Asking {
+  waiting: Set<(identity: Promise<Identity>) => void>;
+  since: number;
+}
+
+export function createTransport(credentials: () => Promise<Credentials>, userAgent: string): Transport {
   let dispatcher: Dispatcher | undefined;
   let madeOf: string | undefined;
   /** Their watches have not ended yet. */
   const retired = new Set<Dispatcher>();
-  let headers: { value: Record<string, string>; until: number } | undefined;
+  let known: { identity: Identity; until: number } | undefined;
+  let asking: Asking | undefined;
+  let plugin: string | undefined;
 
   /** Tokens and certificates of exec plugins and token files change while we run: asked again every 30 s and after a 401. */
-  async function authenticate(): Promise<Record<string, string>> {
-    if (headers && headers.until > performance.now()) return headers.value;
-    const { proxyUrl, current } = await credentials();
+  async function ask(): Promise<Identity> {
+    const found = await credentials();
+    const { server, proxyUrl, current } = found;
+    plugin = found.plugin;
     const https = await current();
     const { ca, cert, key, rejectUnauthorized, servername, auth } = https;
     useTls(proxyUrl, { ca, cert, key, rejectUnauthorized, servername });
-    const value: Record<string, string> = { accept: 'application/json', 'user-agent': userAgent };
-    for (const [name, header] of Object.entries(https.headers ?? {})) value[name.toLowerCase()] = String(header);
-    if (auth) value['authorization'] = `Basic ${Buffer.from(auth).toString('base64')}`;
-    headers = { value, until: performance.now() + 30_000 };
-    return value;
+    const headers: Record<string, string> = { accept: 'application/json', 'user-agent': userAgent };
+    for (const [name, header] of Object.entries(https.headers ?? {})) headers[name.toLowerCase()] = String(header);
+    if (auth) headers['authorization'] = `Basic ${Buffer.from(auth).toString('base64')}`;
+    const identity = { server: server.replace(/\/$/, ''), headers };
+    known = { identity, until: performance.now() + 30_000 };
+    return identity;
+  }
+
+  function begin(): Asking {
+    const waiting: Asking['waiting'] = new Set();
+    const identity = ask();
+    const end = (): void => {
+      asking = undefined;
+      for (const tell of waiting) tell(identity);
+    };
+    identity.then(end, end);
+    return { waiting, since: performance.now() };
+  }
+
+  /**
+   * Asked once for all calls that wait, each within its own limit: a plugin that waits for somebody to log in has no end of
+   * its own, and every call would begin another one.
+   */
+  async function authenticate(outer: AbortSignal | undefined, limitMs: number): Promise<Identity> {
+    if (known && known.until > performance.now()) return known.identity;
+    const limit = AbortSignal.timeout(limitMs);
+    const signal = outer ? AbortSignal.any([outer, limit]) : limit;
+    signal.throwIfAborted();
+    asking ??= begin();
+    const { waiting, since } = asking;
+    const answer = Promise.withResolvers<Identity>();
+    const stop = (): void => answer.reject(isTimeout(signal.reason) ? silent(plugin, since) : signal.reason);
+    waiting.add(answer.resolve);
+    signal.addEventListener('abort', stop);
+    try {
+      return await answer.promise;
+    } finally {
+      waiting.delete(answer.resolve);
+      signal.removeEventListener('abort', stop);
+    }
   }
 
   /** A certificate counts when a connection is made: those of the old one end with what runs on them. */
@@ -65,25 +112,24 @@ export function createTransport(
   }
 
   return {
-    async send({ method, path, query = {}, body, contentType, signal }, bodyTimeoutMs = timeoutMs) {
+    async send({ method, path, query = {}, body, contentType, signal, limitMs }, bodyTimeoutMs) {
       let response: Dispatcher.ResponseData;
       try {
-        const authenticated = await authenticate();
-        const server = (await credentials()).server.replace(/\/$/, '');
+        const { server, headers } = await authenticate(signal, limitMs);
         response = await request(`${server}${path}${search(query)}`, {
           method,
-          headers: contentType ? { ...authenticated, 'content-type': contentType } : authenticated,
+          headers: contentType ? { ...headers, 'content-type': contentType } : headers,
           body: body === undefined ? null : JSON.stringify(body),
           ...(dispatcher && { dispatcher }),
           ...(signal && { signal }),
-          headersTimeout: timeoutMs,
+          headersTimeout: limitMs,
           bodyTimeout: bodyTimeoutMs,
         });
       } catch (error) {
         throw failure(error, signal);
       }
       if (response.statusCode < 300) return response;
-      if (response.statusCode === 401) headers = undefined;
+      if (response.statusCode === 401) known = undefined;
       throw await refusal(response);
     },
     async close() {
@@ -127,12 +173,21 @@ async function refusal(response: Dispatcher.ResponseData): Promise<ApiError> {
   return new ApiError(status, Number.isFinite(retryAfter) && retryAfter > 0 ? retryAfter * 1000 : undefined);
 }
 
+const isTimeout = (reason: unknown): boolean => reason instanceof DOMException && reason.name === 'TimeoutError';
+
+function silent(plugin: string | undefined, since: number): Unavailable {
+  const whose =
+    plugin === undefined ? 'its credentials have' : `the plugin "${plugin}", which gives its credentials, has`;
+  const seconds = Math.round((performance.now() - since) / 1000);
+  const advice = plugin === undefined ? '' : ' If it waits for a login, log in, or end it: it is started again.';
+  const message = `The cluster could not be asked: ${whose} not answered for ${seconds} s.${advice}`;
+  return new Unavailable('CLUSTER_UNAVAILABLE', message);
+}
+
 /** The caller's own abort is handed back as it is; everything else is a cluster that could not be asked. */
 export function failure(error: unknown, signal: AbortSignal | undefined): unknown {
   if (error instanceof ApiError || error instanceof Unavailable) return error;
-  if (signal?.aborted && !(signal.reason instanceof DOMException && signal.reason.name === 'TimeoutError')) {
-    return signal.reason;
-  }
+  if (signal?.aborted && !isTimeout(signal.reason)) return signal.reason;
   const cause = error instanceof Error ? error.message : String(error);
   return new Unavailable('CLUSTER_UNAVAILABLE', `The cluster could not be asked: ${cause}.`, { cause: error });
 }
