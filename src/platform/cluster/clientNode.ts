@@ -3,8 +3,10 @@
  * exec plugins, token files that rotate); requests are plain HTTP, because its informer and its watch were measured to
  * die on one 500, to drop malformed lines without a word and to leave zombies after a stop.
  *
- * Every call has a time limit of 30 s. A watch has one for its answer's head, and is broken off when nothing arrives
- * for five and a half minutes. On a quiet cluster nothing arrives at all (a bookmark comes only when something was
+ * A call that reads has a time limit of 30 s, and one that writes of 65 s: an API server asks webhooks first, up to 30 s each
+ * and several in a row, and gives up itself after 60 s; only what it says then names the webhook that did not answer. Whoever
+ * must not wait as long (a lease) brings its own signal. A watch has a limit for its answer's head, and is broken off when
+ * nothing arrives for five and a half minutes. On a quiet cluster nothing arrives at all (a bookmark comes only when something was
  * written), but the server ends each watch before that, so longer silence means that the other side is gone.
  */
 import { Unavailable } from '../../lib/problem.ts';
@@ -29,8 +31,10 @@ import { type Call, createTransport, failure, type Query } from './transport.ts'
 
 export interface ClientNodeOptions extends CredentialsOptions {
   userAgent: string;
-  /** Limit of one call in milliseconds. */
+  /** Limit of one call that reads, in milliseconds. */
   timeoutMs?: number;
+  /** Of one that writes; longer than the API server's own. */
+  writeTimeoutMs?: number;
   /** How long a watch may be silent before it counts as broken; longer than the watches last. */
   silenceMs?: number;
 }
@@ -42,13 +46,14 @@ const PATCH_TYPES: Record<PatchType, string> = {
 };
 
 export function createClientNodeCluster(options: ClientNodeOptions): ClusterPort {
-  const { userAgent, timeoutMs = 30_000, silenceMs = 330_000 } = options;
+  const { userAgent, timeoutMs = 30_000, writeTimeoutMs = 65_000, silenceMs = 330_000 } = options;
   const transport = createTransport(loadCredentials(options), userAgent);
 
   async function call<T>(spec: Omit<Call, 'limitMs'>): Promise<T> {
-    const limit = AbortSignal.timeout(timeoutMs);
+    const limitMs = spec.method === 'GET' ? timeoutMs : writeTimeoutMs;
+    const limit = AbortSignal.timeout(limitMs);
     const signal = spec.signal ? AbortSignal.any([spec.signal, limit]) : limit;
-    const response = await transport.send({ ...spec, signal, limitMs: timeoutMs }, timeoutMs);
+    const response = await transport.send({ ...spec, signal, limitMs }, limitMs);
     try {
       return (await response.body.json()) as T;
     } catch (error) {

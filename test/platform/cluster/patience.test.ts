@@ -1,4 +1,4 @@
-/** How long a call waits for the credentials it needs. */
+/** How long a call waits: for the credentials it needs, and for an answer. */
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -62,7 +62,7 @@ test('a plugin that waits for a login is run once, and no call waits for it beyo
   writeFileSync(plugin, script, { mode: 0o700 });
   cleanups.unshift(() => writeFileSync(go, ''));
   write({ exec: { apiVersion: credential.apiVersion, command: plugin, interactiveMode: 'Never' } });
-  connect({ timeoutMs: 300 });
+  connect({ timeoutMs: 300, writeTimeoutMs: 300 });
   const asked = cluster.version().catch(() => undefined);
   await eventually(() => expect(existsSync(runs)).toBe(true));
   await asked;
@@ -104,4 +104,21 @@ test('a kubeconfig that could not be read is read again', async () => {
   await expect(cluster.version()).rejects.toThrow('has no current context');
   write({ token: 'x' });
   expect(await cluster.version()).toEqual({ gitVersion: 'v1' });
+});
+
+test('a write waits longer than a read: for webhooks, and what is said of them', async () => {
+  write({ token: 'x' });
+  const message = 'failed calling webhook "policy.acme.com": context deadline exceeded';
+  let late: ServerResponse | undefined;
+  answer = ({ method }, response) => {
+    if (method === 'POST') late = response;
+  };
+  connect({ timeoutMs: 300, writeTimeoutMs: 20_000 });
+  const metadata = { name: 'a', namespace: 'default' };
+  const written = cluster.create(CONFIGMAPS, { apiVersion: 'v1', kind: 'ConfigMap', metadata });
+  const refused = expect(written).rejects.toMatchObject({ code: 500, message });
+  await eventually(() => expect(late).toBeDefined());
+  await expect(cluster.get(CONFIGMAPS, 'a', 'default')).rejects.toBeInstanceOf(Unavailable);
+  late?.writeHead(500).end(JSON.stringify({ kind: 'Status', code: 500, reason: 'InternalError', message }));
+  await refused;
 });
