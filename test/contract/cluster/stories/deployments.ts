@@ -36,8 +36,15 @@ function named(text: unknown, sets: readonly KubeObject[]): unknown {
   return JSON.parse(json);
 }
 
-async function setsOf({ lab, namespace }: Story): Promise<KubeObject[]> {
-  const { items } = await lab.port.list<KubeObject>(REPLICASETS, { namespace });
+/** The number itself counts in how many steps it was scaled: as many as pods became ready one by one. */
+const isObserved = ({ metadata, status }: ReplicaSet): boolean => status['observedGeneration'] === metadata.generation;
+
+interface ReplicaSet extends KubeObject {
+  status: Record<string, unknown>;
+}
+
+async function setsOf({ lab, namespace }: Story): Promise<ReplicaSet[]> {
+  const { items } = await lab.port.list<ReplicaSet>(REPLICASETS, { namespace });
   const revision = (one: KubeObject): number => Number(one.metadata.annotations?.['deployment.kubernetes.io/revision']);
   return items.sort((a, b) =>
     (a.metadata.creationTimestamp ?? '') < (b.metadata.creationTimestamp ?? '') ? -1 : revision(a) - revision(b),
@@ -67,7 +74,7 @@ async function picture(story: Story): Promise<unknown> {
         desired: set.metadata.annotations?.['deployment.kubernetes.io/desired-replicas'],
         most: set.metadata.annotations?.['deployment.kubernetes.io/max-replicas'],
         replicas: (set.spec as { replicas: number }).replicas,
-        status: set.status,
+        status: { ...set.status, observedGeneration: isObserved(set) },
         owner: set.metadata.ownerReferences?.map(({ kind, name, controller, blockOwnerDeletion }) => ({
           kind,
           name,
@@ -114,7 +121,9 @@ async function settled(
   await until(async () => {
     const found = await lab.port.get<Deployment>(DEPLOYMENTS, 'web', namespace);
     const isSeen = found.status['observedGeneration'] === found.metadata.generation;
-    if (!isSeen || !check(found.status, found)) throw new Error(`not there yet: ${JSON.stringify(found.status)}`);
+    const areSeen = (await setsOf(story)).every(isObserved);
+    if (!isSeen || !areSeen || !check(found.status, found))
+      throw new Error(`not there yet: ${JSON.stringify(found.status)}`);
   });
 }
 
