@@ -6,6 +6,7 @@
  */
 import { CONTROLLER_MANAGER } from '../contract/names.ts';
 import { hashOf } from '../contract/revision.ts';
+import { replicasOf } from '../contract/strategy.ts';
 import { type Backoff, createBackoff } from '../lib/backoff.ts';
 import { canonical, sameJson } from '../lib/canonical.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -175,12 +176,13 @@ export function createApplier(
         );
       };
 
-      // The new one first: while it may not be made, no other gives its pods away for it.
+      // The new one first: while it may not be made, stable gives no pods away for it.
       const inOrder = decision.deployments.toSorted((a, b) => Number(b.hash === desired) - Number(a.hash === desired));
       let isHeldUp = false;
       for (const { hash, replicas } of inOrder) {
         const present = deployments.get(hash);
-        const least = isHeldUp ? (present?.spec.replicas ?? 0) : 0;
+        const isKept = isHeldUp && hash === decision.run.stable?.hash;
+        const least = isKept ? Math.min(present?.spec.replicas ?? 0, replicasOf(md.spec)) : 0;
         const deployment = wanted(hash, Math.max(replicas, least));
         // Without one its revision was deleted by hand, or may not be kept: pods of it could not be gone back to.
         const why = deployment && (await apply(context, DEPLOYMENTS, deployment, present));

@@ -148,8 +148,11 @@ test('a rollout is aborted also while a change of its deployment cannot be publi
     async () => {
       const { id } = await lab.deployment('stuck');
       const { operation } = await lab.drive('updateDeployment', id, { replicas: 3 });
+      const promoted = await drive('promoteRollout');
       await lab.untilOperation(await drive('abortRollout'), 'SUCCEEDED');
       await lab.untilRollout('stuck', 'ABORTED');
+      // It waited for the change, and after the abort it would undo it.
+      expect((await lab.untilOperation(promoted, 'FAILED')).error).toContain('asked for later came first');
       expect(await lab.untilOperation(operation?.id ?? '', 'ACCEPTED')).toBeDefined();
       isClosed = false;
       await lab.untilOperation(operation?.id ?? '', 'SUCCEEDED');
@@ -180,27 +183,23 @@ test('where somebody else was quicker, what was asked after a change comes after
   );
 });
 
-test('a command that a webhook which is away keeps out is tried again, and holds up none behind it', async () => {
+test('a command that a webhook which is away keeps out is tried again, and an abort does not wait for it', async () => {
   const drive = await paused('queued');
   const isCreation = stops('create', ROLLOUTCOMMANDS);
   let first: string | undefined;
-  let isClosed = true;
   await behind(
     lab,
     (...call) => {
       if (!isCreation(...call)) return;
       first ??= call[2];
-      if (isClosed && first === call[2]) throw away();
+      if (first === call[2]) throw away();
     },
     async () => {
       const promoted = await drive('promoteRollout');
       await eventually(() => expect(first).toBeDefined());
       await lab.untilOperation(await drive('abortRollout'), 'SUCCEEDED');
       await lab.untilRollout('queued', 'ABORTED');
-      expect(await lab.untilOperation(promoted, 'ACCEPTED')).toEqual({ state: 'ACCEPTED', error: null });
-      isClosed = false;
-      const { error } = await lab.untilOperation(promoted, 'FAILED');
-      expect(error).not.toContain('webhook'); // it came, after the rollout had ended
+      expect((await lab.untilOperation(promoted, 'FAILED')).error).toContain('asked for later came first');
     },
   );
 });

@@ -202,7 +202,7 @@ describe('a cluster that is not the one the database knows', () => {
     const made = await lab.cluster.create<ModelDeployment>(MODELDEPLOYMENTS, object, { fieldManager: 'kubectl' });
 
     const published: string[] = [];
-    await publishCommands(commanding, row, (key) => published.push(key));
+    await publishCommands(commanding, row, { isHeldUp: false, onMade: (key) => published.push(key) });
     expect(published).toEqual([]);
     await adopt(adopting, made);
     await takeEdit(editing, { ...row, uid: made.metadata.uid ?? '', resourceGeneration: 0 }, made);

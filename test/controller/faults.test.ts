@@ -207,11 +207,17 @@ it('a revision that may not be kept: no pods of it, and what serves is healed al
   );
   await cluster.delete(SERVICES, 'frozen-stable', 'speech');
   await eventually(() => cluster.get(SERVICES, 'frozen-stable', 'speech'), { withinMs: 20_000 });
-  const { items } = await cluster.list<KubeObject & { spec: { replicas: number } }>(DEPLOYMENTS, {
-    namespace: 'speech',
-  });
-  const ours = items.filter(({ metadata }) => metadata.name.startsWith('frozen-'));
-  expect(ours.map(({ spec }) => spec.replicas)).toEqual([1]);
+  const replicas = async (): Promise<number[]> => {
+    const { items } = await cluster.list<KubeObject & { spec: { replicas: number } }>(DEPLOYMENTS, {
+      namespace: 'speech',
+    });
+    return items.filter(({ metadata }) => metadata.name.startsWith('frozen-')).map(({ spec }) => spec.replicas);
+  };
+  expect(await replicas()).toEqual([1]);
+  // What is kept for want of another is not kept from who asks for fewer.
+  await deploy('frozen', 2, { ...alone, replicas: 0 });
+  await eventually(async () => expect((await replicas()).filter((pods) => pods > 0)).toEqual([]));
+  await deploy('frozen', 2, alone);
   proxy.rules.length = 0;
   await becomes('frozen', healthy(2), 45_000);
 });

@@ -27,22 +27,30 @@ const selectUnansweredCommands = statement<{ key: string }>(
 /** Less than the controller keeps an answered command, by what two clocks and a slow call may differ. */
 const CREATED_WITHIN_MS = COMMAND_KEPT_MS - 5 * 60_000;
 
+const OVERTAKEN = 'An abort that was asked for later came first. Look at the rollout and ask again.';
+
 /**
- * Tells the keys of the RolloutCommands that were made. What the server says of one command holds up none behind it, which may
- * be an abort: with 4xx it is refused for good, its 500 (a webhook is away) is tried again for as long as a command may be
- * handed over. An outage is everybody's and ends it here: what was asked one after the other arrives in that order.
+ * Tells the keys of the RolloutCommands that were made. They arrive in the order in which they were asked for, behind the
+ * change of the deployment that was asked for before them: what the server refuses with 4xx is refused for good, its 500 (a
+ * webhook is away) is tried again for as long as a command may be handed over, and the others wait. An abort alone waits for
+ * nothing, `isHeldUp` or not, and ends what it overtakes: a promote that came after it would undo it.
  */
 export async function publishCommands(
   parts: Parts,
   deployment: DeploymentRow,
-  onMade: (key: string) => void,
+  { isHeldUp, onMade }: { isHeldUp: boolean; onMade: (key: string) => void },
 ): Promise<void> {
   const { db } = parts.services;
   const pending = await db.read(selectPendingCommands, [deployment.id]);
   if (pending.length === 0 || (await parts.home.check()) === 'foreign') return;
   let failed: Error | undefined;
+  const waiting: string[] = [];
   for (const command of pending) {
     const { operationId } = command;
+    if (command.verb !== 'Abort' && (isHeldUp || waiting.length > 0)) {
+      waiting.push(operationId);
+      continue;
+    }
     try {
       if (!(await create(parts, deployment, command))) {
         await db.tx((tx) => refuse(parts, tx, operationId, TOO_LATE));
@@ -50,11 +58,14 @@ export async function publishCommands(
       }
     } catch (error) {
       if (!isRefusal(error)) throw error;
-      if (error.code === 500) failed ??= error;
-      else await db.tx((tx) => refuse(parts, tx, operationId, storable(error.message)));
+      if (error.code === 500) {
+        failed ??= error;
+        waiting.push(operationId);
+      } else await db.tx((tx) => refuse(parts, tx, operationId, storable(error.message)));
       continue;
     }
     await db.tx(async (tx) => {
+      for (const overtaken of waiting.splice(0)) await refuse(parts, tx, overtaken, OVERTAKEN);
       const published = await tx.q
         .update(commands)
         .set({ state: 'PUBLISHED' })

@@ -81,7 +81,7 @@ export async function startRelay({ services, addressForPods, newCluster, extraCa
       failed = error;
     }
     // An abort does not wait for a change that cannot be published.
-    await publishCommands(parts, row, (key) => answering.add(key));
+    await publishCommands(parts, row, { isHeldUp: failed !== undefined, onMade: (key) => answering.add(key) });
     if (failed) throw failed;
     return undefined;
   });
