@@ -45,19 +45,14 @@ async function deleteUntil(
     try {
       const present = await listed(cluster, signal);
       if (present === undefined || present.items.length === 0) return asked.size;
-      try {
-        await askAll(cluster, present.items, asked, signal);
-      } catch (error) {
-        if (!isRefusal(error) || asked.size === 0) throw error; // a missing right is none of one deployment alone
-        onTrouble(error);
-        await sleep(backoff.next(), undefined, { signal });
-        continue;
-      }
+      await askAll(cluster, present.items, asked, signal);
       await nextDeletion(cluster, present.resourceVersion, signal);
       backoff.reset();
     } catch (error) {
-      // An API server that restarts, a network that is not programmed yet: nobody begins again but us.
-      if (signal.aborted || (error instanceof ApiError && [400, 401, 403].includes(error.code))) throw error;
+      // A missing right is none of one deployment alone; a webhook that protects one is. An API server that restarts, a network
+      // that is not programmed yet: nobody begins again but us.
+      const mayNothing = asked.size === 0 && error instanceof ApiError && [400, 401, 403].includes(error.code);
+      if (signal.aborted || mayNothing) throw error;
       onTrouble(error);
       await sleep(backoff.next(), undefined, { signal });
     }

@@ -12,14 +12,19 @@ const said = (status: Partial<Status>, resource = DEPLOYMENTS) =>
 
 it('is a policy, a quota, a webhook that does not answer; not a conflict, an overload or an outage', () => {
   for (const code of [400, 403, 422]) expect(said({ code })).toMatchObject({ reason: 'DeploymentRefused' });
-  // Of the two real ones that say 500 in the same way: a webhook that is away, and no address left for a Service.
-  const internal = { code: 500, reason: 'InternalError' };
-  expect(said({ ...internal, message: 'failed calling webhook "a.example.com": no route to host' })).toBeDefined();
-  expect(said({ ...internal, message: 'failed to allocate a serviceIP: range is full' })).toBeDefined();
-  expect(said({ code: 500, message: 'admission webhook "a.example.com" denied the request: broken' })).toBeDefined();
   const twice =
     'failed to create typed patch object (speech/vad-1; apps/v1, Kind=Deployment): errors: duplicate entries';
-  expect(said({ code: 500, message: twice })).toBeDefined();
+  // A webhook that is away and no address left for a Service say 500 in the same way.
+  for (const given of [
+    { reason: 'InternalError', message: 'failed calling webhook "a.example.com": no route to host' },
+    { reason: 'InternalError', message: 'failed to allocate a serviceIP: range is full' },
+    { message: 'admission webhook "a.example.com" denied the request: broken' },
+    { message: twice },
+  ])
+    expect(said({ code: 500, ...given })).toMatchObject({
+      reason: 'DeploymentRefused',
+      message: `The cluster refuses Deployment vad-1: ${given.message}`,
+    });
   expect(said({ code: 500, reason: 'ServerTimeout' })).toBeUndefined();
   for (const code of [401, 409, 410, 429, 500, 503, 504]) expect(said({ code })).toBeUndefined();
   expect(refusalOf(new Error('reset'), DEPLOYMENTS, 'vad-1', createBackoff())).toBeUndefined();
