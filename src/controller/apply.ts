@@ -1,8 +1,9 @@
 /**
  * Makes the children what they should be: server-side apply, and only where the cache says that it would change something.
- * What was written a moment ago and the cache does not show yet is not written again. Every call may be repeated. The order matters: pods before the Services that select them, Services before the route that
- * names them, and what is removed last. A child that the cluster refuses (a policy, a kind that is not installed) holds up
- * no other: the way back must not wait for a pod that may not be made. What is refused is tried again, ever less often.
+ * What was written a moment ago and the cache does not show yet is not written again. Every call may be repeated. The order
+ * matters: pods before the Services that select them, Services before the route that names them, and what is removed last. A
+ * child that the cluster refuses (a policy, a kind that is not installed) holds up no other: the way back must not wait for a
+ * pod that may not be made. What is refused is tried again, ever less often.
  */
 import { CONTROLLER_MANAGER } from '../contract/names.ts';
 import { hashOf } from '../contract/revision.ts';
@@ -17,7 +18,7 @@ import { claim, notOwned } from './claim.ts';
 import { desiredDeployment } from './desired/deployment.ts';
 import { desiredRevision, firstNumber, snapshotIn, snapshotOf, withPlace } from './desired/revision.ts';
 import { desiredRoute, desiredService, type Role } from './desired/routing.ts';
-import type { ControllerRevision, Deployment, Snapshot } from './kinds.ts';
+import type { ControllerRevision, Snapshot } from './kinds.ts';
 import type { Context } from './observe.ts';
 import { type Refusal, refusalOf } from './refusal.ts';
 import type { Decision, Failure } from './rollout/types.ts';
@@ -122,10 +123,10 @@ export function createApplier(
     return why;
   }
 
-  function forgetGone(key: string, here: readonly KubeObject[]): void {
-    const uids = new Set(here.map(({ metadata }) => metadata.uid));
+  function forgetGone({ key, deployments, revisions }: Context): void {
+    const here = new Set([...deployments.values(), ...revisions.values()].map(({ metadata }) => metadata.uid));
     const asked = removed.get(key);
-    for (const uid of asked?.keys() ?? []) if (!uids.has(uid)) asked?.delete(uid);
+    for (const uid of asked?.keys() ?? []) if (!here.has(uid)) asked?.delete(uid);
   }
 
   /** What was refused is not asked again before its time. */
@@ -153,60 +154,55 @@ export function createApplier(
     return { snapshot: withPlace(data, md.spec.model.artifact), refused };
   }
 
+  /** The new one first: while it may not be made, stable gives no pods away for it. */
+  async function applyDeployments(context: Context, decision: Decision, wanted: Wanted) {
+    const { md, deployments, observed } = context;
+    const isNew = (hash: string): boolean => hash === observed.desired.hash;
+    const inOrder = decision.deployments.toSorted((a, b) => Number(isNew(b.hash)) - Number(isNew(a.hash)));
+    const all: (Refusal | undefined)[] = [];
+    let isHeldUp = false;
+    for (const { hash, replicas } of inOrder) {
+      const present = deployments.get(hash);
+      const isKept = isHeldUp && hash === decision.run.stable?.hash;
+      const least = isKept ? Math.min(present?.spec.replicas ?? 0, replicasOf(md.spec)) : 0;
+      const deployment = wanted(hash, Math.max(replicas, least));
+      const why = deployment && (await apply(context, DEPLOYMENTS, deployment, present));
+      all.push(why);
+      if (isNew(hash) && !present && !isOver(decision)) isHeldUp = !deployment || why !== undefined;
+    }
+    return all;
+  }
+
+  async function removeIdle(context: Context, decision: Decision, wanted: Wanted) {
+    const all: (Refusal | undefined)[] = [];
+    for (const hash of decision.remove) {
+      const deployment = context.deployments.get(hash);
+      const why = deployment && (await remove(context, DEPLOYMENTS, deployment));
+      all.push(why);
+      // Its pods would hold their places, and the next rollout find none.
+      const without = why && wanted(hash, 0);
+      if (without) all.push(await apply(context, DEPLOYMENTS, without, deployment));
+    }
+    return all;
+  }
+
   return {
     async children(context, decision) {
-      const { md, revisions, deployments, services, route, observed } = context;
-      const { snapshot: newest, refused } = await applyRevision(context);
-      const all = [refused];
-      /** Of what stays and is in nobody's way. */
-      const kept: (Refusal | undefined)[] = [];
-      const desired = observed.desired.hash;
-      const isOver = decision.run.rollout.outcome !== undefined;
-      const snapshotFor = (hash: string): Snapshot | undefined => {
-        if (newest && !refused && hash === desired) return newest;
-        const present = revisions.get(hash);
-        return present && snapshotIn(present);
-      };
-      // As it is written: one that is not written yet would be another at the next try, and the pods be replaced each time.
-      const restartedAt = md.status?.restartedAt;
-      const wanted = (hash: string, replicas: number): KubeObject | undefined => {
-        const snapshot = snapshotFor(hash);
-        return (
-          snapshot && desiredDeployment({ owner: md, hash, snapshot, replicas, ...(restartedAt && { restartedAt }) })
-        );
-      };
-
-      // The new one first: while it may not be made, stable gives no pods away for it.
-      const inOrder = decision.deployments.toSorted((a, b) => Number(b.hash === desired) - Number(a.hash === desired));
-      let isHeldUp = false;
-      for (const { hash, replicas } of inOrder) {
-        const present = deployments.get(hash);
-        const isKept = isHeldUp && hash === decision.run.stable?.hash;
-        const least = isKept ? Math.min(present?.spec.replicas ?? 0, replicasOf(md.spec)) : 0;
-        const deployment = wanted(hash, Math.max(replicas, least));
-        // Without one its revision was deleted by hand, or may not be kept: pods of it could not be gone back to.
-        const why = deployment && (await apply(context, DEPLOYMENTS, deployment, present));
-        all.push(why);
-        if (hash === desired && !present && !isOver) isHeldUp = !deployment || why !== undefined;
-      }
+      const { md, services, route } = context;
+      const { snapshot, refused } = await applyRevision(context);
+      const wanted = wantedIn(context, refused ? undefined : snapshot);
+      const all = [refused, ...(await applyDeployments(context, decision, wanted))];
       for (const role of ['stable', 'canary'] satisfies Role[]) {
         all.push(await apply(context, SERVICES, desiredService(md, role, decision.services[role]), services[role]));
       }
       if (decision.weights) all.push(await apply(context, HTTPROUTES, desiredRoute(md, decision.weights), route));
-      const idle = decision.remove.filter((hash) => deployments.has(hash));
-      const old = forgotten(context, decision);
-      forgetGone(context.key, [...idle.flatMap((hash) => deployments.get(hash) ?? []), ...old]);
-      for (const hash of idle) {
-        const deployment = deployments.get(hash) as Deployment;
-        const why = await remove(context, DEPLOYMENTS, deployment);
-        kept.push(why);
-        // Its pods would hold their places, and the next rollout find none.
-        const without = why && wanted(hash, 0);
-        if (without) kept.push(await apply(context, DEPLOYMENTS, without, deployment));
-      }
+      forgetGone(context);
+      const kept = await removeIdle(context, decision, wanted);
       // A rollout that goes on has more to say than what is left of another, and so has one that was aborted.
-      if (isOver && decision.run.rollout.outcome !== 'Aborted') all.push(...kept);
-      for (const revision of old) kept.push(await remove(context, CONTROLLERREVISIONS, revision));
+      if (isOver(decision) && decision.run.rollout.outcome !== 'Aborted') all.push(...kept);
+      // One of these that stays is in nobody's way.
+      for (const revision of forgotten(context, decision))
+        kept.push(await remove(context, CONTROLLERREVISIONS, revision));
       const told = all.find((one) => one !== undefined);
       const waits = [...all, ...kept].flatMap((one) => one?.retryInMs ?? []);
       return { ...(told && { refused: told }), ...(waits.length > 0 && { retryInMs: Math.min(...waits) }) };
@@ -215,6 +211,22 @@ export function createApplier(
       applied.delete(key);
       removed.delete(key);
     },
+  };
+}
+
+const isOver = ({ run }: Decision): boolean => run.rollout.outcome !== undefined;
+
+/** A revision's Deployment; none of one that was deleted by hand, or may not be kept: pods of it could not be gone back to. */
+type Wanted = (hash: string, replicas: number) => KubeObject | undefined;
+
+/** `newest` is of the desired revision, as it was just kept. */
+function wantedIn({ md, revisions, observed }: Context, newest: Snapshot | undefined): Wanted {
+  // As it is written: one that is not written yet would be another at the next try, and the pods be replaced each time.
+  const restartedAt = md.status?.restartedAt;
+  return (hash, replicas) => {
+    const kept = revisions.get(hash);
+    const snapshot = newest && hash === observed.desired.hash ? newest : kept && snapshotIn(kept);
+    return snapshot && desiredDeployment({ owner: md, hash, snapshot, replicas, ...(restartedAt && { restartedAt }) });
   };
 }
 
