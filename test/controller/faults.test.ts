@@ -1,7 +1,7 @@
 /**
  * What a cluster does to its controllers, on the local one behind a proxy that answers in its place: each fault ends in a
  * condition that says it, costs few requests however long it lasts, and is over when its cause is. What only a real API
- * server does is in test/kubernetes/faults.test.ts.
+ * server does is in test/kubernetes/refusals.test.ts and faults.test.ts.
  */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
